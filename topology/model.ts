@@ -1,0 +1,214 @@
+/**
+ * The vocabulary of partition topology: what is declared, what is there, and the steps between the two.
+ *
+ * Types only. Everything here is plain data (it travels through Pulumi's state and over gRPC), in PostgreSQL's own
+ * terms, so that a plan can be made without a database and compared by value.
+ */
+
+/** Key types that a RANGE policy can step through. Other types can still be declared with explicit `partitions`. */
+export type RangeKeyType = "date" | "timestamp" | "timestamptz" | "smallint" | "integer" | "bigint";
+
+/** `PARTITION BY` strategies. */
+export type Strategy = "range" | "list" | "hash";
+
+/** Where the rows of a partition are. `live`: attached; `detached`: a table beside its parent; `dropped`: given up. */
+export type Tier = "live" | "detached" | "dropped";
+
+/** One bound of a RANGE partition: canonical text, or PostgreSQL's `MINVALUE`/`MAXVALUE`; an array for several key columns. */
+export type RangeDatum = string | string[];
+
+/**
+ * Bounds of one partition in canonical text: what PostgreSQL prints for the bound with `TimeZone = 'UTC'` and
+ * `DateStyle = 'ISO'` (`2026-11-01`, `2026-11-01 00:00:00`, `2026-11-01 00:00:00+00`, `1000`). Canonical bounds are equal
+ * exactly when their JSON is equal.
+ */
+export type PartitionBound =
+  | { from: RangeDatum; to: RangeDatum }
+  | { values: (string | null)[] }
+  | { modulus: number; remainder: number }
+  | { default: true };
+
+/** One entry of the expanded `partitions` map. */
+export type DesiredPartition = PartitionBound & { tier: Tier };
+
+/** What the policy comes to: the result of Check, and the first argument of `plan()`. */
+export interface DesiredSet {
+  schema: string;
+  table: string;
+  strategy: Strategy;
+  /** Key columns in order. An expression key is only known from the catalog and cannot be declared by a policy. */
+  keyColumns: string[];
+  keyType?: RangeKeyType;
+  /** By table name (unqualified; partitions live in `schema`). Deterministic order: by bound, DEFAULT last. */
+  partitions: Record<string, DesiredPartition>;
+  /**
+   * Everything older that the policy gives up: attached or known detached partitions that lie wholly in
+   * `[from, before)` and on the policy's own grid are dropped even when they are no longer listed in `partitions`.
+   */
+  retired?: { from: string; before: string; periods: Grid };
+  unmanaged: UnmanagedMode;
+  /** Names of existing tables outside the parent that the program declares as adoptions. */
+  adopt: string[];
+}
+
+/** How to treat children that nobody declared. `report` (default) warns, `refuse` fails the update before any change. */
+export type UnmanagedMode = "ignore" | "report" | "refuse";
+
+/** What `pulumi destroy` does with a set whose partitions hold rows: `refuse` (default), `detach` them, or `drop` them. */
+export type OnDelete = "refuse" | "detach" | "drop";
+
+export type CalendarUnit = "hour" | "day" | "week" | "month" | "quarter" | "year";
+
+/** The periods of a RANGE policy: calendar steps in a time zone, or numeric steps. */
+export type Grid =
+  | {
+      kind: "calendar";
+      type: "date" | "timestamp" | "timestamptz";
+      unit: CalendarUnit;
+      count: number;
+      timezone: string;
+      anchor?: string;
+    }
+  | { kind: "numeric"; type: "smallint" | "integer" | "bigint"; step: string; offset: string };
+
+/** A relation by its unquoted names. */
+export interface RelationName {
+  schema: string;
+  name: string;
+}
+
+/** A child of the parent, or a table known to have been one, as the catalog (or the state) shows it. */
+export interface ActualPartition extends RelationName {
+  oid: number;
+  bound: PartitionBound;
+  /** `pending`: an interrupted DETACH CONCURRENTLY left it half detached (pg_inherits.inhdetachpending). */
+  state: "live" | "pending" | "detached";
+  /** pg_class.relkind: `r` table, `p` partitioned table, `f` foreign table. */
+  relkind: string;
+  /** pg_class.reltuples of all leaves, -1 when never analysed; undefined when planned from state. */
+  rows?: number;
+  /** relpages of heap, indexes and TOAST in bytes; undefined when planned from state. */
+  bytes?: number;
+}
+
+/** A relation that stands where a partition should be made and is not one of ours. */
+export interface Stranger extends RelationName {
+  oid: number;
+  relkind: string;
+  rows: number;
+  bytes: number;
+  /** Why it could not be attached as it is (missing column, other type, …); empty when its shape fits the parent. */
+  misfits: string[];
+  /** The other parent it is a partition of, if any. */
+  partitionOf?: RelationName;
+}
+
+export interface ActualParent extends RelationName {
+  oid: number;
+  strategy: Strategy;
+  /** Key columns in order; null stands for an expression. */
+  keyColumns: (string | null)[];
+  /** format_type() of each key column or expression. */
+  keyTypes: string[];
+  defaultPartition?: RelationName & { oid: number; bytes: number };
+  /** Tables that the parent references by foreign keys. */
+  references: RelationName[];
+  /** Tables whose foreign keys reference the parent. */
+  referencedBy: RelationName[];
+}
+
+/** What is there: read from the catalog, or reconstructed from the state when no database can be reached. */
+export interface ActualSet {
+  source: "catalog" | "state";
+  /** Undefined: the parent does not exist (yet). */
+  parent?: ActualParent;
+  /** Attached and pending children. */
+  children: ActualPartition[];
+  /** Tables that the state knows as partitions of this set (by OID) and that are detached now. */
+  detached: ActualPartition[];
+  /** Relations, by name, that stand where a declared partition is missing. */
+  strangers: Stranger[];
+}
+
+/** What the last `up` or `refresh` recorded, by partition name; proves that a detached table is ours. */
+export type KnownOids = Record<string, number>;
+
+export type StepKind =
+  | "finalizeDetach"
+  | "guardDefault"
+  | "create"
+  | "attach"
+  | "rebound"
+  | "rename"
+  | "unguardDefault"
+  | "detach"
+  | "drop";
+
+/** How a step is carried out; each name stands for one sequence of statements in `postgres/statements`. */
+export type StepMethod =
+  | "partitionOf"
+  | "likeAttach"
+  | "attach"
+  | "detachAttach"
+  | "detachConcurrently"
+  | "detachPlain"
+  | "finalize"
+  | "guard"
+  | "unguard"
+  | "rename"
+  | "dropTable";
+
+export interface Step {
+  /** Stable and unique in a plan: `create:events_2027_01`. */
+  id: string;
+  kind: StepKind;
+  method: StepMethod;
+  /** Name of the partition the step is about (for `guardDefault`: the DEFAULT partition). */
+  partition: string;
+  schema: string;
+  /** The bound to create or attach with; for `guardDefault` see `excludes`. */
+  bound?: PartitionBound;
+  /** Bounds that the guard on DEFAULT excludes. */
+  excludes?: PartitionBound[];
+  /** The relation that must still be the one planned for (attach, rebound, rename, detach, finalizeDetach, drop). */
+  oid?: number;
+  /** For `rename`: the name and schema it has now. */
+  current?: RelationName;
+  /** Why, in one clause: "declared", "after 12 months: dropped", "detached by hand". */
+  reason: string;
+  effect: {
+    /** `none`: no row changes place. `hides`: rows are no longer seen through the parent. `deletes`: rows are gone. `shows`: rows appear. */
+    data: "none" | "hides" | "shows" | "deletes";
+    /** Estimates from pg_class; undefined when unknown. */
+    rows?: number;
+    bytes?: number;
+  };
+  /** Steps with the same number share one transaction. Steps that cannot run in one have a number of their own. */
+  transaction: number;
+  /** Ids of the steps that must have succeeded before this one. */
+  after: string[];
+}
+
+/** Something that stands in the way, or that a reviewer has to know. */
+export interface Finding {
+  severity: "error" | "warning" | "info";
+  /** Property path in the resource's inputs, such as `partitions.events_2026_01`. */
+  path: string;
+  /** Schema-qualified relation when the finding is about one. */
+  relation?: string;
+  /** What is wrong and what to do next, in full sentences. */
+  reason: string;
+}
+
+export interface Plan {
+  steps: Step[];
+  findings: Finding[];
+  /** Partitions that are as declared. */
+  unchanged: string[];
+}
+
+/** A rejected input: the property path and the rule. */
+export interface InputFailure {
+  property: string;
+  reason: string;
+}
