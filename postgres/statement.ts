@@ -1,0 +1,30 @@
+/** A statement as it will be sent, with the relation locks that it takes; what a preview shows is what is executed. */
+
+/** PostgreSQL's table-level lock modes (documentation, 13.3.1), weakest first. */
+export const LOCK_MODES = [
+  "ACCESS SHARE",
+  "ROW SHARE",
+  "ROW EXCLUSIVE",
+  "SHARE UPDATE EXCLUSIVE",
+  "SHARE",
+  "SHARE ROW EXCLUSIVE",
+  "EXCLUSIVE",
+  "ACCESS EXCLUSIVE",
+] as const;
+
+export type LockMode = (typeof LOCK_MODES)[number];
+
+export interface Lock {
+  /** The relation, schema-qualified and quoted. */
+  relation: string;
+  mode: LockMode;
+  /** How long the statement keeps the lock: `instant` catalog work, `scan` reads the whole table, `build` builds an index. */
+  hold: "instant" | "scan" | "build";
+}
+
+export interface Statement {
+  sql: string;
+  locks: Lock[];
+  /** False for statements that PostgreSQL refuses inside a transaction block. */
+  transactional: boolean;
+}
