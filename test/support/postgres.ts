@@ -166,7 +166,7 @@ if (typeof after === "function") {
   });
 }
 
-// Ctrl-C twice, or an end asked for from outside, skips the hook. Only kill -9 leaves servers; the next run sweeps.
+// Ctrl-C skips the hook. Only kill -9 leaves servers behind, and the next run sweeps them.
 process.once("exit", () => {
   for (const pid of pids) {
     if (isAlive(pid)) {
@@ -174,7 +174,7 @@ process.once("exit", () => {
     }
   }
 });
-for (const signal of ["SIGTERM", "SIGHUP"] as const) {
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.once(signal, () => process.exit(1));
 }
 
