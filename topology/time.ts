@@ -1,0 +1,133 @@
+/**
+ * Dates and instants as canonical text (what PostgreSQL prints with `TimeZone = 'UTC'` and `DateStyle = 'ISO'`), and the
+ * way between that text and a wall clock. Years 0001 to 9999 only: within them canonical texts sort as the moments do.
+ */
+import { Temporal } from "temporal-polyfill";
+import { ValueError } from "./values";
+
+/** Key types that hold a moment. */
+export type TimeType = "date" | "timestamp" | "timestamptz";
+
+const MOMENT =
+  /^(\d{4})-(\d{2})(?:-(\d{2})(?:[ T](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?\s?(Z|UTC|[+-]\d{2}(?::?\d{2})?)?)?)?$/i;
+
+interface Moment {
+  wall: Temporal.PlainDateTime;
+  /** UTC offset as ISO text (`+05:30`), if one was written. */
+  offset?: string;
+  precision: "month" | "day" | "time";
+}
+
+function parse(text: string): Moment {
+  const match = MOMENT.exec(text);
+  if (match === null)
+    throw new ValueError(
+      `${JSON.stringify(text)} is not a date: write YYYY-MM-DD, YYYY-MM or an ISO instant such as 2026-11-01T00:00:00Z ` +
+        "(years 0001 to 9999, at most microseconds)",
+    );
+  const [, year, month, day, hour, minute, second, fraction, zone] = match;
+  const iso = `${year}-${month}-${day ?? "01"}T${hour ?? "00"}:${minute ?? "00"}:${second ?? "00"}.${fraction ?? "0"}`;
+  if (year === "0000" || second === "60") throw new ValueError(`${JSON.stringify(text)} does not exist in PostgreSQL`);
+  try {
+    return {
+      wall: Temporal.PlainDateTime.from(iso, { overflow: "reject" }),
+      offset: zone === undefined ? undefined : isoOffset(zone),
+      precision: day === undefined ? "month" : hour === undefined ? "day" : "time",
+    };
+  } catch {
+    throw new ValueError(`${JSON.stringify(text)} is not a date of the calendar`);
+  }
+}
+
+function isoOffset(zone: string): string {
+  if (/^(z|utc)$/i.test(zone)) return "+00:00";
+  const digits = zone.slice(1).replace(":", "").padEnd(4, "0");
+  return `${zone[0]}${digits.slice(0, 2)}:${digits.slice(2)}`;
+}
+
+function pad(value: number, digits: number): string {
+  return String(value).padStart(digits, "0");
+}
+
+/** Canonical text of a wall clock reading, without a zone (for timestamptz: of the reading in UTC). */
+export function wallText(type: TimeType, wall: Temporal.PlainDateTime): string {
+  if (wall.year < 1 || wall.year > 9999) throw new ValueError(`the year ${wall.year} is outside 0001 to 9999`);
+  const date = `${pad(wall.year, 4)}-${pad(wall.month, 2)}-${pad(wall.day, 2)}`;
+  if (type === "date") return date;
+  const micros = wall.millisecond * 1000 + wall.microsecond;
+  const fraction = micros === 0 ? "" : `.${pad(micros, 6).replace(/0+$/, "")}`;
+  const time = `${pad(wall.hour, 2)}:${pad(wall.minute, 2)}:${pad(wall.second, 2)}${fraction}`;
+  return `${date} ${time}${type === "timestamptz" ? "+00" : ""}`;
+}
+
+/**
+ * The first instant at which clocks in `timezone` show `wall` or later, as a UTC wall clock. Readings that a clock change
+ * leaves out all stand for the instant of the change, so that later readings never map to earlier instants.
+ */
+export function firstInstant(wall: Temporal.PlainDateTime, timezone: string): Temporal.PlainDateTime {
+  if (timezone === "UTC") return wall;
+  const zoned = wall.toZonedDateTime(timezone, { disambiguation: "compatible" });
+  if (zoned.toPlainDateTime().equals(wall)) return utcWall(zoned);
+  const before = wall.toZonedDateTime(timezone, { disambiguation: "earlier" });
+  return utcWall(before.getTimeZoneTransition("next") ?? zoned);
+}
+
+function utcWall(zoned: Temporal.ZonedDateTime): Temporal.PlainDateTime {
+  return zoned.withTimeZone("UTC").toPlainDateTime();
+}
+
+/** Canonical text of the wall clock reading `wall` in `timezone` (which only timestamptz heeds). */
+export function localText(type: TimeType, wall: Temporal.PlainDateTime, timezone: string): string {
+  return wallText(type, type === "timestamptz" ? firstInstant(wall, timezone) : wall);
+}
+
+/** The wall clock reading of canonical text, for timestamptz in `timezone`. */
+export function localWall(type: TimeType, canonical: string, timezone: string): Temporal.PlainDateTime {
+  const wall = parse(canonical).wall;
+  if (type !== "timestamptz" || timezone === "UTC") return wall;
+  return wall.toZonedDateTime("UTC").withTimeZone(timezone).toPlainDateTime();
+}
+
+/**
+ * A moment as people write it (`asOf`, `window.from`, pins): a month stands for its first day, a day for its midnight in
+ * `timezone`; an instant with an offset is read in UTC by the key types that have no zone.
+ */
+export function momentText(type: TimeType, text: string, timezone: string): string {
+  const { wall, offset } = parse(text);
+  if (offset === undefined) return localText(type, wall, timezone);
+  return wallText(type, shiftToUtc(wall, offset));
+}
+
+/** A declared bound: as exact as PostgreSQL takes it, so nothing is cut off or ignored silently. */
+export function boundText(type: TimeType, text: string, timezone: string): string {
+  const { wall, offset, precision } = parse(text);
+  if (precision === "month")
+    throw new ValueError(`${JSON.stringify(text)} is a month, not a bound: write its first day`);
+  if (type === "date" && precision === "time" && !wall.equals(wall.withPlainTime()))
+    throw new ValueError(`${JSON.stringify(text)} has a time of day, which a date key would drop`);
+  if (type !== "timestamptz" && offset !== undefined)
+    throw new ValueError(`${JSON.stringify(text)} has a UTC offset, which a ${type} key would ignore`);
+  return offset === undefined ? localText(type, wall, timezone) : wallText(type, shiftToUtc(wall, offset));
+}
+
+function shiftToUtc(wall: Temporal.PlainDateTime, offset: string): Temporal.PlainDateTime {
+  return wall.toZonedDateTime(offset).withTimeZone("UTC").toPlainDateTime();
+}
+
+/** The zone's name as the IANA database spells it. Offsets are refused: PostgreSQL reads their sign the other way round. */
+export function zoneName(timezone: string): string {
+  const reason = `${JSON.stringify(timezone)} is not a time zone: write an IANA name such as UTC or America/New_York`;
+  if (!/^[A-Za-z]/.test(timezone)) throw new ValueError(reason);
+  try {
+    return Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(timezone).timeZoneId;
+  } catch {
+    throw new ValueError(reason);
+  }
+}
+
+/** A date without a time, as `anchor` takes it. */
+export function plainDate(text: string): Temporal.PlainDate {
+  const { wall, precision } = parse(text);
+  if (precision !== "day") throw new ValueError(`${JSON.stringify(text)} is not a date: write YYYY-MM-DD`);
+  return wall.toPlainDate();
+}
