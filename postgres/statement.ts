@@ -27,4 +27,8 @@ export interface Statement {
   locks: Lock[];
   /** False for statements that PostgreSQL refuses inside a transaction block. */
   transactional: boolean;
+  /** Committed by itself: what comes before it and what comes after it are other transactions. */
+  alone?: boolean;
+  /** After it the relations are locked: the executor looks again whether they still are the ones planned for. */
+  recheck?: boolean;
 }

@@ -1,0 +1,142 @@
+/** What has to be known of a partitioned table before statements about its children can be written. */
+import type { ActualParent, ActualSet, DesiredSet, RelationName, Strategy } from "../topology/model";
+
+/** The newest PostgreSQL whose locks are known; assumed when a plan is made without a server. */
+export const NEWEST_MAJOR = 18;
+
+/** One column or expression of the partition key, ready to be put into SQL. */
+export interface KeyFacts {
+  /** A quoted column, or the parenthesised expression as PostgreSQL prints it. */
+  sql: string;
+  /** format_type(); undefined when planned without a database. */
+  type?: string;
+}
+
+/** Privileges of one role on the parent, or on one of its columns. */
+export interface Grant {
+  /** Undefined: PUBLIC. */
+  grantee?: string;
+  privileges: string[];
+  grantable: boolean;
+  /** Undefined: the whole table. */
+  column?: string;
+}
+
+export interface Policy {
+  name: string;
+  permissive: boolean;
+  command: "ALL" | "SELECT" | "INSERT" | "UPDATE" | "DELETE";
+  /** Empty: PUBLIC. */
+  roles: string[];
+  using?: string;
+  check?: string;
+}
+
+export type ReplicaIdentity = "default" | "nothing" | "full" | "index";
+
+/** What the parent has and a new child does not get from PostgreSQL by itself. */
+export interface ChildAttributes {
+  /** Undefined: the role that creates the child owns the parent as well. */
+  owner?: string;
+  grants: Grant[];
+  /** Grantees (undefined: PUBLIC) that ALTER DEFAULT PRIVILEGES gives rights on every new table of the creating role. */
+  defaultGrantees: (string | undefined)[];
+  rowSecurity: { enabled: boolean; forced: boolean };
+  policies: Policy[];
+  replicaIdentity: ReplicaIdentity;
+  /** OID of the parent's index when `replicaIdentity` is `index`. */
+  replicaIndex?: number;
+  columns: { name: string; statistics?: number; comment?: string }[];
+  /** Extended statistics: their kinds and what they are on, as PostgreSQL prints it. */
+  extendedStatistics: { kinds: string[]; on: string }[];
+  /** Undefined: the default of database and role. */
+  tablespace?: string;
+  accessMethod?: string;
+  /** Indexes of the parent, each of which every child has as well. */
+  indexes: number;
+}
+
+/** Foreign key that a child has itself or has from its parent, and that it keeps when it is detached. */
+export interface ChildForeignKey {
+  name: string;
+  references: RelationName;
+}
+
+export interface ChildFacts {
+  relkind: string;
+  foreignKeys: ChildForeignKey[];
+  /** Everything below a sub-partitioned child. */
+  descendants: RelationName[];
+}
+
+/** Input of the statement builders. */
+export interface ParentFacts extends RelationName {
+  /** Major version of the server. */
+  major: number;
+  strategy: Strategy;
+  keys: KeyFacts[];
+  defaultPartition?: RelationName;
+  /** Everything below a sub-partitioned DEFAULT. */
+  defaultDescendants: RelationName[];
+  /** Parents of the parent, when it is a partition itself. */
+  ancestors: RelationName[];
+  /** Tables that the parent references by foreign keys, partitions of such tables included. */
+  references: RelationName[];
+  /** Tables whose foreign keys reference the parent, partitions of such tables included. */
+  referencedBy: RelationName[];
+  /** Those of `referencedBy` that this role may lock; they are locked before the parent. */
+  lockFirst: RelationName[];
+  attributes: ChildAttributes;
+  /** By OID: attached and known detached children. */
+  childFacts: Record<number, ChildFacts>;
+}
+
+/** The parent as the catalog shows it. */
+export interface CatalogParent extends ActualParent, ParentFacts {
+  defaultPartition?: ActualParent["defaultPartition"];
+}
+
+/** {@link ActualSet} read from the catalog, with what the statements need. */
+export interface CatalogSet extends ActualSet {
+  source: "catalog";
+  parent?: CatalogParent;
+  /** Guard constraints that an interrupted run left on the DEFAULT partition. */
+  defaultGuards: string[];
+  /** Publications that name children one by one, and so will not publish a new child. */
+  publicationsByName: string[];
+}
+
+const NO_ATTRIBUTES: ChildAttributes = {
+  grants: [],
+  defaultGrantees: [],
+  rowSecurity: { enabled: false, forced: false },
+  policies: [],
+  replicaIdentity: "default",
+  columns: [],
+  extendedStatistics: [],
+  indexes: 0,
+};
+
+/**
+ * Facts for a parent that cannot be read: it does not exist yet, or no database can be reached. Statements made from
+ * them show neither owner nor grants, since nobody knows them yet.
+ */
+export function plannedParent(desired: DesiredSet, recorded?: ActualParent, major: number = NEWEST_MAJOR): ParentFacts {
+  const fallback = Object.entries(desired.partitions).find(([, bound]) => "default" in bound && bound.tier === "live");
+  const declaredDefault = fallback && { schema: desired.schema, name: fallback[0] };
+  return {
+    schema: desired.schema,
+    name: desired.table,
+    major,
+    strategy: desired.strategy,
+    keys: desired.keyColumns.map((column) => ({ sql: `"${column.replaceAll('"', '""')}"`, type: desired.keyType })),
+    defaultPartition: recorded === undefined ? declaredDefault : recorded.defaultPartition,
+    defaultDescendants: [],
+    ancestors: [],
+    references: recorded?.references ?? [],
+    referencedBy: recorded?.referencedBy ?? [],
+    lockFirst: recorded?.referencedBy ?? [],
+    attributes: NO_ATTRIBUTES,
+    childFacts: {},
+  };
+}

@@ -1,0 +1,210 @@
+/** The statements behind each step of a plan: one function for each method, all found in one table. */
+import type { PartitionBound, RelationName, Step, StepMethod } from "../topology/model";
+import { boundClause, boundPredicate } from "./boundSql";
+import { attributeStatements, replicaIndexStatements } from "./childAttributes";
+import { qualified, quoteIdent } from "./identifiers";
+import { type LockingStatement, type LockTarget, locksOf, strongest } from "./locks";
+import type { ChildFacts, ParentFacts } from "./parent";
+import type { Lock, Statement } from "./statement";
+
+/** Name of the CHECK that keeps rows of coming partitions out of DEFAULT while these are attached. */
+export const GUARD_NAME = "pgpartition_guard";
+
+/** A step and what its statements are made from. */
+interface Rendering {
+  step: Step;
+  parent: ParentFacts;
+  child: RelationName;
+  childName: string;
+  parentName: string;
+  facts: ChildFacts;
+}
+
+/**
+ * The statements of a step in the order in which they run, as a preview shows them and the executor sends them.
+ * @throws RangeError when a name cannot be stored by PostgreSQL, or the step lacks its bound.
+ */
+export function renderStep(step: Step, parent: ParentFacts): Statement[] {
+  const child = { schema: step.schema, name: step.partition };
+  const facts = (step.oid !== undefined ? parent.childFacts[step.oid] : undefined) ?? {
+    relkind: "r",
+    foreignKeys: [],
+    descendants: [],
+  };
+  return METHODS[step.method]({
+    step,
+    parent,
+    child,
+    childName: qualified(child),
+    parentName: qualified(parent),
+    facts,
+  });
+}
+
+/** What is run instead when a concurrent detach is not possible, or was interrupted. */
+export function renderAs(step: Step, method: StepMethod, parent: ParentFacts): Statement[] {
+  return renderStep({ ...step, method }, parent);
+}
+
+const METHODS: Record<StepMethod, (rendering: Rendering) => Statement[]> = {
+  partitionOf,
+  likeAttach,
+  attach,
+  detachAttach,
+  detachConcurrently,
+  detachPlain,
+  finalize,
+  guard,
+  unguard,
+  rename,
+  dropTable,
+};
+
+function partitionOf(rendering: Rendering): Statement[] {
+  const { parent, child, childName, parentName, step } = rendering;
+  const sql = `CREATE TABLE ${childName} PARTITION OF ${parentName} ${boundClause(boundOf(step))}`;
+  return [
+    locking(rendering, "partitionOf", sql, proof(rendering)),
+    ...attributeStatements(parent, child, "partitionOf"),
+    ...replicaIndexStatements(parent, child),
+  ];
+}
+
+/** An identity column of the child's own would be refused by ATTACH (17 on), or give numbers twice (up to 16). */
+function likeAttach(rendering: Rendering): Statement[] {
+  const { parent, child, childName, parentName } = rendering;
+  const { accessMethod, tablespace } = parent.attributes;
+  const using = accessMethod === undefined ? "" : ` USING ${quoteIdent(accessMethod)}`;
+  const place = tablespace === undefined ? "" : ` TABLESPACE ${quoteIdent(tablespace)}`;
+  const sql = `CREATE TABLE ${childName} (LIKE ${parentName} INCLUDING ALL EXCLUDING IDENTITY)${using}${place}`;
+  return [
+    locking(rendering, "like", sql),
+    ...attributeStatements(parent, child, "like"),
+    attachStatement(rendering, "instant"),
+    ...replicaIndexStatements(parent, child),
+  ];
+}
+
+function attach(rendering: Rendering): Statement[] {
+  return [...lockStatements(rendering, [rendering.childName]), attachStatement(rendering, "scan")];
+}
+
+function detachAttach(rendering: Rendering): Statement[] {
+  return [...detachPlain(rendering), attachStatement(rendering, "scan")];
+}
+
+function attachStatement(rendering: Rendering, childHold: Lock["hold"]): Statement {
+  const { childName, parentName, step } = rendering;
+  const sql = `ALTER TABLE ${parentName} ATTACH PARTITION ${childName} ${boundClause(boundOf(step))}`;
+  return locking(rendering, "attach", sql, { ...proof(rendering), childHold });
+}
+
+/** A step that follows a guard on DEFAULT finds nothing to scan there. */
+function proof({ step, parent }: Rendering): Partial<LockTarget> {
+  const guarded = step.after.some((id) => id.startsWith("guardDefault"));
+  return { defaultProven: guarded || parent.defaultPartition === undefined };
+}
+
+function detachConcurrently(rendering: Rendering): Statement[] {
+  const { childName, parentName } = rendering;
+  const sql = `ALTER TABLE ${parentName} DETACH PARTITION ${childName} CONCURRENTLY`;
+  return [{ ...locking(rendering, "detachConcurrently", sql), transactional: false, alone: true }];
+}
+
+/**
+ * The order is that of the application's own foreign key checks and queries (referencing table, parent, child); in any
+ * other one a busy pair of tables gives deadlocks.
+ */
+function detachPlain(rendering: Rendering): Statement[] {
+  const { childName, parentName, parent } = rendering;
+  const order = [...parent.lockFirst.map(qualified), parentName, childName];
+  const detach = locking(rendering, "detach", `ALTER TABLE ${parentName} DETACH PARTITION ${childName}`);
+  return [...lockStatements(rendering, order), detach];
+}
+
+function finalize(rendering: Rendering): Statement[] {
+  const { childName, parentName } = rendering;
+  return [locking(rendering, "finalize", `ALTER TABLE ${parentName} DETACH PARTITION ${childName} FINALIZE`)];
+}
+
+/** `LOCK TABLE` of exactly these relations (`ONLY`), in this order; PostgreSQL does not lock foreign tables so. */
+function lockStatements({ facts, childName }: Rendering, relations: string[]): Statement[] {
+  const below = facts.descendants.map(qualified);
+  const lockable = [...relations, ...below].filter((name) => facts.relkind !== "f" || name !== childName);
+  const locks = strongest(lockable.map(exclusive));
+  if (locks.length === 0) return [];
+  const list = locks.map(({ relation }) => `ONLY ${relation}`).join(", ");
+  return [{ sql: `LOCK TABLE ${list} IN ACCESS EXCLUSIVE MODE`, locks, transactional: true, recheck: true }];
+}
+
+function exclusive(relation: string): Lock {
+  return { relation, mode: "ACCESS EXCLUSIVE", hold: "instant" };
+}
+
+/** NOT VALID first and validated in a transaction of its own: the scan then keeps neither readers nor writers waiting. */
+function guard(rendering: Rendering): Statement[] {
+  const { childName, parent, step } = rendering;
+  const predicates = (step.excludes ?? []).map((bound) => boundPredicate(bound, parent.keys));
+  const conditions = predicates.filter((predicate) => predicate !== undefined).map((predicate) => `NOT (${predicate})`);
+  if (conditions.length === 0) return [];
+  const check = conditions.join(" AND ");
+  const add =
+    `ALTER TABLE ${childName} DROP CONSTRAINT IF EXISTS ${GUARD_NAME},` +
+    ` ADD CONSTRAINT ${GUARD_NAME} CHECK (${check}) NOT VALID`;
+  const validate = `ALTER TABLE ${childName} VALIDATE CONSTRAINT ${GUARD_NAME}`;
+  return [
+    { ...locking(rendering, "addGuard", add, defaultChild(rendering)), alone: true },
+    { ...locking(rendering, "validateGuard", validate, defaultChild(rendering)), alone: true },
+  ];
+}
+
+function unguard(rendering: Rendering): Statement[] {
+  const sql = `ALTER TABLE ${rendering.childName} DROP CONSTRAINT IF EXISTS ${GUARD_NAME}`;
+  return [locking(rendering, "addGuard", sql, defaultChild(rendering))];
+}
+
+function defaultChild({ parent }: Rendering): Partial<LockTarget> {
+  return { descendants: parent.defaultDescendants };
+}
+
+function rename(rendering: Rendering): Statement[] {
+  const { step, child } = rendering;
+  const current = step.current;
+  if (current === undefined) throw new RangeError(`Step ${step.id} does not say what the table is called now.`);
+  const statement = (relation: RelationName, action: string): Statement => ({
+    sql: `ALTER TABLE ${qualified(relation)} ${action}`,
+    locks: [exclusive(qualified(relation))],
+    transactional: true,
+  });
+  const renamed = { schema: current.schema, name: child.name };
+  return [
+    ...(current.name === child.name ? [] : [statement(current, `RENAME TO ${quoteIdent(child.name)}`)]),
+    ...(current.schema === child.schema ? [] : [statement(renamed, `SET SCHEMA ${quoteIdent(child.schema)}`)]),
+  ];
+}
+
+/** Foreign keys go first, one by one: DROP TABLE would lock every referenced table at once. */
+function dropTable(rendering: Rendering): Statement[] {
+  const { childName, facts } = rendering;
+  const keys = facts.foreignKeys.map(({ name, references }): Statement => {
+    const sql = `ALTER TABLE ${childName} DROP CONSTRAINT IF EXISTS ${quoteIdent(name)}`;
+    return { ...locking(rendering, "dropForeignKey", sql, { references: [references] }), alone: true };
+  });
+  const kind = facts.relkind === "f" ? "FOREIGN TABLE" : "TABLE";
+  return [...keys, lockStatement(rendering, [childName]), locking(rendering, "dropTable", `DROP ${kind} ${childName}`)];
+}
+
+function locking(
+  { parent, child, facts }: Rendering,
+  kind: LockingStatement,
+  sql: string,
+  target: Partial<LockTarget> = {},
+): Statement {
+  const locks = locksOf(kind, parent, { child, descendants: facts.descendants, ...target });
+  return { sql, locks, transactional: true };
+}
+
+function boundOf(step: Step): PartitionBound {
+  if (step.bound === undefined) throw new RangeError(`Step ${step.id} has no bound.`);
+  return step.bound;
+}
