@@ -1,0 +1,246 @@
+/** Sessions on one database: opened when needed, pinned to known settings, and thrown away when anything is in doubt. */
+import { Client, type ClientConfig } from "pg";
+import { ConnectionError, errorCode, explainError } from "./errors";
+import { type ConnectionArgs, type ConnectionSettings, resolveSettings, type TlsSettings } from "./settings";
+
+export type { ConnectionArgs } from "./settings";
+
+type Row = Record<string, unknown>;
+
+/** One session of the database. */
+export interface Session {
+  /** Process id of the server's backend. */
+  readonly pid: number;
+  /** Sends one statement. Without parameters it goes as a simple query, as DETACH CONCURRENTLY demands. */
+  query<R extends Row = Row>(sql: string, parameters?: unknown[]): Promise<R[]>;
+  /**
+   * BEGIN, the action, COMMIT; on any error ROLLBACK and the error again. A session whose ROLLBACK fails is not used again.
+   */
+  transaction<T>(action: () => Promise<T>): Promise<T>;
+}
+
+/**
+ * Settings of role, database and server must change neither what is read nor what is written. Time-outs are ours: what a
+ * role has set for its application would break a validating scan.
+ */
+const PINNED: Record<string, string> = {
+  search_path: "",
+  TimeZone: "UTC",
+  DateStyle: "ISO, YMD",
+  IntervalStyle: "postgres",
+  standard_conforming_strings: "on",
+  bytea_output: "hex",
+  extra_float_digits: "1",
+  client_min_messages: "warning",
+  lock_timeout: "0",
+  statement_timeout: "0",
+  idle_in_transaction_session_timeout: "0",
+  idle_session_timeout: "0",
+  default_transaction_isolation: "read committed",
+};
+
+const PIN = `SELECT pg_catalog.pg_backend_pid() AS pid, ${Object.entries(PINNED)
+  .map(([name, value]) => `pg_catalog.set_config('${name}', '${value}', false)`)
+  .join(
+    ", ",
+  )}, (SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = 'transaction_timeout')`;
+
+/** A session and what the pool has to know of it. */
+class PooledSession implements Session {
+  broken = false;
+  busy = false;
+
+  constructor(
+    readonly client: Client,
+    readonly pid: number,
+  ) {
+    client.on("error", () => {
+      this.broken = true;
+    });
+    client.on("end", () => {
+      this.broken = true;
+    });
+  }
+
+  async query<R extends Row = Row>(sql: string, parameters?: unknown[]): Promise<R[]> {
+    this.busy = true;
+    try {
+      const { rows } = await this.client.query<R>(sql, parameters);
+      return rows;
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  async transaction<T>(action: () => Promise<T>): Promise<T> {
+    await this.query("BEGIN");
+    try {
+      const result = await action();
+      await this.query("COMMIT");
+      return result;
+    } catch (error) {
+      try {
+        await this.query("ROLLBACK");
+      } catch {
+        this.broken = true;
+      }
+      throw error;
+    }
+  }
+}
+
+/** At most `maxConnections` sessions; who asks for one more waits until one is given back. */
+export class Sessions {
+  readonly settings: ConnectionSettings;
+  private readonly idle: PooledSession[] = [];
+  private readonly used = new Set<PooledSession>();
+  private readonly waiting: (() => void)[] = [];
+  private opening = 0;
+  private closed = false;
+
+  /** Opens no connection. @throws RangeError when the arguments cannot be used. */
+  constructor(args: ConnectionArgs, environment: Record<string, string | undefined> = process.env) {
+    this.settings = resolveSettings(args, environment);
+  }
+
+  /** `host:port/database`, for people. */
+  get target(): string {
+    const { host, port, database } = this.settings;
+    return `${host}:${port}/${database}`;
+  }
+
+  /**
+   * Runs the action with a session of its own. When the action fails the session is closed, not used again: nobody knows
+   * what state it is in.
+   * @throws ConnectionError when no session can be opened.
+   */
+  async withSession<T>(action: (session: Session) => Promise<T>): Promise<T> {
+    const session = await this.acquire();
+    let healthy = false;
+    try {
+      const result = await action(session);
+      healthy = true;
+      return result;
+    } finally {
+      await this.release(session, healthy && !session.broken);
+    }
+  }
+
+  /** Asks the server to cancel what this session is waiting for or doing. */
+  async cancel(pid: number): Promise<void> {
+    const canceller = await this.open();
+    try {
+      await canceller.query("SELECT pg_catalog.pg_cancel_backend($1)", [pid]);
+    } finally {
+      await canceller.client.end();
+    }
+  }
+
+  /** Cancels every running statement and closes all sessions; may be called again. */
+  async cancelAll(): Promise<void> {
+    this.closed = true;
+    const running = [...this.used].filter((session) => session.busy).map((session) => session.pid);
+    await Promise.allSettled(running.map((pid) => this.cancel(pid)));
+    await this.close();
+  }
+
+  /** No new sessions; idle ones are closed now, used ones when they are given back. */
+  async close(): Promise<void> {
+    this.closed = true;
+    for (const wake of this.waiting.splice(0)) wake();
+    await Promise.allSettled(this.idle.splice(0).map(({ client }) => client.end()));
+  }
+
+  private async acquire(): Promise<PooledSession> {
+    while (!this.closed) {
+      const session = this.idle.pop();
+      if (session && !session.broken) {
+        this.used.add(session);
+        return session;
+      }
+      if (session === undefined && this.used.size + this.opening < this.settings.maxConnections) {
+        return this.openUsed();
+      }
+      if (session === undefined) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    }
+    throw new ConnectionError(`The sessions on ${this.target} are closed.`, undefined);
+  }
+
+  private async openUsed(): Promise<PooledSession> {
+    this.opening += 1;
+    try {
+      const session = await this.open();
+      this.used.add(session);
+      return session;
+    } finally {
+      this.opening -= 1;
+      if (this.used.size < this.settings.maxConnections) this.waiting.shift()?.();
+    }
+  }
+
+  private async release(session: PooledSession, healthy: boolean): Promise<void> {
+    this.used.delete(session);
+    if (healthy && !this.closed) this.idle.push(session);
+    this.waiting.shift()?.();
+    if (!healthy || this.closed) await session.client.end().catch(() => undefined);
+  }
+
+  private async open(): Promise<PooledSession> {
+    const { tls } = this.settings;
+    for (const [index, attempt] of tls.entries()) {
+      try {
+        return await this.openWith(attempt);
+      } catch (error) {
+        if (index === tls.length - 1 || isFinal(error)) throw this.connectionError(error);
+      }
+    }
+    throw this.connectionError(new Error("there is no way to connect"));
+  }
+
+  private async openWith(tls: TlsSettings | undefined): Promise<PooledSession> {
+    const client = new Client(this.clientConfig(tls));
+    client.on("error", () => undefined);
+    try {
+      await client.connect();
+      const { rows } = await client.query<{ pid: number }>(PIN);
+      return new PooledSession(client, Number(rows[0]?.pid));
+    } catch (error) {
+      await client.end().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  private clientConfig(tls: TlsSettings | undefined): ClientConfig {
+    const { host, port, database, user, password, applicationName, connectTimeoutMs } = this.settings;
+    return {
+      host,
+      port,
+      database,
+      user,
+      // A function keeps `pg` from looking for a password in places of its own.
+      password: () => password ?? "",
+      application_name: applicationName,
+      connectionTimeoutMillis: connectTimeoutMs,
+      keepAlive: true,
+      ssl: tls ?? false,
+    };
+  }
+
+  private connectionError(error: unknown): ConnectionError {
+    const code = errorCode(error);
+    const needsPassword = this.settings.password === undefined && code === undefined;
+    const asked = needsPassword ? " No password is configured; the server may have asked for one." : "";
+    const named = code !== undefined && /^E[A-Z]+$/.test(code) ? ` (${code})` : "";
+    return new ConnectionError(
+      `Cannot connect to ${this.target} as ${this.settings.user}: ${explainError(error)}${named}${asked}`,
+      code,
+    );
+  }
+}
+
+/** Nobody answers at that address: another kind of encryption changes nothing. */
+function isFinal(error: unknown): boolean {
+  return ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "ETIMEDOUT", "3D000"].includes(
+    errorCode(error) ?? "",
+  );
+}
