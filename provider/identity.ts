@@ -1,0 +1,68 @@
+/**
+ * Which cluster, database and table a state belongs to.
+ *
+ * A stack that is pointed at another cluster (a wrong host, a clone, a re-created table) must not apply one environment's
+ * topology to another's data. So the first thing every operation does is to compare; nothing is sent before that but reads.
+ */
+import type { Properties } from "./values";
+import { isRecord } from "./values";
+
+export interface Identity {
+  /** pg_control_system().system_identifier: unique to an initdb, kept by physical copies and standbys. */
+  systemIdentifier: string;
+  database: string;
+  /** OID of the parent; another one under the same name is a re-created table. */
+  parentOid: number;
+}
+
+/** One word for an identity, as `acceptIdentity` takes it. */
+export function identityText(identity: Identity): string {
+  return `${identity.systemIdentifier}/${identity.database}/${identity.parentOid}`;
+}
+
+export function recordedIdentity(outputs: Properties): Identity | undefined {
+  const recorded = outputs.identity;
+  if (!isRecord(recorded)) return undefined;
+  const { systemIdentifier, database, parentOid } = recorded;
+  if (typeof systemIdentifier !== "string" || typeof database !== "string" || typeof parentOid !== "number") {
+    return undefined;
+  }
+  return { systemIdentifier, database, parentOid };
+}
+
+export class IdentityMismatch extends Error {}
+
+const DIFFERENCES: { key: keyof Identity; what: string }[] = [
+  { key: "systemIdentifier", what: "another cluster (system identifier)" },
+  { key: "database", what: "another database" },
+  { key: "parentOid", what: "a re-created table (OID of the parent)" },
+];
+
+/** How the actual identity differs from the recorded one, in words; empty when it does not. Pure. */
+export function identityDifferences(recorded: Identity, actual: Identity): string[] {
+  return DIFFERENCES.filter(({ key }) => recorded[key] !== actual[key]).map(
+    ({ key, what }) => `${what}: recorded ${recorded[key]}, found ${actual[key]}`,
+  );
+}
+
+/**
+ * Throws unless the actual identity is the recorded one, or is exactly the one that `acceptIdentity` names.
+ * Returns true when a move was accepted: then OIDs in the state prove nothing any more.
+ */
+export function requireIdentity(
+  recorded: Identity | undefined,
+  actual: Identity,
+  acceptIdentity: unknown,
+  relation: string,
+): boolean {
+  if (recorded === undefined) return false;
+  const differences = identityDifferences(recorded, actual);
+  if (differences.length === 0) return false;
+  const accepted = identityText(actual);
+  if (acceptIdentity === accepted) return true;
+  throw new IdentityMismatch(
+    `${relation}: the state belongs to ${differences.join("; ")}. Nothing was changed. ` +
+      `If the provider points to the wrong server, correct its host, port or database. If this is deliberate ` +
+      `(a restored, upgraded or re-created database), set acceptIdentity: "${accepted}" and run again.`,
+  );
+}

@@ -1,0 +1,141 @@
+/** A plan in words: the Info column, and the list of statements, locks and rows in Diagnostics. Pure. */
+import { blocks } from "../../postgres/locks";
+import { LOCK_MODES, type LockMode, type Statement } from "../../postgres/statement";
+import { describeBound } from "../../topology/bounds";
+import type { Finding, Plan, Step, StepKind } from "../../topology/model";
+
+/** Steps shown with every statement; the rest of a long plan gets one line each, as they only repeat. */
+const STEPS_IN_FULL = 20;
+/** One-line steps after those; a preview of a thousand partitions has to stay readable in a pull request. */
+const STEPS_IN_BRIEF = 100;
+
+/** Step kinds as the Info column counts them; those that only help others are left out. */
+const COUNTED: [StepKind, string][] = [
+  ["create", "to create"],
+  ["attach", "to attach"],
+  ["rebound", "to re-bound"],
+  ["rename", "to rename"],
+  ["finalizeDetach", "pending detach to finish"],
+  ["detach", "to detach"],
+  ["drop", "to drop"],
+];
+
+const DONE: Record<string, string> = {
+  "to create": "created",
+  "to attach": "attached",
+  "to re-bound": "re-bound",
+  "to rename": "renamed",
+  "pending detach to finish": "pending detach finished",
+  "to detach": "detached",
+  "to drop": "dropped",
+};
+
+/** `+1 to create, 2 to drop (≈12,000 rows, 3.2 MB)`; `no changes` for an empty plan. */
+export function summary(steps: Step[], done: boolean): string {
+  const parts = COUNTED.flatMap(([kind, words]) => {
+    const some = steps.filter((step) => step.kind === kind);
+    if (some.length === 0) return [];
+    const label = `${some.length} ${done ? DONE[words] : words}`;
+    const size = kind === "drop" || kind === "detach" ? estimate(some) : "";
+    return [size === "" ? label : `${label} (${size})`];
+  });
+  return parts.length === 0 ? "no changes" : parts.join(", ");
+}
+
+function estimate(steps: Step[]): string {
+  const sum = (pick: (step: Step) => number | undefined) =>
+    steps.reduce<number | undefined>((total, step) => {
+      const value = pick(step);
+      return total === undefined || value === undefined || value < 0 ? undefined : total + value;
+    }, 0);
+  return sizeText(
+    sum((step) => step.effect.rows),
+    sum((step) => step.effect.bytes),
+  );
+}
+
+export function sizeText(rows: number | undefined, bytes: number | undefined): string {
+  const parts = [
+    rows === undefined || rows < 0 ? undefined : `≈${Math.round(rows).toLocaleString("en-US")} rows`,
+    bytes === undefined ? undefined : bytesText(bytes),
+  ];
+  return parts.filter((part) => part !== undefined).join(", ");
+}
+
+export function bytesText(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** What a lock mode keeps others from doing while it is held. */
+function blocked(mode: LockMode): string {
+  const { reads, writes } = blocks(mode);
+  if (reads) return "blocks reads and writes";
+  return writes ? "blocks writes" : "blocks neither reads nor writes";
+}
+
+const EFFECTS: Record<Step["effect"]["data"], (size: string) => string> = {
+  none: () => "no row is touched",
+  shows: (size) => `rows appear in the parent${size}`,
+  hides: (size) => `rows leave the parent and stay in the table${size}`,
+  deletes: (size) => `rows are deleted${size}, no undo`,
+};
+
+/** A step with its statements, locks and effect on rows. */
+export function stepText(step: Step, statements: Statement[]): string[] {
+  const size = sizeText(step.effect.rows, step.effect.bytes);
+  return [
+    stepLine(step),
+    ...statements.flatMap(({ sql }) =>
+      sql.split("\n").map((line, index) => (index === 0 ? `    ${line}` : `      ${line}`)),
+    ),
+    ...lockLines(statements).map((line) => `    lock: ${line}`),
+    `    data: ${EFFECTS[step.effect.data](size === "" ? "" : ` (${size})`)}`,
+  ];
+}
+
+export function stepLine(step: Step): string {
+  const bound = step.bound === undefined ? "" : `  ${describeBound(step.bound)}`;
+  return `${step.kind} ${step.partition}${bound}  (${step.reason})`;
+}
+
+/** The strongest lock on each relation, as the transaction holds it at its end. */
+function lockLines(statements: Statement[]): string[] {
+  const strongest = new Map<string, { mode: LockMode; hold: string }>();
+  for (const { relation, mode, hold } of statements.flatMap(({ locks }) => locks)) {
+    const before = strongest.get(relation);
+    if (before === undefined || rank(mode) > rank(before.mode)) strongest.set(relation, { mode, hold });
+  }
+  const HOLDS: Record<string, string> = { instant: "short", scan: "for a scan", build: "for an index build" };
+  return [...strongest].map(([relation, { mode, hold }]) => `${mode} on ${relation}, ${HOLDS[hold]}: ${blocked(mode)}`);
+}
+
+const rank = (mode: LockMode): number => LOCK_MODES.indexOf(mode);
+
+/** The whole plan for Diagnostics. */
+export function planText(title: string, plan: Plan, render: (step: Step) => Statement[]): string {
+  const full = plan.steps.slice(0, STEPS_IN_FULL);
+  const brief = plan.steps.slice(STEPS_IN_FULL, STEPS_IN_FULL + STEPS_IN_BRIEF);
+  const rest = plan.steps.length - full.length - brief.length;
+  return [
+    `${title}: ${summary(plan.steps, false)}`,
+    ...full.flatMap((step, index) => indentFirst(index, stepText(step, render(step)))),
+    ...brief.map((step, index) => `  ${index + 1 + STEPS_IN_FULL}. ${stepLine(step)}`),
+    ...(rest > 0 ? [`  and ${rest} more steps of the same kinds`] : []),
+  ].join("\n");
+}
+
+function indentFirst(index: number, lines: string[]): string[] {
+  return lines.map((line, number) => (number === 0 ? `  ${index + 1}. ${line}` : `  ${line}`));
+}
+
+/** `error partitions.events_2026_01: …` */
+export function findingText({ path, relation, reason }: Finding): string {
+  return `${path}${relation === undefined ? "" : ` (${relation})`}: ${reason}`;
+}

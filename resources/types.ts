@@ -1,0 +1,185 @@
+/** Arguments of the provider's resources, as a program writes them. All of it is plain data. */
+import type { Input } from "@pulumi/pulumi";
+
+/** `PARTITION BY RANGE`, with or without periods. */
+export interface RangeBy {
+  /** Key column. */
+  column?: string;
+  /** Key columns when there are several; every partition is then declared in `partitions`. */
+  columns?: string[];
+  /**
+   * Type of the key column: `date`, `timestamp`, `timestamptz`, `smallint`, `integer` or `bigint` for periods, any type
+   * with explicit `partitions`. `PartitionedTable` takes it from the declared columns.
+   */
+  type?: string;
+  /**
+   * Length of a period: `hour`, `day`, `week` (ISO, from Monday), `month`, `quarter`, `year`, a multiple such as
+   * `3 months`, or a number for integer keys.
+   */
+  every?: string | number;
+  /** IANA time zone whose midnights bound the periods of a `timestamptz` key. Default: `UTC`. */
+  timezone?: string;
+  /** A date on which a period begins, for multiples that should not start at the calendar's own origin. */
+  anchor?: string;
+  /** Where numeric periods start counting. Default: 0. */
+  offset?: string | number;
+}
+
+/** `PARTITION BY LIST`. */
+export interface ListBy {
+  column: string;
+  type?: string;
+  /** Values of each partition, by the word that stands for `{value}` in its name. `null` is a value. */
+  values?: Record<string, (string | number | boolean | null)[]>;
+}
+
+/** `PARTITION BY HASH`. */
+export interface HashBy {
+  /** Key columns in order. */
+  columns: string[];
+  /** Number of partitions, all of this modulus. */
+  partitions?: number;
+}
+
+/** Partition key: exactly one of the three. */
+export type PartitionBy = { range: RangeBy } | { list: ListBy } | { hash: HashBy };
+
+/** Which periods exist. */
+export interface Window {
+  /** A date (or number) in the first period. Default: the period of `asOf` when the set was first created. */
+  from?: string | number;
+  /** Number of periods kept ready after the one of `asOf`. Default: 3. */
+  ahead?: number;
+}
+
+/** What happens to a partition when it is old. */
+export interface LifecycleRule {
+  /** Age from the partition's upper bound to `asOf`, in calendar steps: `12 months`, `26 weeks`, `90 days`. */
+  after: string | number;
+  /** `detached`: a table beside its parent. `dropped`: rows and table are given up. */
+  tier: "live" | "detached" | "dropped";
+}
+
+/** Keeps the partitions of a range live whatever the lifecycle says. */
+export interface Pin {
+  from: string;
+  /** End of the range, exclusive. */
+  to: string;
+  /** Until `asOf` reaches this date. Default: for ever. */
+  until?: string;
+  tier?: "live";
+}
+
+/** One explicit partition: exactly one form of bound, and its tier (default `live`). */
+export interface ExplicitPartition {
+  /** Inclusive lower bound of a RANGE partition; `MINVALUE` for none. */
+  from?: string | number | (string | number)[];
+  /** Exclusive upper bound of a RANGE partition; `MAXVALUE` for none. */
+  to?: string | number | (string | number)[];
+  values?: (string | number | boolean | null)[];
+  modulus?: number;
+  remainder?: number;
+  default?: boolean;
+  tier?: "live" | "detached" | "dropped";
+}
+
+/** Which cluster, database and table a state belongs to. */
+export interface Identity {
+  systemIdentifier: string;
+  database: string;
+  parentOid: number;
+}
+
+/** Policy of all partitions of one parent. */
+export interface PartitionPolicy {
+  /** Which periods exist. */
+  window?: Input<Window>;
+  /** The date (`2026-11`, `2026-11-21`) or, for integer keys, the value that counts as now. Required with `every`. */
+  asOf?: Input<string | number>;
+  /** Tiers by age, youngest rule first. */
+  lifecycle?: Input<LifecycleRule[]>;
+  /** Ranges kept live. */
+  pins?: Input<Pin[]>;
+  /** Name template such as `{table}_{yyyy}_{mm}`, the preset `pg_partman4` or `pg_partman5`, or both templates. */
+  naming?: Input<string | { partitions?: string; default?: string }>;
+  /** Whether there is a DEFAULT partition. Default: false. */
+  defaultPartition?: Input<boolean>;
+  /** How to treat attached partitions that nobody declared. Default: `report`. */
+  unmanaged?: Input<"ignore" | "report" | "refuse">;
+  /** Names of existing tables outside the parent that may be attached. */
+  adopt?: Input<string[]>;
+  /** Explicit partitions by name, beside those of the policy. */
+  partitions?: Input<Record<string, ExplicitPartition>>;
+  /** Greatest number of partitions that get a row of their own in previews. Default: 250. */
+  viewLimit?: Input<number>;
+  /** Accepts a deliberate move to the cluster, database and table that a refused operation named. */
+  acceptIdentity?: Input<string>;
+}
+
+/** A column of the parent. */
+export interface Column {
+  name: string;
+  /** Type as in CREATE TABLE: `uuid`, `timestamp(3)`, `public.messagerole`. */
+  type: string;
+  /** Default: true; false is NOT NULL. */
+  nullable?: boolean;
+  /** SQL expression. */
+  default?: string;
+  identity?: "always" | "byDefault";
+  generated?: { expression: string; kind?: "stored" | "virtual" };
+  collation?: string;
+  comment?: string;
+  /** Statistics target. */
+  statistics?: number;
+}
+
+/** PRIMARY KEY or UNIQUE; must contain every partition key column. */
+export interface Key {
+  name?: string;
+  columns: string[];
+  nullsNotDistinct?: boolean;
+}
+
+export type ReferentialAction = "no action" | "restrict" | "cascade" | "set null" | "set default";
+
+export interface ForeignKey {
+  name?: string;
+  columns: string[];
+  references: { schema?: string; table: string; columns?: string[] };
+  onDelete?: ReferentialAction;
+  onUpdate?: ReferentialAction;
+  deferrable?: boolean;
+  initiallyDeferred?: boolean;
+}
+
+export interface IndexColumn {
+  column?: string;
+  expression?: string;
+  order?: "asc" | "desc";
+  nulls?: "first" | "last";
+}
+
+export interface Index {
+  name: string;
+  columns: (string | IndexColumn)[];
+  unique?: boolean;
+  /** Access method. Default: btree. */
+  method?: string;
+  include?: string[];
+  /** Predicate of a partial index. */
+  where?: string;
+}
+
+/** Columns, keys and constraints of the parent. */
+export interface TableDefinition {
+  /** Absent: the table must exist already (made by an ORM or a migration); only its partitions are managed. */
+  columns?: Input<Column[]>;
+  primaryKey?: Input<string[] | Key>;
+  unique?: Input<Key[]>;
+  checks?: Input<{ name?: string; expression: string }[]>;
+  foreignKeys?: Input<ForeignKey[]>;
+  indexes?: Input<Index[]>;
+  comment?: Input<string>;
+  /** Default: the connected role. */
+  owner?: Input<string>;
+}
