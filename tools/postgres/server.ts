@@ -74,6 +74,14 @@ export async function stopServer(wantedDataDir: string, log: Log): Promise<boole
   return true;
 }
 
+/** Stops the server that runs on a data directory and removes the data and the log. */
+export async function removeServer(wantedDataDir: string, log: Log): Promise<void> {
+  await stopServer(wantedDataDir, log);
+  const dataDir = await reachableDirectory(wantedDataDir, await postgresAccount(), log);
+  await rm(dataDir, { recursive: true, force: true });
+  await rm(logFileOf(dataDir), { force: true });
+}
+
 interface Prepared {
   bin: string;
   dataDir: string;

@@ -1,0 +1,46 @@
+/** The Pulumi CLI on the development stack. */
+import { spawn } from "node:child_process";
+import { CHECKOUT } from "../paths";
+import { run } from "../processes";
+import { type DevEnvironment, processEnvironment } from "./environment";
+import { CONFIG_FILE, PROJECT_COPY, STACK } from "./stack-files";
+
+/** Runs a `pulumi` command that reads the program, on this terminal; gives its exit status. */
+export function pulumi(environment: DevEnvironment, args: readonly string[]): Promise<number> {
+  const all = [...args, "--stack", STACK, "--config-file", CONFIG_FILE];
+  process.stdout.write(`$ pulumi ${args.join(" ")}\n`);
+  // Ctrl-C reaches the CLI by itself; we stay to see how it ends.
+  const ignore = () => undefined;
+  process.on("SIGINT", ignore);
+  return new Promise<number>((resolve, reject) => {
+    const child = spawn("pulumi", all, {
+      cwd: CHECKOUT,
+      env: processEnvironment(environment),
+      stdio: ["ignore", "inherit", "inherit"],
+    });
+    child.once("error", reject);
+    child.once("exit", (status) => resolve(status ?? 1));
+  }).finally(() => process.off("SIGINT", ignore));
+}
+
+/** Makes the stack unless it is there, and selects it for commands typed by hand. */
+export async function selectStack(environment: DevEnvironment): Promise<void> {
+  const options = { cwd: CHECKOUT, env: processEnvironment(environment) };
+  await run("pulumi", ["stack", "select", "--create", STACK, "--cwd", PROJECT_COPY, "--non-interactive"], options);
+  await run("pulumi", ["stack", "select", STACK, "--non-interactive"], options);
+}
+
+/** The stack's `asOf`. */
+export async function readAsOf(environment: DevEnvironment): Promise<string> {
+  const { stdout } = await run("pulumi", ["config", "get", "asOf", ...CONFIG_FLAGS], {
+    env: processEnvironment(environment),
+  });
+  return stdout.trim();
+}
+
+/** Sets the stack's `asOf`, in the copy of the configuration. */
+export async function setAsOf(environment: DevEnvironment, asOf: string): Promise<void> {
+  await run("pulumi", ["config", "set", "asOf", asOf, ...CONFIG_FLAGS], { env: processEnvironment(environment) });
+}
+
+const CONFIG_FLAGS = ["--cwd", CHECKOUT, "--stack", STACK, "--config-file", CONFIG_FILE, "--non-interactive"];
