@@ -191,7 +191,11 @@ function dropTable(rendering: Rendering): Statement[] {
     return { ...locking(rendering, "dropForeignKey", sql, { references: [references] }), alone: true };
   });
   const kind = facts.relkind === "f" ? "FOREIGN TABLE" : "TABLE";
-  return [...keys, lockStatement(rendering, [childName]), locking(rendering, "dropTable", `DROP ${kind} ${childName}`)];
+  return [
+    ...keys,
+    ...lockStatements(rendering, [childName]),
+    locking(rendering, "dropTable", `DROP ${kind} ${childName}`),
+  ];
 }
 
 function locking(
