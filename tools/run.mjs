@@ -50,7 +50,7 @@ function run(program, args, stdio) {
 async function main([program, ...args]) {
   if (!isInstalled()) {
     process.stderr.write("Installing dependencies (npm ci) …\n");
-    const status = await run("npm", ["ci", "--no-audit", "--no-fund"], ["ignore", 2, 2]);
+    const status = await run("npm", ["ci", "--loglevel=error"], ["ignore", 2, 2]);
     if (status !== 0) {
       process.stderr.write("The dependencies could not be installed; npm says why above.\n");
       return status;
