@@ -127,9 +127,9 @@ export interface ActualColumn {
   name: string;
   type: string;
   nullable: boolean;
-  /** Undefined for identity, generated and serial columns too. */
+  /** Undefined for identity and generated columns. */
   default?: string;
-  /** The default draws from a sequence that the column owns, as `serial` makes it. */
+  /** The default is the next number of a sequence that the column owns, as `serial` makes it. */
   serial: boolean;
   identity?: IdentityKind;
   generated?: { expression: string; kind: GeneratedKind };
@@ -162,9 +162,11 @@ export interface ActualForeignKey {
   name: string;
   columns: string[];
   references: { schema: string; table: string; columns: string[] };
-  onDelete: ReferentialAction;
-  onUpdate: ReferentialAction;
+  /** A {@link ReferentialAction}, followed by its columns when it is about some only: `set null (a)`. */
+  onDelete: string;
+  onUpdate: string;
   deferrable: Deferrable;
+  match: "simple" | "full" | "partial";
   valid: boolean;
   enforced: boolean;
 }

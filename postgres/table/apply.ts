@@ -1,0 +1,175 @@
+/** Creates, changes and drops a partitioned parent: each in one transaction, so that a kill leaves all or nothing. */
+import type { RelationName } from "../../topology/model";
+import type { ActualTable, DeclaredTable, TableOnDelete } from "../../topology/table/model";
+import { IdentityError } from "../errors";
+import { qualified } from "../identifiers";
+import type { Lock, Statement } from "../statement";
+import { inTransaction, type Queryable } from "./client";
+import { lock, renderCreateTable, statement, treeOf, unsupported } from "./create";
+import { readRelation, readTable } from "./read";
+
+/**
+ * Carries a transaction through the wait for its locks: may wait before it, and may call it again after it failed to
+ * get them. Default: the transaction runs once, and waits as long as the session's `lock_timeout` lets it.
+ */
+export type UnderLocks = <T>(locks: Lock[], transaction: () => Promise<T>) => Promise<T>;
+
+const atOnce: UnderLocks = (_, transaction) => transaction();
+
+/** The server, or what is in the table, does not allow what was asked; nothing was changed. */
+export class TableRefusal extends Error {
+  override name = "TableRefusal";
+
+  constructor(
+    /** Property path in the inputs. */
+    readonly property: string,
+    reason: string,
+  ) {
+    super(reason);
+  }
+}
+
+/**
+ * Creates the declared table and gives it as it then is.
+ * @throws TableRefusal when there are no declared columns, or the server is too old for the declaration.
+ */
+export async function createTable(
+  client: Queryable,
+  declared: DeclaredTable,
+  underLocks: UnderLocks = atOnce,
+): Promise<ActualTable> {
+  const relation = qualified(declared);
+  if (declared.columns === undefined) {
+    throw new TableRefusal(
+      "columns",
+      `The table ${relation} does not exist. Without declared columns it is expected to be made by somebody else, such as the application's migrations: run those first, or declare the columns.`,
+    );
+  }
+  const { rows } = await client.query<{ version: number }>(
+    "SELECT pg_catalog.current_setting('server_version_num')::int AS version",
+  );
+  for (const { property, reason } of unsupported(declared, rows[0]?.version ?? 0)) {
+    throw new TableRefusal(property, reason);
+  }
+  await applyStatements(client, renderCreateTable(declared), underLocks);
+  const made = await readTable(client, declared);
+  if (made === undefined) {
+    throw new IdentityError(`The table ${relation} was created and is gone already: somebody else dropped it.`);
+  }
+  return made;
+}
+
+/** Runs the statements of `renderCreateTable` or `planTableChange` in one transaction. */
+export async function applyStatements(
+  client: Queryable,
+  statements: Statement[],
+  underLocks: UnderLocks = atOnce,
+): Promise<void> {
+  if (statements.length === 0) {
+    return;
+  }
+  await underLocks(
+    statements.flatMap(({ locks }) => locks),
+    () =>
+      inTransaction(client, "BEGIN", async () => {
+        for (const { sql } of statements) {
+          await client.query(sql);
+        }
+      }),
+  );
+}
+
+/** The statements that drop a table with all its partitions. Tables that it references are locked for a moment too. */
+export function renderDropTable(actual: ActualTable): Statement[] {
+  const relation = qualified(actual);
+  const tree = treeOf(actual).map((name) => lock(name, "ACCESS EXCLUSIVE"));
+  const referenced = actual.foreignKeys.map(({ references: { schema, table } }) => qualified({ schema, name: table }));
+  return [
+    statement(`LOCK TABLE ${relation} IN ACCESS EXCLUSIVE MODE`, tree),
+    statement(
+      `DROP TABLE ${relation}`,
+      [...new Set(referenced)].map((name) => lock(name, "ACCESS EXCLUSIVE")),
+    ),
+  ];
+}
+
+/** What {@link dropTable} did: `absent` when there was nothing to drop. */
+export type DropOutcome = "dropped" | "absent";
+
+/**
+ * Drops the table that was recorded, and no other: a table of that name with another OID is left alone. Never cascades,
+ * so views and referencing tables stop it (SQLSTATE 2BP01).
+ * @throws TableRefusal when rows would be lost and `onDelete` is `refuse`, or a partition is half detached.
+ * @throws IdentityError when the name now belongs to another table.
+ */
+export async function dropTable(
+  client: Queryable,
+  recorded: RelationName & { oid: number },
+  onDelete: TableOnDelete,
+  underLocks: UnderLocks = atOnce,
+): Promise<DropOutcome> {
+  const seen = await readTable(client, recorded);
+  if (seen === undefined) {
+    return "absent";
+  }
+  refuseAnother(recorded, seen);
+  const statements = renderDropTable(seen);
+  const locks = statements.flatMap((one) => one.locks);
+  await underLocks(locks, () =>
+    inTransaction(client, "BEGIN", () => dropLocked(client, recorded, onDelete, statements)),
+  );
+  return "dropped";
+}
+
+/** The checks hold until the drop, because from the first statement on nobody else can touch the table. */
+async function dropLocked(
+  client: Queryable,
+  recorded: RelationName & { oid: number },
+  onDelete: TableOnDelete,
+  [lockTable, drop]: Statement[],
+): Promise<void> {
+  await client.query(lockTable?.sql ?? "");
+  const now = await readRelation(client, recorded);
+  refuseAnother(recorded, now);
+  refusePending(now);
+  if (onDelete === "refuse") {
+    await refuseRows(client, recorded);
+  }
+  await client.query(drop?.sql ?? "");
+}
+
+function refuseAnother(
+  recorded: RelationName & { oid: number },
+  now: ActualTable | undefined,
+): asserts now is ActualTable {
+  if (now?.oid !== recorded.oid) {
+    throw new IdentityError(
+      `${qualified(recorded)} is not the table that was recorded (OID ${recorded.oid}, now ${now?.oid ?? "none"}): it was dropped and made again by somebody else, and is left alone.`,
+    );
+  }
+}
+
+function refusePending({ descendants }: ActualTable): void {
+  const pending = descendants.find((descendant) => descendant.pending);
+  if (pending !== undefined) {
+    throw new TableRefusal(
+      "onDelete",
+      `The partition ${qualified(pending)} is half detached (an interrupted DETACH CONCURRENTLY), and its rows would be lost unseen. Run ALTER TABLE … DETACH PARTITION … FINALIZE first.`,
+    );
+  }
+}
+
+/** Row security must not hide rows from this. */
+async function refuseRows(client: Queryable, table: RelationName): Promise<void> {
+  await client.query("SET LOCAL row_security TO off");
+  const { rows } = await client.query<{ partition: string }>(
+    `SELECT tableoid::pg_catalog.regclass::text AS partition FROM ${qualified(table)} LIMIT 1`,
+  );
+  const first = rows[0];
+  if (first !== undefined) {
+    throw new TableRefusal(
+      "onDelete",
+      `The table ${qualified(table)} has rows (in ${first.partition}, for one), and onDelete is "refuse". Empty or detach its partitions first, or set onDelete: "drop" and run \`pulumi up\` before destroying.`,
+    );
+  }
+}
