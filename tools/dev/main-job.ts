@@ -56,13 +56,14 @@ async function firstRun(environment: DevEnvironment, application: Application, a
   const next = nextMonth(asOf);
   await phase(`Time: asOf moves from ${asOf} to ${next}`, async () => {
     await setAsOf(environment, next);
+    // At once: should what follows be interrupted, the next run must go on from here and not move time back.
+    await writeClock({ from: asOf, to: next });
     log(`pulumi config set asOf ${next}`);
   });
   await previewAndApply(environment, `asOf ${next}`);
   await phase("Check: nothing is left to change", () =>
     command(environment, ["preview", "--expect-no-changes"], "The preview still shows changes."),
   );
-  await writeClock({ from: asOf, to: next });
 }
 
 /** A later run: an empty preview, unless somebody has changed the declaration or the database since. */
