@@ -39,6 +39,8 @@ export interface DesiredSet {
   /** Key columns in order. An expression key is only known from the catalog and cannot be declared by a policy. */
   keyColumns: string[];
   keyType?: RangeKeyType;
+  /** Types of the key columns as declared, in order; not there when nothing was said. */
+  keyTypes?: string[];
   /** By table name (unqualified; partitions live in `schema`). Deterministic order: by bound, DEFAULT last. */
   partitions: Record<string, DesiredPartition>;
   /**
@@ -49,6 +51,8 @@ export interface DesiredSet {
   unmanaged: UnmanagedMode;
   /** Names of existing tables outside the parent that the program declares as adoptions. */
   adopt: string[];
+  /** Which lifecycle rule put a partition into its tier, by name: `after 12 months: dropped`. */
+  tierReasons?: Record<string, string>;
 }
 
 /** How to treat children that nobody declared. `report` (default) warns, `refuse` fails the update before any change. */
@@ -183,6 +187,11 @@ export interface Step {
     rows?: number;
     bytes?: number;
   };
+  /**
+   * For `detach` and `drop` on behalf of `pulumi destroy` with `onDelete: refuse`: looked at again under the lock of the
+   * transaction itself; a row that arrived since makes the step fail and changes nothing.
+   */
+  requireEmpty?: boolean;
   /** Steps with the same number share one transaction. Steps that cannot run in one have a number of their own. */
   transaction: number;
   /** Ids of the steps that must have succeeded before this one. */

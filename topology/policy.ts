@@ -1,5 +1,36 @@
 /** From the policy that a program declares to the partitions it stands for. */
-import type { DesiredSet, InputFailure } from "./model";
+import { boundKey, compareBounds } from "./bounds";
+import { isIntegerType, isTimeType } from "./intervals";
+import { keyClass } from "./keys";
+import type { DesiredPartition, DesiredSet, InputFailure, PartitionBound, RangeKeyType } from "./model";
+import { type Naming, resolveNaming } from "./names";
+import {
+  checkNames,
+  defaultEntry,
+  type Entry,
+  type EntryContext,
+  hashEntries,
+  listEntries,
+  periodEntries,
+  readTemplates,
+} from "./policy/entries";
+import { type Explicit, explicitEntries, mergeEntries, strategyRule } from "./policy/explicit";
+import { DEFAULTS, type Inputs, needsUnknown, readInputs } from "./policy/inputs";
+import { defined, type Partitioning, resolvePartitioning } from "./policy/partitioning";
+import {
+  type AgedPeriod,
+  agedPeriods,
+  momentOf,
+  readMoments,
+  resolveSchedule,
+  retiredRange,
+  type Schedule,
+  standInGrid,
+  tierReason,
+} from "./policy/periods";
+import { fail, type Report } from "./policy/reader";
+import { UNKNOWN } from "./unknown";
+import { attempt } from "./values";
 
 /** What `expand()` makes of the inputs. */
 export interface Expansion {
@@ -11,12 +42,186 @@ export interface Expansion {
   failures: InputFailure[];
 }
 
+/** What the inputs come to. */
+interface Resolved {
+  inputs: Partial<Inputs>;
+  partitioning: Partitioning;
+  schedule?: Schedule;
+  naming?: Naming;
+  entries: Entry[];
+  retired?: DesiredSet["retired"];
+}
+
 /** Validates and expands the inputs of a PartitionSet; `old` are the checked inputs of the last update. Pure. */
-export function expand(raw: Record<string, unknown>, old?: Record<string, unknown>): Expansion {
-  throw new Error(`not yet: ${Object.keys({ ...raw, ...old })}`);
+export function expand(raw: Record<string, unknown>, old: Record<string, unknown> = {}): Expansion {
+  const report: Report = { failures: [], unknown: [] };
+  const inputs = readInputs(raw, report);
+  const resolved = resolve(inputs, old, report);
+  if (resolved === undefined || needsUnknown(report) || report.failures.length > 0)
+    return { checked: unexpanded(raw, needsUnknown(report)), failures: report.failures };
+  const checked = checkedInputs(raw, resolved);
+  return { desired: desiredFromChecked(checked), checked, failures: [] };
+}
+
+/** Defaults of the properties that stand alone. */
+const PLAIN_DEFAULTS = {
+  schema: DEFAULTS.schema,
+  defaultPartition: DEFAULTS.defaultPartition,
+  unmanaged: DEFAULTS.unmanaged,
+  onDelete: DEFAULTS.onDelete,
+  viewLimit: DEFAULTS.viewLimit,
+};
+
+function unexpanded(raw: Record<string, unknown>, unknown: boolean): Record<string, unknown> {
+  return { ...PLAIN_DEFAULTS, ...defined(raw), ...(unknown ? { partitions: UNKNOWN } : {}) };
+}
+
+function resolve(inputs: Partial<Inputs>, old: Record<string, unknown>, report: Report): Resolved | undefined {
+  const partitioning = resolvePartitioning(inputs, report);
+  if (partitioning === undefined) {
+    const standIn = standInGrid(inputs);
+    if (standIn !== undefined) readMoments(inputs, standIn, report);
+    return undefined;
+  }
+  refuseMisplaced(inputs, partitioning, report);
+  const { grid, keyTypes } = partitioning;
+  const schedule = grid && resolveSchedule(inputs, grid, property(old.window, "from"), report);
+  const explicit = explicitEntries(inputs, partitioning, report);
+  const aged = schedule === undefined ? [] : readAged(schedule, report);
+  const naming = attempt(() => resolveNaming(inputs.naming, partitioning));
+  if ("reason" in naming) fail(report, "naming", naming.reason);
+  const templates = "value" in naming ? readTemplates(naming.value, inputs.naming, partitioning, report) : undefined;
+  const listed = listsDropped(old, schedule, explicit, keyTypes);
+  const policy =
+    templates === undefined || inputs.table === undefined
+      ? []
+      : policyEntries({ table: inputs.table, partitioning, templates, report }, inputs, aged, listed);
+  const entries = mergeEntries(policy, explicit, keyTypes, report);
+  if (inputs.table !== undefined) checkNames(entries, inputs.table, report);
+  entries.sort((a, b) => compareBounds(a.bound, b.bound, keyTypes));
+  const retired = schedule && retiredRange(schedule, aged);
+  return { inputs, partitioning, schedule, naming: "value" in naming ? naming.value : undefined, entries, retired };
+}
+
+/** Properties that only a RANGE policy with periods can follow. */
+function refuseMisplaced(inputs: Partial<Inputs>, { strategy, grid }: Partitioning, report: Report): void {
+  if (strategy === "hash" && inputs.defaultPartition === true)
+    fail(report, "defaultPartition", "HASH has no DEFAULT partition");
+  if (grid !== undefined) return;
+  if (inputs.window !== undefined) fail(report, "window", strategyRule(strategy));
+  for (const key of ["lifecycle", "pins"] as const)
+    if ((inputs[key] ?? []).length > 0) fail(report, key, strategyRule(strategy));
+}
+
+function readAged(schedule: Schedule, report: Report): AgedPeriod[] {
+  const aged = attempt(() => agedPeriods(schedule));
+  if ("value" in aged) return aged.value;
+  fail(report, "window", aged.reason);
+  return [];
+}
+
+/**
+ * Dropped periods are listed while they are news: when the last update still had them, as long as asOf stands where it
+ * stood when they were dropped, and when the program lists them itself.
+ */
+function listsDropped(
+  old: Record<string, unknown>,
+  schedule: Schedule | undefined,
+  explicit: readonly Explicit[],
+  types: string[],
+): (bound: PartitionBound) => boolean {
+  if (schedule === undefined) return () => false;
+  const sameTime = attempt(() => momentOf(schedule.grid, String(old.asOf)));
+  const unmoved = "value" in sameTime && sameTime.value === schedule.asOf;
+  const listed = Object.values(readPartitions(old.partitions))
+    .filter(({ tier }) => tier !== "dropped" || unmoved)
+    .map((partition) => boundKey(partition, types));
+  const keys = new Set([...listed, ...explicit.map(({ bound }) => boundKey(bound, types))]);
+  return (bound) => keys.has(boundKey(bound, types));
+}
+
+function policyEntries(
+  context: EntryContext,
+  inputs: Partial<Inputs>,
+  aged: readonly AgedPeriod[],
+  listed: (bound: PartitionBound) => boolean,
+): Entry[] {
+  const { lists, modulus, strategy } = context.partitioning;
+  return [
+    ...periodEntries(context, aged, listed),
+    ...(lists === undefined ? [] : listEntries(context, lists)),
+    ...(modulus === undefined ? [] : hashEntries(context, modulus)),
+    ...(inputs.defaultPartition === true && strategy !== "hash" ? [defaultEntry(context)] : []),
+  ];
+}
+
+function checkedInputs(raw: Record<string, unknown>, resolved: Resolved): Record<string, unknown> {
+  const { partitioning, schedule, naming, entries, retired } = resolved;
+  const named = partitioning.strategy === "hash" ? { partitions: naming?.partitions } : { ...naming };
+  return defined({
+    ...PLAIN_DEFAULTS,
+    ...defined(raw),
+    partitionBy: partitioning.checked,
+    window: schedule && { from: schedule.from, ahead: schedule.ahead },
+    naming: named,
+    partitions: Object.fromEntries(entries.map(({ name, bound, tier }) => [name, { ...bound, tier }])),
+    retired: retired && { from: retired.from, before: retired.before },
+  });
 }
 
 /** The set that checked inputs (without unknowns) stand for: what Create and Update are given. */
 export function desiredFromChecked(checked: Record<string, unknown>): DesiredSet {
-  throw new Error(`not yet: ${Object.keys(checked)}`);
+  const report: Report = { failures: [], unknown: [] };
+  const { partitions: _, retired, ...policy } = checked;
+  const inputs = readInputs(policy, report);
+  const partitioning = resolvePartitioning(inputs, report);
+  if (partitioning === undefined || inputs.table === undefined || report.failures.length > 0)
+    throw new Error(`not the checked inputs of a PartitionSet: ${JSON.stringify(report.failures)}`);
+  const { strategy, keyColumns, keyTypes, grid } = partitioning;
+  const partitions = readPartitions(checked.partitions);
+  const schedule = grid && resolveSchedule(inputs, grid, undefined, report);
+  const [from, before] = [property(retired, "from"), property(retired, "before")];
+  const gone = grid && typeof from === "string" && typeof before === "string";
+  return {
+    schema: inputs.schema ?? DEFAULTS.schema,
+    table: inputs.table,
+    strategy,
+    keyColumns,
+    ...keyTypeOf(partitioning),
+    ...(keyTypes.length > 0 ? { keyTypes } : {}),
+    partitions,
+    ...(gone ? { retired: { from, before, periods: grid } } : {}),
+    unmanaged: inputs.unmanaged ?? DEFAULTS.unmanaged,
+    adopt: inputs.adopt ?? [],
+    tierReasons: schedule === undefined ? {} : tierReasons(schedule, partitions),
+  };
+}
+
+function keyTypeOf({ strategy, keyTypes }: Partitioning): { keyType?: RangeKeyType } {
+  const kind = keyClass(keyTypes[0]);
+  if (strategy !== "range" || keyTypes.length !== 1) return {};
+  return isIntegerType(kind) || isTimeType(kind) ? { keyType: kind } : {};
+}
+
+function tierReasons(schedule: Schedule, partitions: DesiredSet["partitions"]): Record<string, string> {
+  const reasons: [string, string][] = [];
+  for (const [name, partition] of Object.entries(partitions)) {
+    if (partition.tier === "live" || !("from" in partition)) continue;
+    if (typeof partition.from !== "string" || typeof partition.to !== "string") continue;
+    const reason = tierReason(schedule, partition.from, partition.to, partition.tier);
+    if (reason !== undefined) reasons.push([name, reason]);
+  }
+  return Object.fromEntries(reasons);
+}
+
+function property(value: unknown, key: string): unknown {
+  return typeof value === "object" && value !== null
+    ? Object.entries(value).find(([name]) => name === key)?.[1]
+    : undefined;
+}
+
+/** The expanded map as it stands in checked inputs, which only this module writes. */
+function readPartitions(value: unknown): Record<string, DesiredPartition> {
+  if (typeof value !== "object" || value === null) return {};
+  return Object.fromEntries(Object.entries(value));
 }

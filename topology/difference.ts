@@ -1,0 +1,65 @@
+/** What Diff shows: declared partitions against those that Read or the last update recorded. */
+import { boundKey, compareEnds } from "./bounds";
+import { isPeriod } from "./intervals";
+import type { DesiredPartition, DesiredSet, PartitionBound } from "./model";
+
+/** A partition as outputs record it. Tiers beyond the declarable ones (such as `detaching`) differ from all of those. */
+export type ActualEntry = PartitionBound & { tier: string };
+
+/** One difference; `path` is in terms of the `partitions` property. */
+export interface PartitionDifference {
+  path: string[];
+  kind: "add" | "delete" | "update";
+}
+
+/**
+ * Differences partition by partition, in declared order. Given up and absent are equal, as are detached and absent;
+ * partitions that nobody declares are no difference unless the policy has retired their period.
+ */
+export function difference(
+  desired: Readonly<Record<string, DesiredPartition>>,
+  actual: Readonly<Record<string, ActualEntry>>,
+  retired?: DesiredSet["retired"],
+): PartitionDifference[] {
+  const declared = Object.entries(desired).flatMap(([name, partition]) => {
+    const there = Object.hasOwn(actual, name) ? actual[name] : undefined;
+    if (there !== undefined) return compare(["partitions", name], partition, there);
+    return partition.tier === "live" ? [{ path: ["partitions", name], kind: "add" } as const] : [];
+  });
+  return [...declared, ...gone(desired, actual, retired)];
+}
+
+function compare(path: string[], desired: DesiredPartition, actual: ActualEntry): PartitionDifference[] {
+  const before: Record<string, unknown> = { ...actual };
+  const after: Record<string, unknown> = { ...desired };
+  if (boundKey(desired) === boundKey(actual)) return desired.tier === actual.tier ? [] : [update(path, "tier")];
+  return [...new Set([...Object.keys(after), ...Object.keys(before)])].flatMap((key): PartitionDifference[] => {
+    if (JSON.stringify(after[key]) === JSON.stringify(before[key])) return [];
+    if (!Object.hasOwn(before, key)) return [{ path: [...path, key], kind: "add" }];
+    return Object.hasOwn(after, key) ? [update(path, key)] : [{ path: [...path, key], kind: "delete" }];
+  });
+}
+
+function update(path: string[], key: string): PartitionDifference {
+  return { path: [...path, key], kind: "update" };
+}
+
+function gone(
+  desired: Readonly<Record<string, DesiredPartition>>,
+  actual: Readonly<Record<string, ActualEntry>>,
+  retired: DesiredSet["retired"],
+): PartitionDifference[] {
+  if (retired === undefined) return [];
+  const kept = new Set(Object.values(desired).map((partition) => boundKey(partition)));
+  return Object.entries(actual)
+    .filter(([name, partition]) => !Object.hasOwn(desired, name) && !kept.has(boundKey(partition)))
+    .filter(([, partition]) => partition.tier !== "dropped" && isRetired(partition, retired))
+    .map(([name]) => ({ path: ["partitions", name], kind: "delete" }));
+}
+
+/** True when the bound is one of the periods that the policy has given up. */
+export function isRetired(bound: PartitionBound, retired: NonNullable<DesiredSet["retired"]>): boolean {
+  if (!("from" in bound) || !isPeriod(retired.periods, bound)) return false;
+  const { type } = retired.periods;
+  return compareEnds(bound.from, retired.from, type) >= 0 && compareEnds(bound.to, retired.before, type) <= 0;
+}

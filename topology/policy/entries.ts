@@ -1,0 +1,131 @@
+/** The partitions that a policy stands for, before they are put beside the explicit ones. */
+import { boundKey, canonicalBound, describeBound } from "../bounds";
+import type { PartitionBound, Tier } from "../model";
+import { type Naming, nameProblem, parseTemplate, placeholdersOf, render, type Template } from "../names";
+import { attempt } from "../values";
+import type { Inputs } from "./inputs";
+import type { Partitioning } from "./partitioning";
+import { type AgedPeriod, MAX_PARTITIONS } from "./periods";
+import { fail, join, type Report } from "./reader";
+
+/** One partition on its way into the expanded set. */
+export interface Entry {
+  name: string;
+  bound: PartitionBound;
+  tier: Tier;
+  /** The property that it comes from. */
+  path: string;
+  /** Listed by the program itself, so that its tier is not the lifecycle's. */
+  explicit?: boolean;
+}
+
+/** Templates of a set, read. */
+export interface Templates {
+  partitions: Template;
+  default: Template;
+}
+
+/** Reads the templates of resolved naming; undefined when one is wrong (then reported). */
+export function readTemplates(
+  naming: Naming,
+  declared: Inputs["naming"] | undefined,
+  partitioning: Partitioning,
+  report: Report,
+): Templates | undefined {
+  const path = (key: string) => (typeof declared === "object" ? join("naming", key) : "naming");
+  const partitions = attempt(() => parseTemplate(naming.partitions, placeholdersOf(partitioning)));
+  if ("reason" in partitions) fail(report, path("partitions"), partitions.reason);
+  const fallback = attempt(() => parseTemplate(naming.default, ["table"]));
+  if ("reason" in fallback) fail(report, path("default"), fallback.reason);
+  return "value" in partitions && "value" in fallback
+    ? { partitions: partitions.value, default: fallback.value }
+    : undefined;
+}
+
+/** What the policy entries of a set are made from. */
+export interface EntryContext {
+  table: string;
+  partitioning: Partitioning;
+  templates: Templates;
+  report: Report;
+}
+
+/** Periods that are listed: all but the dropped ones, which are only listed while `listsDropped` says so. */
+export function periodEntries(
+  { table, partitioning, templates }: EntryContext,
+  aged: readonly AgedPeriod[],
+  listsDropped: (bound: PartitionBound) => boolean,
+): Entry[] {
+  return aged.flatMap((period) => {
+    const bound = { from: period.from, to: period.to };
+    if (period.tier === "dropped" && !listsDropped(bound)) return [];
+    const name = render(templates.partitions, table, { period }, partitioning.grid);
+    return [{ name, bound, tier: period.tier, path: "naming" }];
+  });
+}
+
+/** One entry for each HASH remainder. */
+export function hashEntries({ table, templates, report }: EntryContext, modulus: number): Entry[] {
+  if (modulus > MAX_PARTITIONS) {
+    fail(report, "partitionBy.hash.partitions", `must be at most ${MAX_PARTITIONS}`);
+    return [];
+  }
+  return Array.from({ length: modulus }, (_, remainder) => {
+    const name = render(templates.partitions, table, { remainder });
+    return { name, bound: { modulus, remainder }, tier: "live", path: "naming" };
+  });
+}
+
+/** One entry for each LIST partition. A value that stands twice is refused where it stands the second time. */
+export function listEntries(context: EntryContext, lists: NonNullable<Partitioning["lists"]>): Entry[] {
+  const { table, partitioning, templates, report } = context;
+  const owners = new Map<string, string>();
+  return [...lists].flatMap(([key, values]) => {
+    const path = join("partitionBy.list.values", key);
+    const canonical = values.flatMap((value, index) => {
+      const one = attempt(() => canonicalBound({ values: [value] }, partitioning.keyTypes, partitioning.timezone));
+      if ("reason" in one) {
+        fail(report, `${path}[${index}]`, one.reason);
+        return [];
+      }
+      const id = boundKey(one.value, partitioning.keyTypes);
+      const owner = owners.get(id);
+      if (owner !== undefined)
+        fail(report, `${path}[${index}]`, `the value ${JSON.stringify(value)} is in ${JSON.stringify(owner)} already`);
+      owners.set(id, owner ?? key);
+      return [value];
+    });
+    if (canonical.length === 0) return [];
+    const bound = canonicalBound({ values: canonical }, partitioning.keyTypes, partitioning.timezone);
+    return [{ name: render(templates.partitions, table, { value: key }), bound, tier: "live", path }];
+  });
+}
+
+/** The DEFAULT partition. */
+export function defaultEntry({ table, templates }: EntryContext): Entry {
+  const name = render(templates.default, table, { default: true });
+  return { name, bound: { default: true }, tier: "live", path: "defaultPartition" };
+}
+
+/** Names must be usable, unlike the parent's, and unlike each other. One report for each property is enough. */
+export function checkNames(entries: readonly Entry[], table: string, report: Report): void {
+  const owners = new Map<string, Entry>();
+  const reported = new Set<string>();
+  for (const entry of entries) {
+    const problem = nameProblem(entry.name) ?? ownName(entry, table) ?? twice(entry, owners.get(entry.name));
+    owners.set(entry.name, owners.get(entry.name) ?? entry);
+    if (problem === undefined || reported.has(entry.path)) continue;
+    reported.add(entry.path);
+    fail(report, entry.path, problem);
+  }
+}
+
+function ownName({ name }: Entry, table: string): string | undefined {
+  return name === table ? `the name ${JSON.stringify(name)} is that of the partitioned table itself` : undefined;
+}
+
+function twice({ name, bound, path }: Entry, other: Entry | undefined): string | undefined {
+  if (other === undefined) return undefined;
+  const both = `the name ${JSON.stringify(name)} stands for ${describeBound(other.bound)} and for ${describeBound(bound)}`;
+  return path === "naming" ? `${both}: the template needs a placeholder that tells them apart` : both;
+}

@@ -1,0 +1,214 @@
+/** The inputs of a PartitionSet: one table of properties, and the types that follow from it. */
+import type { RawValue } from "../bounds";
+import type { OnDelete, Tier, UnmanagedMode } from "../model";
+import type { Naming } from "../names";
+import { nameProblem } from "../names";
+import {
+  choice,
+  either,
+  fail,
+  flag,
+  integer,
+  list,
+  map,
+  object,
+  optional,
+  type Reader,
+  type Report,
+  required,
+  scalar,
+  text,
+  textOrInteger,
+} from "./reader";
+
+const name: Reader<string> = (value, path, report) => {
+  const given = text(value, path, report);
+  const problem = given === undefined ? undefined : nameProblem(given);
+  return problem === undefined ? given : fail(report, path, problem);
+};
+
+const NOT_YET = "is a tier that this version does not have; there are detached and dropped";
+const tier = choice<Tier>(["live", "detached", "dropped"], { exported: NOT_YET, archived: NOT_YET });
+const agedTier = choice<"detached" | "dropped">(["detached", "dropped"], {
+  exported: NOT_YET,
+  archived: NOT_YET,
+  live: "is where every partition is before the first rule; use pins to keep some there",
+});
+
+const rawValue: Reader<RawValue> = scalar(
+  "a text, a number, true, false or null",
+  (value): value is RawValue =>
+    value === null || typeof value === "string" || typeof value === "boolean" || Number.isFinite(value),
+);
+
+const end: Reader<RawValue | RawValue[]> = either(Array.isArray, list(rawValue, 1), rawValue);
+
+export interface RangeInputs {
+  column: string;
+  columns: string[];
+  type: string;
+  types: string[];
+  every: string | number;
+  timezone: string;
+  anchor: string;
+  offset: string | number;
+}
+
+export interface ListInputs {
+  column: string;
+  type: string;
+  values: Map<string, RawValue[]>;
+}
+
+export interface HashInputs {
+  columns: string[];
+  partitions: number;
+}
+
+export interface PartitionByInputs {
+  range: Partial<RangeInputs>;
+  list: Partial<ListInputs>;
+  hash: Partial<HashInputs>;
+}
+
+/** One entry of `partitions`: exactly one way to say the bound is allowed, which is checked with the strategy. */
+export interface ExplicitInputs {
+  from: RawValue | RawValue[];
+  to: RawValue | RawValue[];
+  values: RawValue[];
+  modulus: number;
+  remainder: number;
+  default: boolean;
+  tier: Tier;
+}
+
+export interface WindowInputs {
+  from: string | number;
+  ahead: number;
+}
+
+export interface RuleInputs {
+  after: string | number;
+  tier: "detached" | "dropped";
+}
+
+export interface PinInputs {
+  from: string | number;
+  to: string | number;
+  until: string | number;
+  tier: "live";
+}
+
+/** Everything that a program may write; absent, wrong and unknown values are all undefined. */
+export interface Inputs {
+  schema: string;
+  table: string;
+  partitionBy: Partial<PartitionByInputs>;
+  window: Partial<WindowInputs>;
+  asOf: string | number;
+  lifecycle: Partial<RuleInputs>[];
+  pins: Partial<PinInputs>[];
+  naming: string | Partial<Naming>;
+  defaultPartition: boolean;
+  unmanaged: UnmanagedMode;
+  onDelete: OnDelete;
+  adopt: string[];
+  partitions: Map<string, Partial<ExplicitInputs>>;
+  viewLimit: number;
+  acceptIdentity: string;
+}
+
+const explicit = object<ExplicitInputs>({
+  from: optional(end),
+  to: optional(end),
+  values: optional(list(rawValue, 1)),
+  modulus: optional(integer(1)),
+  remainder: optional(integer(0)),
+  default: optional(flag),
+  tier: optional(tier),
+});
+
+const inputs = object<Inputs>({
+  schema: optional(name),
+  table: required(name),
+  partitionBy: required(
+    object<PartitionByInputs>({
+      range: optional(
+        object<RangeInputs>({
+          column: optional(name),
+          columns: optional(list(name, 1)),
+          type: optional(text),
+          types: optional(list(text, 1)),
+          every: optional(textOrInteger),
+          timezone: optional(text),
+          anchor: optional(text),
+          offset: optional(textOrInteger),
+        }),
+      ),
+      list: optional(
+        object<ListInputs>({
+          column: required(name),
+          type: optional(text),
+          values: required(map(list(rawValue, 1))),
+        }),
+      ),
+      hash: optional(object<HashInputs>({ columns: required(list(name, 1)), partitions: required(integer(1)) })),
+    }),
+  ),
+  window: optional(object<WindowInputs>({ from: optional(textOrInteger), ahead: optional(integer(0)) })),
+  asOf: optional(textOrInteger),
+  lifecycle: optional(list(object<RuleInputs>({ after: required(textOrInteger), tier: required(agedTier) }))),
+  pins: optional(
+    list(
+      object<PinInputs>({
+        from: required(textOrInteger),
+        to: required(textOrInteger),
+        until: optional(textOrInteger),
+        tier: optional(choice(["live"])),
+      }),
+    ),
+  ),
+  naming: optional(
+    either(
+      (value) => typeof value === "string",
+      text,
+      object<Naming>({ partitions: optional(text), default: optional(text) }),
+    ),
+  ),
+  defaultPartition: optional(flag),
+  unmanaged: optional(choice<UnmanagedMode>(["ignore", "report", "refuse"])),
+  onDelete: optional(choice<OnDelete>(["refuse", "detach", "drop"])),
+  adopt: optional(list(name)),
+  partitions: optional(map(explicit)),
+  viewLimit: optional(integer(0)),
+  acceptIdentity: optional(text),
+});
+
+/** Defaults of the properties that have one; the only place where they stand. */
+export const DEFAULTS = {
+  schema: "public",
+  ahead: 3,
+  defaultPartition: false,
+  unmanaged: "report",
+  onDelete: "refuse",
+  viewLimit: 250,
+  timezone: "UTC",
+} as const;
+
+/** Reads the inputs, reporting what is wrong in shape; `raw` is what the program sent. */
+export function readInputs(raw: Record<string, unknown>, report: Report): Partial<Inputs> {
+  return inputs(withoutInternals(raw), "", report) ?? {};
+}
+
+/** Pulumi's SDKs add properties of their own, which begin with two underscores. */
+function withoutInternals(raw: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(raw).filter(([key]) => !key.startsWith("__")));
+}
+
+/** Properties without which the partitions can still be told. */
+const LATE = new Set(["acceptIdentity", "viewLimit", "onDelete"]);
+
+/** True when something that the expansion needs is not known yet. */
+export function needsUnknown(report: Report): boolean {
+  return report.unknown.some((path) => !LATE.has(path));
+}
