@@ -78,6 +78,21 @@ describeOnEachPostgres("a PostgreSQL server for tests", (server) => {
     assert.ok(existsSync(`${running.dataDir}/postmaster.pid`));
   });
 
+  it("starts again after it was killed", async function () {
+    this.timeout(60_000);
+    const { major, server: running } = server();
+    const options = { major, dataDir: `${running.dataDir}-killed`, settings: { fsync: "off" } };
+    const first = await startServer(options);
+    process.kill(first.pid, "SIGKILL");
+    const second = await startServer(options);
+    try {
+      assert.notEqual(second.pid, first.pid);
+      assert.equal(second.password, first.password);
+    } finally {
+      await second.stop();
+    }
+  });
+
   it("keeps its data over a stop and a start, and says so when the directory is of another version", async function () {
     this.timeout(60_000);
     const { major, server: running } = server();

@@ -46,6 +46,7 @@ export interface PostgresServer {
 const HOST = "127.0.0.1";
 const POLL_MS = 25;
 const START_ATTEMPTS = 5;
+const RETRY_MS = 200;
 
 /** Starts a server on a data directory, or finds the one that runs there; resolves when it takes connections. */
 export async function startServer(options: ServerOptions): Promise<PostgresServer> {
@@ -55,8 +56,7 @@ export async function startServer(options: ServerOptions): Promise<PostgresServe
   const durable = options.settings?.fsync !== "off";
   const { password } = await ensureCluster({ major: options.major, dataDir, account, durable, log });
   const running = await findPostmaster(dataDir);
-  if (running !== undefined) {
-    await waitUntilReady(running.port, password, () => isAlive(running.pid));
+  if (running !== undefined && (await waitUntilReady(running.port, password, () => isPostmaster(running.pid)))) {
     return handle(dataDir, running.pid, running.port, password);
   }
   const { bin } = await ensurePostgres(options.major, log);
@@ -98,10 +98,8 @@ async function launch(options: ServerOptions & { log: Log }, prepared: Prepared)
     if (await waitUntilReady(port, password, postmaster.isRunning)) {
       return handle(dataDir, postmaster.pid, port, password);
     }
-    // Somebody else may have taken the port between our look and the server's.
-    if (await isFree(port)) {
-      break;
-    }
+    // Somebody took the port between our look and the server's, or sessions of a killed server have yet to end.
+    await pause(RETRY_MS);
   }
   const tail = lastLines(await readFile(logFileOf(dataDir), "utf8"), 10);
   throw new Error(`PostgreSQL ${options.major} did not start. Its log ends with:\n${tail}`);
@@ -166,8 +164,12 @@ function lockFileOf(dataDir: string): string {
 }
 
 /** Tries to connect until it succeeds; false when the server has ended instead. */
-async function waitUntilReady(port: number, password: string, runs: () => boolean): Promise<boolean> {
-  while (runs()) {
+async function waitUntilReady(
+  port: number,
+  password: string,
+  isRunning: () => boolean | Promise<boolean>,
+): Promise<boolean> {
+  while (await isRunning()) {
     const client = new Client({ host: HOST, port, user: SUPERUSER, password, database: "postgres" });
     try {
       await client.connect();
@@ -187,7 +189,7 @@ async function waitUntilReady(port: number, password: string, runs: () => boolea
 /** Nobody listens yet; the connection was cut; cannot_connect_now, which is "starting up". */
 const NOT_READY_YET = new Set(["ECONNREFUSED", "ECONNRESET", "57P03"]);
 
-/** The postmaster that runs on a data directory, as its lock file tells; a stale lock file is removed. */
+/** The postmaster that runs on a data directory, as its lock file tells. */
 async function findPostmaster(dataDir: string): Promise<{ pid: number; port: number } | undefined> {
   const lockFile = lockFileOf(dataDir);
   let lines: string[];
@@ -203,17 +205,32 @@ async function findPostmaster(dataDir: string): Promise<{ pid: number; port: num
   if (await isPostmaster(pid)) {
     return { pid, port: Number(lines[3]) };
   }
-  await rm(lockFile, { force: true });
+  if (isAlive(pid)) {
+    // After a restart of the machine the id belongs to somebody else, which PostgreSQL would take for a postmaster. A
+    // lock file of a dead process must stay: with it PostgreSQL finds out whether sessions of that server still run.
+    await rm(lockFile, { force: true });
+  }
   return undefined;
 }
 
-/** After a restart of the machine the id in a lock file may belong to anybody. */
+/** Whether a process is a PostgreSQL server and not merely the entry of one that nobody has reaped. */
 async function isPostmaster(pid: number): Promise<boolean> {
   if (!Number.isInteger(pid) || !isAlive(pid)) {
     return false;
   }
-  const { stdout } = await runToEnd("ps", ["-p", String(pid), "-o", "comm="]);
-  return stdout.includes("postgres");
+  const { state, name } = await processState(pid);
+  return name.includes("postgres") && state !== "Z";
+}
+
+/** State letter (Z: ended, but not reaped) and program name; from /proc where there is one, since ps may be missing. */
+async function processState(pid: number): Promise<{ state: string; name: string }> {
+  if (process.platform === "linux") {
+    const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+    const [, name = "", state = ""] = /^\d+ \((.*)\) (\S)/s.exec(text) ?? [];
+    return { state, name };
+  }
+  const { stdout } = await runToEnd("ps", ["-p", String(pid), "-o", "stat=", "-o", "comm="]);
+  return { state: stdout.trim().charAt(0), name: stdout.trim().slice(1) };
 }
 
 /** "Fast" shutdown: sessions are ended, their transactions rolled back, a checkpoint is written. */
@@ -222,7 +239,7 @@ async function stopPostmaster(dataDir: string, pid: number): Promise<void> {
     process.kill(pid, "SIGINT");
   }
   // A container without an init process never reaps orphans, so the process may stay visible after its end.
-  while (isAlive(pid) && existsSync(lockFileOf(dataDir))) {
+  while ((await isPostmaster(pid)) && existsSync(lockFileOf(dataDir))) {
     await pause(POLL_MS);
   }
 }
