@@ -80,7 +80,7 @@ export async function applyStatements(
 }
 
 /** The statements that drop a table with all its partitions. Tables that it references are locked for a moment too. */
-export function renderDropTable(actual: ActualTable): Statement[] {
+export function renderDropTable(actual: ActualTable): [Statement, Statement] {
   const relation = qualified(actual);
   const tree = treeOf(actual).map((name) => lock(name, "ACCESS EXCLUSIVE"));
   const referenced = actual.foreignKeys.map(({ references: { schema, table } }) => qualified({ schema, name: table }));
@@ -126,16 +126,16 @@ async function dropLocked(
   client: Queryable,
   recorded: RelationName & { oid: number },
   onDelete: TableOnDelete,
-  [lockTable, drop]: Statement[],
+  [lockTable, drop]: [Statement, Statement],
 ): Promise<void> {
-  await client.query(lockTable?.sql ?? "");
+  await client.query(lockTable.sql);
   const now = await readRelation(client, recorded);
   refuseAnother(recorded, now);
   refusePending(now);
   if (onDelete === "refuse") {
     await refuseRows(client, recorded);
   }
-  await client.query(drop?.sql ?? "");
+  await client.query(drop.sql);
 }
 
 function refuseAnother(
