@@ -8,12 +8,18 @@ import type { Properties } from "./values";
 import { isRecord } from "./values";
 
 export interface Identity {
-  /** pg_control_system().system_identifier: unique to an initdb, kept by physical copies and standbys. */
+  /**
+   * pg_control_system().system_identifier: unique to an initdb, kept by physical copies and standbys. `UNREADABLE` when the
+   * role may not execute that function; it then proves nothing and contradicts nothing.
+   */
   systemIdentifier: string;
   database: string;
   /** OID of the parent; another one under the same name is a re-created table. */
   parentOid: number;
 }
+
+/** Stands for a system identifier that the role may not read. */
+export const UNREADABLE = "unreadable";
 
 /** One word for an identity, as `acceptIdentity` takes it. */
 export function identityText(identity: Identity): string {
@@ -40,9 +46,10 @@ const DIFFERENCES: { key: keyof Identity; what: string }[] = [
 
 /** How the actual identity differs from the recorded one, in words; empty when it does not. Pure. */
 export function identityDifferences(recorded: Identity, actual: Identity): string[] {
-  return DIFFERENCES.filter(({ key }) => recorded[key] !== actual[key]).map(
-    ({ key, what }) => `${what}: recorded ${recorded[key]}, found ${actual[key]}`,
-  );
+  const unreadable = [recorded, actual].some(({ systemIdentifier }) => systemIdentifier === UNREADABLE);
+  return DIFFERENCES.filter(({ key }) => !(key === "systemIdentifier" && unreadable))
+    .filter(({ key }) => recorded[key] !== actual[key])
+    .map(({ key, what }) => `${what}: recorded ${recorded[key]}, found ${actual[key]}`);
 }
 
 /**

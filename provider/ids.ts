@@ -27,3 +27,9 @@ export function parseId(id: string): TableId | undefined {
   if (database === undefined || schema === undefined || table === undefined) return undefined;
   return { database, schema, table };
 }
+
+/** @throws when an imported id is about another database than the provider's. */
+export function requireDatabase(target: TableId, connected: string): void {
+  if (target.database === connected) return;
+  throw new Error(`The id names database ${target.database}, but the provider is connected to ${connected}.`);
+}

@@ -50,7 +50,7 @@ export class ViewPublisher {
   constructor(
     private readonly address: string,
     private readonly token: string,
-    private readonly old: OldViews,
+    readonly old: OldViews,
   ) {}
 
   get supported(): boolean {

@@ -1,8 +1,8 @@
 /** A plan in words: the Info column, and the list of statements, locks and rows in Diagnostics. Pure. */
-import { blocks } from "../../postgres/locks";
-import { LOCK_MODES, type LockMode, type Statement } from "../../postgres/statement";
+import type { Statement } from "../../postgres/statement";
 import { describeBound } from "../../topology/bounds";
 import type { Finding, Plan, Step, StepKind } from "../../topology/model";
+import { lockLines } from "../locksText";
 
 /** Steps shown with every statement; the rest of a long plan gets one line each, as they only repeat. */
 const STEPS_IN_FULL = 20;
@@ -73,13 +73,6 @@ export function bytesText(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
 
-/** What a lock mode keeps others from doing while it is held. */
-function blocked(mode: LockMode): string {
-  const { reads, writes } = blocks(mode);
-  if (reads) return "blocks reads and writes";
-  return writes ? "blocks writes" : "blocks neither reads nor writes";
-}
-
 const EFFECTS: Record<Step["effect"]["data"], (size: string) => string> = {
   none: () => "no row is touched",
   shows: (size) => `rows appear in the parent${size}`,
@@ -104,19 +97,6 @@ export function stepLine(step: Step): string {
   const bound = step.bound === undefined ? "" : `  ${describeBound(step.bound)}`;
   return `${step.kind} ${step.partition}${bound}  (${step.reason})`;
 }
-
-/** The strongest lock on each relation, as the transaction holds it at its end. */
-function lockLines(statements: Statement[]): string[] {
-  const strongest = new Map<string, { mode: LockMode; hold: string }>();
-  for (const { relation, mode, hold } of statements.flatMap(({ locks }) => locks)) {
-    const before = strongest.get(relation);
-    if (before === undefined || rank(mode) > rank(before.mode)) strongest.set(relation, { mode, hold });
-  }
-  const HOLDS: Record<string, string> = { instant: "short", scan: "for a scan", build: "for an index build" };
-  return [...strongest].map(([relation, { mode, hold }]) => `${mode} on ${relation}, ${HOLDS[hold]}: ${blocked(mode)}`);
-}
-
-const rank = (mode: LockMode): number => LOCK_MODES.indexOf(mode);
 
 /** The whole plan for Diagnostics. */
 export function planText(title: string, plan: Plan, render: (step: Step) => Statement[]): string {

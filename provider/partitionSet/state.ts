@@ -1,5 +1,12 @@
 /** What a PartitionSet keeps in Pulumi's state, and the rows that show it. Pure. */
-import type { ActualPartition, ActualSet, DesiredPartition, KnownOids, PartitionBound, Plan } from "../../topology/model";
+import type {
+  ActualPartition,
+  ActualSet,
+  DesiredPartition,
+  KnownOids,
+  PartitionBound,
+  Plan,
+} from "../../topology/model";
 import { type Identity, recordedIdentity } from "../identity";
 import { isRecord, type Properties } from "../values";
 import type { OldViews, ViewRow } from "../views";
@@ -34,7 +41,12 @@ export function outputsFromActual(inputs: Properties, actual: ActualSet, identit
 }
 
 /** Outputs that a preview promises: what is declared, as if every step of the plan had been done. */
-export function outputsFromPlan(inputs: Properties, actual: ActualSet, plan: Plan, identity: Identity | undefined): Properties {
+export function outputsFromPlan(
+  inputs: Properties,
+  actual: ActualSet,
+  plan: Plan,
+  identity: Identity | undefined,
+): Properties {
   const outputs = outputsFromActual(inputs, actual, identity);
   const partitions = { ...(outputs.partitions as Record<string, RecordedPartition>) };
   for (const step of plan.steps) {
@@ -68,6 +80,12 @@ export function knownOids(outputs: Properties, moved: boolean): KnownOids {
   return Object.fromEntries(
     Object.entries(outputs.oids).filter((entry): entry is [string, number] => typeof entry[1] === "number"),
   );
+}
+
+/** Bounds as recorded: PostgreSQL forgets the bound of a table when it is detached. */
+export function recordedBounds(outputs: Properties): Record<string, PartitionBound> {
+  const recorded = (isRecord(outputs.partitions) ? outputs.partitions : {}) as Record<string, RecordedPartition>;
+  return Object.fromEntries(Object.entries(recorded).map(([name, { tier: _, ...bound }]) => [name, bound]));
 }
 
 /**

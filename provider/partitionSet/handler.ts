@@ -1,0 +1,116 @@
+/** The PartitionSet resource: what the engine asks, in terms of observe, plan and execute. */
+import { preflight } from "../../postgres/preflight";
+import { renderStep } from "../../postgres/statements";
+import type { DesiredSet, Finding, Plan } from "../../topology/model";
+import { plan } from "../../topology/plan";
+import { desiredFromChecked, expand } from "../../topology/policy";
+import { containsUnknown, UNKNOWN } from "../../topology/unknown";
+import type { Context, CreateRequest, ResourceHandler, UpdateRequest } from "../handler";
+import { formatId } from "../ids";
+import { PartialFailure } from "../rpcErrors";
+import type { Properties } from "../values";
+import { applySet } from "./apply";
+import { deleteSet } from "./delete";
+import { diffSet } from "./diff";
+import { type Observation, observe, observeState } from "./observe";
+import { findingText, planText, summary } from "./present";
+import { readSetResource } from "./read";
+import { outputsFromPlan, viewRows } from "./state";
+
+export const partitionSetHandler: ResourceHandler = {
+  check({ olds, news }) {
+    const { checked, failures } = expand(news, olds);
+    return { inputs: checked, failures };
+  },
+
+  diff: diffSet,
+
+  async create(context, request) {
+    const outputs = request.preview ? await preview(context, request, {}) : await apply(context, request, {});
+    return { id: idOf(outputs), outputs };
+  },
+
+  update(context, request) {
+    const olds = { ...request.olds, acceptIdentity: request.news.acceptIdentity };
+    return request.preview ? preview(context, request, olds) : apply(context, request, olds);
+  },
+
+  read: readSetResource,
+
+  delete: deleteSet,
+};
+
+/** The id names the database; without one (a preview that reaches none) the engine is told nothing. */
+function idOf(outputs: Properties): string {
+  const { identity, schema, table } = outputs;
+  if (typeof identity !== "object" || identity === null || !("database" in identity)) return "";
+  return formatId({ database: String(identity.database), schema: String(schema), table: String(table) });
+}
+
+/** Shows what `up` would do; changes nothing. */
+async function preview(
+  context: Context,
+  { news }: CreateRequest | UpdateRequest,
+  olds: Properties,
+): Promise<Properties> {
+  if (containsUnknown(news)) return { ...news, partitions: UNKNOWN, identity: UNKNOWN };
+  const desired = desiredFromChecked(news);
+  const { observation, findings } = await observeForPreview(context, desired, olds);
+  const planned = plan(desired, observation.actual, observation.known);
+  await showPlan(context, desired, planned, observation, findings);
+  const outputs = outputsFromPlan(news, observation.actual, planned, observation.identity);
+  await context.views.publish(viewRows(context.name, outputs, context.views.old));
+  return outputs;
+}
+
+async function observeForPreview(
+  context: Context,
+  desired: DesiredSet,
+  olds: Properties,
+): Promise<{ observation: Observation; findings: Finding[] }> {
+  return context.database.orElse(
+    () =>
+      context.database.sessions.withSession(async (session) => {
+        const observation = await observe(session, desired, olds);
+        const planned = plan(desired, observation.actual, observation.known);
+        return { observation, findings: await preflight(session, observation, planned) };
+      }),
+    async (reason) => {
+      await context.log.diagnostic(
+        "warning",
+        `Planned from the state alone, without the database: ${reason} What was changed there by hand does not show.`,
+      );
+      return { observation: observeState(desired, olds), findings: [] };
+    },
+  );
+}
+
+async function showPlan(
+  context: Context,
+  desired: DesiredSet,
+  planned: Plan,
+  observation: Observation,
+  preflightFindings: Finding[],
+): Promise<void> {
+  const title = `${desired.schema}.${desired.table}`;
+  if (planned.steps.length > 0) {
+    await context.log.diagnostic(
+      "info",
+      planText(title, planned, (step) => renderStep(step, observation.facts)),
+    );
+  }
+  for (const finding of [...planned.findings, ...preflightFindings]) {
+    // An error here would end the preview and hide the rest of it from the reviewer; `up` is what refuses.
+    const severity = finding.severity === "info" ? "info" : "warning";
+    await context.log.diagnostic(severity, findingText(finding));
+  }
+  await context.log.status(summary(planned.steps, false), true);
+}
+
+/** Does what the preview showed. */
+async function apply(context: Context, { news }: CreateRequest | UpdateRequest, olds: Properties): Promise<Properties> {
+  const { outputs, reasons } = await applySet(context, desiredFromChecked(news), news, olds);
+  await context.views.publish(viewRows(context.name, outputs, context.views.old));
+  if (reasons.length > 0) throw new PartialFailure(idOf(outputs), outputs, news, reasons);
+  return outputs;
+}

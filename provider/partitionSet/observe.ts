@@ -1,0 +1,74 @@
+/** Reads what a PartitionSet is about: the catalog, or the state when a preview can reach no database. */
+import { readSet } from "../../postgres/catalog";
+import type { Session } from "../../postgres/connection";
+import { type CatalogSet, type ParentFacts, plannedParent } from "../../postgres/parent";
+import { readServer, type ServerFacts } from "../../postgres/server";
+import { actualFromState } from "../../topology/fromState";
+import type { ActualSet, DesiredSet, KnownOids } from "../../topology/model";
+import { type Identity, recordedIdentity, requireIdentity, UNREADABLE } from "../identity";
+import type { Properties } from "../values";
+import { knownOids, recordedBounds } from "./state";
+
+/** What was seen, and by what right it may be acted upon. */
+export interface Observation {
+  actual: ActualSet;
+  /** What statements are made from: the catalog's facts, or what is known without it. */
+  facts: ParentFacts;
+  known: KnownOids;
+  /** Undefined while the parent does not exist, or without a database. */
+  identity?: Identity;
+  server?: ServerFacts;
+  /** Undefined when planned from the state. */
+  catalog?: CatalogSet;
+}
+
+/** @throws IdentityMismatch before anything else when the state belongs to another cluster, database or table. */
+export async function observe(session: Session, desired: DesiredSet, olds: Properties): Promise<Observation> {
+  const server = await readServer(session);
+  const read = (known: KnownOids) =>
+    readSet(session, {
+      schema: desired.schema,
+      table: desired.table,
+      names: Object.keys(desired.partitions),
+      known,
+      bounds: recordedBounds(olds),
+    });
+  const recorded = knownOids(olds, false);
+  const catalog = await read(recorded);
+  if (catalog.parent === undefined) {
+    return {
+      actual: catalog,
+      facts: plannedParent(desired, undefined, server.major),
+      known: recorded,
+      server,
+      catalog,
+    };
+  }
+  const identity = identityOf(server, catalog.parent.oid);
+  const relation = `${desired.schema}.${desired.table}`;
+  const moved = requireIdentity(recordedIdentity(olds), identity, olds.acceptIdentity, relation);
+  const trusted = moved ? await read({}) : catalog;
+  return {
+    actual: trusted,
+    facts: trusted.parent ?? plannedParent(desired, undefined, server.major),
+    known: moved ? {} : recorded,
+    identity,
+    server,
+    catalog: trusted,
+  };
+}
+
+export function identityOf(server: ServerFacts, parentOid: number): Identity {
+  return { systemIdentifier: server.systemIdentifier ?? UNREADABLE, database: server.database, parentOid };
+}
+
+/** The same from the last recorded outputs: what a preview without a database has to go by. */
+export function observeState(desired: DesiredSet, olds: Properties): Observation {
+  const actual = actualFromState(olds);
+  return {
+    actual,
+    facts: plannedParent(desired, actual.parent),
+    known: knownOids(olds, false),
+    identity: recordedIdentity(olds),
+  };
+}

@@ -1,0 +1,184 @@
+/** The Table resource: the partitioned parent itself. */
+
+import type { Session } from "../../postgres/connection";
+import { readServer, type ServerFacts } from "../../postgres/server";
+import { applyStatements, createTable, dropTable } from "../../postgres/table/apply";
+import { planTableChange, type TableChange } from "../../postgres/table/change";
+import { compareTable } from "../../postgres/table/compare";
+import { renderCreateTable } from "../../postgres/table/create";
+import type { Difference } from "../../postgres/table/difference";
+import { readTable } from "../../postgres/table/read";
+import type { ActualTable, DeclaredTable } from "../../topology/table/model";
+import { checkTable } from "../../topology/table/validate";
+import { containsUnknown, UNKNOWN } from "../../topology/unknown";
+import type { Context, CreateRequest, DeleteRequest, ResourceHandler, UpdateRequest } from "../handler";
+import { recordedIdentity, requireIdentity } from "../identity";
+import { formatId } from "../ids";
+import { identityOf } from "../partitionSet/observe";
+import { PartialFailure } from "../rpcErrors";
+import type { Properties } from "../values";
+import { diffTable } from "./diff";
+import { queryable, underLadder } from "./locks";
+import { changeText, differenceText } from "./present";
+import { readTableResource } from "./read";
+
+export const tableHandler: ResourceHandler = {
+  check({ news }) {
+    const { checked, failures } = checkTable(news);
+    return { inputs: checked, failures };
+  },
+
+  diff: diffTable,
+
+  async create(context, request) {
+    const outputs = request.preview ? await preview(context, request, {}) : await apply(context, request, {});
+    return { id: idOf(outputs), outputs };
+  },
+
+  update(context, request) {
+    const olds = { ...request.olds, acceptIdentity: request.news.acceptIdentity };
+    return request.preview ? preview(context, request, olds) : apply(context, request, olds);
+  },
+
+  read: readTableResource,
+
+  delete: deleteTable,
+};
+
+/** What was found under the declared name, after the identity was compared. */
+interface Found {
+  declared: DeclaredTable;
+  server: ServerFacts;
+  actual?: ActualTable;
+  differences: Difference[];
+  change: TableChange;
+}
+
+async function find(session: Session, news: Properties, olds: Properties): Promise<Found> {
+  const declared = declaredOf(news);
+  const server = await readServer(session);
+  const client = queryable(session);
+  const actual = await readTable(client, declared);
+  if (actual === undefined) {
+    return { declared, server, differences: [], change: { statements: [], refused: [] } };
+  }
+  const relation = `${declared.schema}.${declared.name}`;
+  requireIdentity(recordedIdentity(olds), identityOf(server, actual.oid), olds.acceptIdentity, relation);
+  const differences = await compareTable(client, declared, actual);
+  return { declared, server, actual, differences, change: planTableChange(declared, actual, differences) };
+}
+
+/** Checked inputs without unknowns always have a table; a failure here is a Check that was skipped. */
+export function declaredOf(checked: Properties): DeclaredTable {
+  const { table, failures } = checkTable(checked);
+  if (table === undefined) throw new Error(failures.map(({ property, reason }) => `${property}: ${reason}`).join("\n"));
+  return table;
+}
+
+async function preview(
+  context: Context,
+  { news }: CreateRequest | UpdateRequest,
+  olds: Properties,
+): Promise<Properties> {
+  if (containsUnknown(news)) return { ...news, identity: UNKNOWN };
+  const found = await context.database.orElse(
+    () => context.database.sessions.withSession((session) => find(session, news, olds)),
+    async (reason) => {
+      await context.log.diagnostic("warning", `Planned from the state alone, without the database: ${reason}`);
+      return undefined;
+    },
+  );
+  const isNew = found === undefined ? recordedIdentity(olds) === undefined : found.actual === undefined;
+  if (isNew) {
+    await showCreation(context, declaredOf(news));
+  } else if (found !== undefined) {
+    await showChange(context, found);
+  }
+  const identity = found?.actual === undefined ? olds.identity : identityOf(found.server, found.actual.oid);
+  return { ...news, identity: identity ?? (found === undefined ? undefined : UNKNOWN) };
+}
+
+async function showCreation(context: Context, declared: DeclaredTable): Promise<void> {
+  const title = `${declared.schema}.${declared.name}`;
+  const text =
+    declared.columns === undefined
+      ? `${title}: expected to exist already (no columns are declared)`
+      : changeText(`${title}: to create`, renderCreateTable(declared));
+  await context.log.diagnostic("info", text);
+}
+
+async function showChange(context: Context, found: Found): Promise<void> {
+  const title = `${found.declared.schema}.${found.declared.name}`;
+  if (found.change.statements.length > 0) {
+    await context.log.diagnostic("info", changeText(`${title}: to change`, found.change.statements));
+  }
+  for (const difference of found.differences) {
+    const refused = found.change.refused.find((refusal) => refusal.difference === difference);
+    await context.log.diagnostic(refused ? "warning" : "info", differenceText(title, difference, refused?.reason));
+  }
+}
+
+async function apply(context: Context, { news }: CreateRequest | UpdateRequest, olds: Properties): Promise<Properties> {
+  return context.database.sessions.withSession(async (session) => {
+    const found = await find(session, news, olds);
+    const client = queryable(session);
+    const underLocks = underLadder(context, session);
+    if (found.actual === undefined) {
+      if (recordedIdentity(olds) !== undefined) throw new Error(goneText(found.declared));
+      const made = await createTable(client, found.declared, underLocks);
+      return outputsOf(news, found.server, made.oid, []);
+    }
+    await applyStatements(client, found.change.statements, underLocks);
+    const outputs = outputsOf(
+      news,
+      found.server,
+      found.actual.oid,
+      found.change.refused.map(({ difference }) => difference),
+    );
+    if (found.change.refused.length > 0) {
+      const title = `${found.declared.schema}.${found.declared.name}`;
+      const reasons = found.change.refused.map(({ difference, reason }) => differenceText(title, difference, reason));
+      throw new PartialFailure(idOf(outputs), outputs, news, reasons);
+    }
+    return outputs;
+  });
+}
+
+function goneText({ schema, name }: DeclaredTable): string {
+  return (
+    `${schema}.${name}, which this stack made or adopted, is gone: it was dropped or renamed outside. ` +
+    `Run \`pulumi refresh\` to record that; the next \`pulumi up\` then creates it again, empty.`
+  );
+}
+
+/** `drift` holds the differences that were left, so that Diff can show them without a database. */
+export function outputsOf(inputs: Properties, server: ServerFacts, oid: number, left: Difference[]): Properties {
+  return {
+    ...inputs,
+    identity: identityOf(server, oid),
+    drift: left.map(({ path, declared, actual }) => ({ path, declared, actual })),
+  };
+}
+
+export function idOf(outputs: Properties): string {
+  const { identity, schema, name } = outputs;
+  if (typeof identity !== "object" || identity === null || !("database" in identity)) return "";
+  return formatId({ database: String(identity.database), schema: String(schema), table: String(name) });
+}
+
+/** A table without declared columns belongs to somebody else and is only forgotten. */
+async function deleteTable(context: Context, { olds, oldInputs }: DeleteRequest): Promise<void> {
+  if (oldInputs.columns === undefined) return;
+  const recorded = recordedIdentity(olds);
+  if (recorded === undefined) return;
+  const declared = declaredOf(oldInputs);
+  await context.database.sessions.withSession(async (session) => {
+    const server = await readServer(session);
+    const client = queryable(session);
+    const actual = await readTable(client, declared);
+    if (actual === undefined) return;
+    const relation = `${declared.schema}.${declared.name}`;
+    requireIdentity(recorded, identityOf(server, actual.oid), oldInputs.acceptIdentity, relation);
+    await dropTable(client, { ...declared, oid: actual.oid }, declared.onDelete, underLadder(context, session));
+  });
+}
