@@ -7,7 +7,7 @@ import { build } from "../build";
 import { errorMessage, type Log } from "../processes";
 import { connectToDevDatabase, type DevEnvironment, ensureDevEnvironment } from "./environment";
 import { nextMonth } from "./next-month";
-import { pulumi, readAsOf, selectStack, setAsOf } from "./pulumi-cli";
+import { canPreview, pulumi, readAsOf, selectStack, setAsOf } from "./pulumi-cli";
 import { type Clock, readClock, renewStackFiles, writeClock } from "./stack-files";
 
 /** The application's side: what its migrations make before partitioning, and what it writes. */
@@ -70,6 +70,9 @@ async function firstRun(environment: DevEnvironment, application: Application, a
 async function converge(environment: DevEnvironment): Promise<void> {
   const isEmpty = await phase("Preview: what has changed since the last run", async () => {
     const status = await pulumi(environment, ["preview", "--diff", "--expect-no-changes"]);
+    if (status !== 0 && !(await canPreview(environment))) {
+      throw new Error(PREVIEW_FAILED);
+    }
     return status === 0;
   });
   if (isEmpty) {
@@ -81,10 +84,11 @@ async function converge(environment: DevEnvironment): Promise<void> {
   );
 }
 
+const PREVIEW_FAILED = "The preview failed.";
 const UP = ["up", "--yes", "--skip-preview"];
 
 async function previewAndApply(environment: DevEnvironment, when: string): Promise<void> {
-  await phase(`Preview: ${when}`, () => command(environment, ["preview", "--diff"], "The preview failed."));
+  await phase(`Preview: ${when}`, () => command(environment, ["preview", "--diff"], PREVIEW_FAILED));
   await phase(`Apply: ${when}`, () => command(environment, UP, "The changes were not applied."));
 }
 

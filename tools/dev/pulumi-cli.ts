@@ -1,7 +1,7 @@
 /** The Pulumi CLI on the development stack. */
 import { spawn } from "node:child_process";
 import { CHECKOUT } from "../paths";
-import { run } from "../processes";
+import { run, runToEnd } from "../processes";
 import { type DevEnvironment, processEnvironment } from "./environment";
 import { CONFIG_FILE, PROJECT_COPY, STACK } from "./stack-files";
 
@@ -23,6 +23,15 @@ export function pulumi(environment: DevEnvironment, args: readonly string[]): Pr
   }).finally(() => process.off("SIGINT", ignore));
 }
 
+/**
+ * Whether the program and the provider get through a preview, whatever it shows: `--expect-no-changes` gives the same
+ * exit status for changes and for errors.
+ */
+export async function canPreview(environment: DevEnvironment): Promise<boolean> {
+  const { status } = await runToEnd("pulumi", ["preview", ...STACK_FLAGS], { env: processEnvironment(environment) });
+  return status === 0;
+}
+
 /** Makes the stack unless it is there, and selects it for commands typed by hand. */
 export async function selectStack(environment: DevEnvironment): Promise<void> {
   const options = { cwd: CHECKOUT, env: processEnvironment(environment) };
@@ -32,7 +41,7 @@ export async function selectStack(environment: DevEnvironment): Promise<void> {
 
 /** The stack's `asOf`. */
 export async function readAsOf(environment: DevEnvironment): Promise<string> {
-  const { stdout } = await run("pulumi", ["config", "get", "asOf", ...CONFIG_FLAGS], {
+  const { stdout } = await run("pulumi", ["config", "get", "asOf", ...STACK_FLAGS], {
     env: processEnvironment(environment),
   });
   return stdout.trim();
@@ -40,7 +49,7 @@ export async function readAsOf(environment: DevEnvironment): Promise<string> {
 
 /** Sets the stack's `asOf`, in the copy of the configuration. */
 export async function setAsOf(environment: DevEnvironment, asOf: string): Promise<void> {
-  await run("pulumi", ["config", "set", "asOf", asOf, ...CONFIG_FLAGS], { env: processEnvironment(environment) });
+  await run("pulumi", ["config", "set", "asOf", asOf, ...STACK_FLAGS], { env: processEnvironment(environment) });
 }
 
-const CONFIG_FLAGS = ["--cwd", CHECKOUT, "--stack", STACK, "--config-file", CONFIG_FILE, "--non-interactive"];
+const STACK_FLAGS = ["--cwd", CHECKOUT, "--stack", STACK, "--config-file", CONFIG_FILE, "--non-interactive"];
