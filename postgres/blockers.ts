@@ -1,0 +1,104 @@
+/** Who holds, or waits for, locks that are in the way of ours. */
+import type { Session } from "./connection";
+import type { Blocker } from "./errors";
+import { conflicts } from "./locks";
+import { LOCK_MODES, type Lock, type LockMode } from "./statement";
+
+interface LockRow extends Record<string, unknown> {
+  pid: number | null;
+  gid: string | null;
+  user: string | null;
+  application: string | null;
+  client: string | null;
+  state: string | null;
+  age: number | null;
+  query: string | null;
+  relation: string | null;
+  mode: string | null;
+  granted: boolean;
+}
+
+/** What is shown of a session; its query is somebody else's text and is cut. */
+const SESSION_COLUMNS = `
+  coalesce(a.usename::text, x.owner::text) AS user, nullif(a.application_name, '') AS application,
+  CASE WHEN a.pid IS NOT NULL THEN coalesce(pg_catalog.host(a.client_addr), 'local') END AS client, a.state,
+  (extract(epoch FROM pg_catalog.clock_timestamp() - coalesce(a.xact_start, a.query_start, x.prepared)) * 1000)::float8 AS age,
+  nullif(pg_catalog."left"(pg_catalog.regexp_replace(a.query, '\\s+', ' ', 'g'), 200), '') AS query`;
+
+/** Relations are found by name without locking them; names that do not exist yet have no locks. */
+const HOLDERS = `
+WITH wanted AS (
+  SELECT name, pg_catalog.to_regclass(name)::oid AS oid FROM pg_catalog.unnest($1::text[]) AS w(name)
+)
+SELECT l.pid, x.gid, w.name AS relation, l.mode, l.granted, ${SESSION_COLUMNS}
+FROM pg_catalog.pg_locks l
+JOIN wanted w ON w.oid = l.relation
+LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+LEFT JOIN pg_catalog.pg_prepared_xacts x ON l.pid IS NULL AND l.virtualtransaction = '-1/' || x.transaction::text
+WHERE l.locktype = 'relation' AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
+  AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+ORDER BY l.pid, l.granted DESC`;
+
+/** Sessions here whose snapshot is older than now; FINALIZE and the end of a concurrent detach wait for them. */
+const SNAPSHOTS = `
+SELECT a.pid, NULL AS gid, NULL AS relation, NULL AS mode, true AS granted, ${SESSION_COLUMNS}
+FROM pg_catalog.pg_stat_activity a LEFT JOIN pg_catalog.pg_prepared_xacts x ON false
+WHERE a.datname = pg_catalog.current_database() AND a.backend_xmin IS NOT NULL AND a.pid <> pg_catalog.pg_backend_pid()
+ORDER BY a.xact_start`;
+
+const NOBODY = new Set<LockMode>();
+
+/** Everybody who holds or waits for a lock that conflicts with one of the wanted ones; one entry for each session. */
+export async function findBlockers(session: Session, wanted: Lock[]): Promise<Blocker[]> {
+  const modes = new Map<string, Set<LockMode>>();
+  for (const { relation, mode } of wanted) modes.set(relation, (modes.get(relation) ?? new Set()).add(mode));
+  const rows = await session.query<LockRow>(HOLDERS, [[...modes.keys()]]);
+  const inTheWay = rows.filter((row) => {
+    const held = modeOf(row.mode);
+    return held !== undefined && [...(modes.get(row.relation ?? "") ?? NOBODY)].some((mode) => conflicts(mode, held));
+  });
+  return onePerSession(inTheWay.map(blocker));
+}
+
+/** Every lock that others hold on the relations, whatever its mode. */
+export async function findUsers(session: Session, relations: string[]): Promise<Blocker[]> {
+  return onePerSession((await session.query<LockRow>(HOLDERS, [relations])).map(blocker));
+}
+
+/** Transactions of this database with a snapshot at least so old. */
+export async function findSnapshots(session: Session, minAgeMs: number): Promise<Blocker[]> {
+  return (await session.query<LockRow>(SNAPSHOTS)).map(blocker).filter(({ ageMs }) => ageMs >= minAgeMs);
+}
+
+function modeOf(pgMode: string | null): LockMode | undefined {
+  return LOCK_MODES.find((mode) => pgMode === `${mode.toLowerCase().replace(/\b./g, upper).replaceAll(" ", "")}Lock`);
+}
+
+function upper(letter: string): string {
+  return letter.toUpperCase();
+}
+
+function blocker(row: LockRow): Blocker {
+  return {
+    pid: row.pid ?? undefined,
+    gid: row.gid ?? undefined,
+    user: row.user ?? undefined,
+    application: row.application ?? undefined,
+    client: row.client ?? undefined,
+    state: row.state ?? undefined,
+    ageMs: Number(row.age ?? 0),
+    query: row.query ?? undefined,
+    relation: row.relation ?? undefined,
+    mode: modeOf(row.mode),
+    granted: row.granted,
+  };
+}
+
+function onePerSession(blockers: Blocker[]): Blocker[] {
+  const first = new Map<string, Blocker>();
+  for (const found of blockers) {
+    const key = found.gid ?? String(found.pid);
+    if (!first.has(key)) first.set(key, found);
+  }
+  return [...first.values()];
+}

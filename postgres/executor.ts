@@ -1,0 +1,280 @@
+/** Carries out a plan on one parent: everything that can be done is done, and everything that was not is named. */
+import { DatabaseError } from "pg";
+import type { Plan, Step } from "../topology/model";
+import { type AdvisoryWait, DEFAULT_ADVISORY_WAIT, withParentLock } from "./advisory";
+import type { Session, Sessions } from "./connection";
+import { type Blocker, explainError, hasSqlstate, IdentityError, LockTimeoutError, SQLSTATE } from "./errors";
+import { qualified } from "./identifiers";
+import { type Clock, DEFAULT_LADDER, type LockLadder, systemClock } from "./ladder";
+import type { CatalogParent } from "./parent";
+import { readServer, type ServerFacts } from "./server";
+import { judge } from "./verdicts";
+import { Worker } from "./worker";
+
+/** What happens while a plan is carried out, for people who watch. */
+export type ExecutionEvent =
+  | { type: "started" | "finished"; step: Step; position: number; total: number }
+  | { type: "failed"; step: Step; reason: string }
+  | { type: "skipped"; step: Step; reason: string }
+  | { type: "waiting"; step: Step; blockers: Blocker[] };
+
+export interface ExecutionOptions {
+  sessions: Sessions;
+  /** The parent as it was read for the plan. */
+  parent: CatalogParent;
+  /** The server that the plan was made for; undefined parts are not compared. */
+  server?: Partial<Pick<ServerFacts, "systemIdentifier" | "databaseOid">>;
+  ladder?: LockLadder;
+  advisoryWait?: AdvisoryWait;
+  clock?: Clock;
+  /** Stops between steps, and a waiting statement at once; what is committed stays, nothing else does. */
+  signal?: AbortSignal;
+  onEvent?(event: ExecutionEvent): void;
+}
+
+export interface StepFailure {
+  step: string;
+  error: { sqlstate?: string; reason: string };
+}
+
+export interface StepSkip {
+  step: string;
+  reason: string;
+  /** True when the result was there already: steps that follow it can run. */
+  reached: boolean;
+}
+
+/** Every step of the plan is in exactly one of the lists. */
+export interface ExecutionReport {
+  done: string[];
+  failed: StepFailure[];
+  skipped: StepSkip[];
+}
+
+/** Least time for a step that is tried alone after its transaction failed for want of locks. */
+const ALONE_BUDGET_MS = 5_000;
+
+/**
+ * Carries out the steps in their order; a step that fails stops only those that follow it by `after`.
+ * @throws ConnectionError, IdentityError or ParentBusyError before the first statement; later failures are in the report.
+ */
+export async function execute(plan: Plan, options: ExecutionOptions): Promise<ExecutionReport> {
+  if (plan.steps.length === 0) return { done: [], failed: [], skipped: [] };
+  return options.sessions.withSession(async (session) => {
+    checkServer(await readServer(session), options);
+    const clock = options.clock ?? systemClock;
+    const parent = { oid: options.parent.oid, label: qualified(options.parent) };
+    const wait = options.advisoryWait ?? DEFAULT_ADVISORY_WAIT;
+    const action = () => new Run(session, plan, clock, options).all();
+    return withParentLock(session, parent, wait, clock, options.signal, action);
+  });
+}
+
+function checkServer(found: ServerFacts, { server, sessions }: ExecutionOptions): void {
+  const expected = server?.systemIdentifier;
+  if (expected !== undefined && found.systemIdentifier !== undefined && expected !== found.systemIdentifier) {
+    throw new IdentityError(
+      `${sessions.target} is cluster ${found.systemIdentifier}; the plan was made for cluster ${expected}. Nothing was done.`,
+    );
+  }
+  if (server?.databaseOid !== undefined && server.databaseOid !== found.databaseOid) {
+    throw new IdentityError(
+      `${sessions.target} is the database with OID ${found.databaseOid}; the plan was made for OID ${server.databaseOid}.` +
+        " Nothing was done.",
+    );
+  }
+  if (found.inRecovery) throw new IdentityError(`${sessions.target} is a standby, which takes no changes.`);
+}
+
+class Run {
+  private readonly report: ExecutionReport = { done: [], failed: [], skipped: [] };
+  private readonly satisfied = new Set<string>();
+  private readonly ladder: LockLadder;
+  private readonly worker: Worker;
+  private started = new Set<string>();
+  private lost = false;
+
+  constructor(
+    private readonly session: Session,
+    private readonly plan: Plan,
+    clock: Clock,
+    private readonly options: ExecutionOptions,
+  ) {
+    this.ladder = options.ladder ?? DEFAULT_LADDER;
+    const { parent, signal, onEvent } = options;
+    this.worker = new Worker({
+      session,
+      parent,
+      clock,
+      signal,
+      onStart: (step) => this.announce(step),
+      onWait: (step, blockers) => onEvent?.({ type: "waiting", step, blockers }),
+    });
+  }
+
+  async all(): Promise<ExecutionReport> {
+    const { signal, sessions } = this.options;
+    const cancel = () => {
+      if (!this.worker.uninterruptible) sessions.cancel(this.session.pid).catch(() => undefined);
+    };
+    signal?.addEventListener("abort", cancel, { once: true });
+    try {
+      for (const steps of groups(this.plan.steps)) await this.group(steps);
+    } finally {
+      signal?.removeEventListener("abort", cancel);
+    }
+    return this.report;
+  }
+
+  /** Steps of one transaction number. When they fail together each is tried alone, so that one cannot stop the others. */
+  private async group(steps: Step[]): Promise<void> {
+    const together = steps.filter((step) => this.isReady(step, steps));
+    if (together.length < 2 || this.isCancelled()) return this.oneByOne(steps, this.ladder);
+    let ladder = this.ladder;
+    try {
+      await this.worker.run(together, ladder);
+    } catch (error) {
+      this.lost = !this.isCancelled() && isSessionLost(error);
+      if (error instanceof LockTimeoutError) ladder = { ...ladder, budget: Math.min(ALONE_BUDGET_MS, ladder.budget) };
+    }
+    const finished = this.finishCompleted(together);
+    await this.oneByOne(
+      steps.filter((step) => !finished.has(step)),
+      ladder,
+    );
+  }
+
+  /** Reports the steps that the worker committed. */
+  private finishCompleted(steps: Step[]): Set<Step> {
+    const finished = steps.filter(({ id }) => this.worker.outcomes.has(id));
+    for (const step of finished) this.finish(step, this.worker.outcomes.get(step.id) === "reached");
+    return new Set(finished);
+  }
+
+  private async oneByOne(steps: Step[], ladder: LockLadder): Promise<void> {
+    for (const step of steps) await this.alone(step, ladder);
+  }
+
+  private async alone(step: Step, ladder: LockLadder): Promise<void> {
+    const obstacle = this.obstacle(step);
+    if (obstacle !== undefined) return this.skip(step, obstacle);
+    try {
+      await this.worker.run([step], ladder);
+      this.finishCompleted([step]);
+    } catch (error) {
+      await this.judgeFailure(step, error);
+    }
+  }
+
+  private async judgeFailure(step: Step, error: unknown): Promise<void> {
+    const cancelled = this.isCancelled() && this.isCancellation(error);
+    this.lost ||= !cancelled && isSessionLost(error);
+    if (cancelled) return this.skip(step, CANCELLED);
+    if (!this.lost && hasSqlstate(error, ...ALREADY_THERE) && (await this.isReached(step))) {
+      return this.finish(step, true);
+    }
+    const reason = explainError(error) + (this.lost ? ` ${LOST}` : "");
+    const sqlstate = error instanceof DatabaseError ? error.code : undefined;
+    this.report.failed.push({ step: step.id, error: { sqlstate, reason } });
+    this.options.onEvent?.({ type: "failed", step, reason });
+  }
+
+  private async isReached(step: Step): Promise<boolean> {
+    try {
+      return (await judge(this.session, step, this.options.parent.oid)).kind === "reached";
+    } catch {
+      return false;
+    }
+  }
+
+  /** A guard that is left on DEFAULT would go on refusing rows: it is taken off whatever else has happened. */
+  private obstacle(step: Step): string | undefined {
+    if (this.lost) return LOST;
+    if (step.kind === "unguardDefault") return undefined;
+    if (this.isCancelled()) return CANCELLED;
+    const missing = step.after.filter((id) => !this.satisfied.has(id) && this.isPlanned(id));
+    return missing.length === 0 ? undefined : `Not done, because it follows ${missing.join(", ")}.`;
+  }
+
+  private isReady(step: Step, group: Step[]): boolean {
+    const inGroup = (id: string) => group.some((other) => other.id === id);
+    return (
+      step.kind === "unguardDefault" ||
+      step.after.every((id) => this.satisfied.has(id) || !this.isPlanned(id) || inGroup(id))
+    );
+  }
+
+  private isPlanned(id: string): boolean {
+    return this.plan.steps.some((step) => step.id === id);
+  }
+
+  private isCancelled(): boolean {
+    return this.options.signal?.aborted === true;
+  }
+
+  private isCancellation(error: unknown): boolean {
+    return isAbort(error) || error === this.options.signal?.reason || hasSqlstate(error, SQLSTATE.queryCanceled);
+  }
+
+  private announce(step: Step): void {
+    if (this.started.has(step.id)) return;
+    this.started.add(step.id);
+    this.options.onEvent?.({ type: "started", step, position: this.started.size, total: this.plan.steps.length });
+  }
+
+  private finish(step: Step, reached: boolean): void {
+    this.satisfied.add(step.id);
+    if (reached) {
+      const reason = "It was like that already.";
+      this.report.skipped.push({ step: step.id, reason, reached });
+      this.options.onEvent?.({ type: "skipped", step, reason });
+      return;
+    }
+    this.report.done.push(step.id);
+    this.announce(step);
+    const position = this.report.done.length;
+    this.options.onEvent?.({ type: "finished", step, position, total: this.plan.steps.length });
+  }
+
+  private skip(step: Step, reason: string): void {
+    this.report.skipped.push({ step: step.id, reason, reached: false });
+    this.options.onEvent?.({ type: "skipped", step, reason });
+  }
+}
+
+const CANCELLED = "Not done, because the run was cancelled.";
+const LOST = "The session with the server was lost; the next run finds out what was done.";
+
+/** Whoever was faster may have left exactly what was wanted. */
+const ALREADY_THERE = [
+  SQLSTATE.duplicateTable,
+  SQLSTATE.duplicateObject,
+  SQLSTATE.invalidObjectDefinition,
+  SQLSTATE.wrongObjectType,
+  SQLSTATE.undefinedTable,
+  SQLSTATE.undefinedObject,
+  SQLSTATE.objectNotInPrerequisiteState,
+];
+
+function groups(steps: Step[]): Step[][] {
+  const found: Step[][] = [];
+  for (const step of steps) {
+    const last = found.at(-1);
+    if (last?.[0]?.transaction === step.transaction) last.push(step);
+    else found.push([step]);
+  }
+  return found;
+}
+
+/** Class 08 and 57P0x, or an error that is neither PostgreSQL's nor ours: the socket's. */
+function isSessionLost(error: unknown): boolean {
+  if (error instanceof DatabaseError) return /^(08|57P0)/.test(error.code ?? "");
+  return (
+    !(error instanceof LockTimeoutError || error instanceof IdentityError || error instanceof RangeError) &&
+    !isAbort(error)
+  );
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === "AbortError";
+}

@@ -1,0 +1,191 @@
+/** Looks, before anything is done, for what would make a plan fail or wait: reads only, and quickly. */
+import type { Finding, PartitionBound, Plan, Step } from "../topology/model";
+import { findUsers } from "./blockers";
+import { boundPredicate } from "./boundSql";
+import type { Session } from "./connection";
+import { describeBlockers, hasSqlstate, SQLSTATE } from "./errors";
+import { qualified } from "./identifiers";
+import type { CatalogParent, CatalogSet } from "./parent";
+import type { ServerFacts } from "./server";
+import { renderStep } from "./statements";
+
+/** How long the search for rows of DEFAULT that are in the way may take, in milliseconds. */
+const PROBE_LIMIT_MS = 2_000;
+
+/** A session that has been idle in a transaction for so long will probably stay, in milliseconds. */
+const IDLE_LIMIT_MS = 1_000;
+
+/**
+ * Findings of severity `error` mean that the plan cannot succeed; `warning`, that it may have to wait or to fail. An empty
+ * plan is not looked at.
+ */
+export async function preflight(
+  session: Session,
+  server: ServerFacts,
+  plan: Plan,
+  set: CatalogSet,
+): Promise<Finding[]> {
+  const { parent } = set;
+  if (plan.steps.length === 0 || parent === undefined) return [];
+  return [
+    ...standby(server, parent),
+    ...(await privileges(session, plan, parent)),
+    ...(await holders(session, plan, parent)),
+    ...(await lockTable(session, plan, parent)),
+    ...(await rowsInDefault(session, plan, parent)),
+    ...publications(plan, set, parent),
+  ];
+}
+
+function finding(severity: Finding["severity"], path: string, relation: string, reason: string): Finding {
+  return { severity, path, relation, reason };
+}
+
+function standby(server: ServerFacts, parent: CatalogParent): Finding[] {
+  if (!server.inRecovery) return [];
+  return [
+    finding("error", "", qualified(parent), `Database ${server.database} is on a standby; connect to the primary.`),
+  ];
+}
+
+interface PrivilegeRow extends Record<string, unknown> {
+  oid: number;
+  relation: string;
+  owner: string;
+  owned: boolean;
+  creatable: boolean;
+  role: string;
+}
+
+/** ATTACH, DETACH and DROP are for owners; a new table needs CREATE on the schema. */
+async function privileges(session: Session, plan: Plan, parent: CatalogParent): Promise<Finding[]> {
+  const touched = plan.steps.flatMap(({ oid }) => (oid === undefined ? [] : [oid]));
+  const rows = await session.query<PrivilegeRow>(
+    `SELECT c.oid, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) AS relation,
+       pg_catalog.pg_get_userbyid(c.relowner)::text AS owner, current_user::text AS role,
+       pg_catalog.pg_has_role(c.relowner, 'USAGE') AS owned,
+       pg_catalog.has_schema_privilege(c.relnamespace, 'CREATE') AS creatable
+     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.oid = ANY ($1::oid[]) ORDER BY c.oid`,
+    [[parent.oid, ...touched]],
+  );
+  const foreign = rows.filter(({ owned }) => !owned);
+  const creates = plan.steps.some(({ kind }) => kind === "create");
+  const closed = creates ? rows.filter((row) => row.oid === parent.oid && !row.creatable) : [];
+  return [
+    ...foreign.map(({ relation, owner, role }) =>
+      finding("error", "", relation, `${relation} belongs to ${owner}; ${role} is not a member of that role.`),
+    ),
+    ...closed.map(({ relation, role }) =>
+      finding(
+        "error",
+        "",
+        relation,
+        `${role} may not create tables in the schema of ${relation}: GRANT CREATE ON SCHEMA.`,
+      ),
+    ),
+  ];
+}
+
+/** Prepared transactions and sessions idle in a transaction hold their locks until somebody ends them. */
+async function holders(session: Session, plan: Plan, parent: CatalogParent): Promise<Finding[]> {
+  const relations = new Set(
+    plan.steps.flatMap((step) =>
+      renderStep(step, parent).flatMap(({ locks }) => locks.map(({ relation }) => relation)),
+    ),
+  );
+  const users = await findUsers(session, [...relations]);
+  const staying = users.filter(
+    ({ gid, state, ageMs }) =>
+      gid !== undefined || (state?.startsWith("idle in transaction") && ageMs >= IDLE_LIMIT_MS),
+  );
+  return staying.map((blocker) => {
+    const advice =
+      "The update waits for it as long as the lock ladder allows, and then fails without having done anything.";
+    return finding("warning", "", blocker.relation ?? qualified(parent), `${describeBlockers([blocker])} ${advice}`);
+  });
+}
+
+/** A table, its TOAST table with index, and a row type's worth of catalog locks. */
+const LOCKS_PER_TABLE = 4;
+
+async function lockTable(session: Session, plan: Plan, parent: CatalogParent): Promise<Finding[]> {
+  const sizes = new Map<number, number>();
+  for (const { transaction } of plan.steps) sizes.set(transaction, (sizes.get(transaction) ?? 0) + 1);
+  const biggest = Math.max(...sizes.values());
+  const needed = biggest * (LOCKS_PER_TABLE + parent.attributes.indexes);
+  const [row] = await session.query<{ available: number }>(
+    `SELECT (pg_catalog.current_setting('max_locks_per_transaction')::int8 *
+       (pg_catalog.current_setting('max_connections')::int8 + pg_catalog.current_setting('max_prepared_transactions')::int8))::float8
+       AS available`,
+  );
+  if (row === undefined || needed <= row.available / 2) return [];
+  const reason =
+    `The largest transaction of this plan takes about ${needed} locks; the server has room for ${row.available} in all` +
+    " sessions together. Raise max_locks_per_transaction (needs a restart).";
+  return [finding("warning", "", qualified(parent), reason)];
+}
+
+/** Rows of DEFAULT that belong to a partition that is to be attached make the attachment fail (23514). */
+async function rowsInDefault(session: Session, plan: Plan, parent: CatalogParent): Promise<Finding[]> {
+  const fallback = parent.defaultPartition;
+  if (fallback === undefined) return [];
+  const coming = plan.steps.flatMap((step) => {
+    const predicate = step.bound && ATTACHING.has(step.kind) ? boundPredicate(step.bound, parent.keys) : undefined;
+    return predicate === undefined ? [] : [{ step, predicate }];
+  });
+  if (coming.length === 0) return [];
+  const table = qualified(fallback);
+  const any = await probe(session, table, coming.map(({ predicate }) => `(${predicate})`).join(" OR "));
+  if (any === "none") return [];
+  if (any === "unknown") {
+    const reason = `Whether ${table} holds rows of the new partitions could not be found out in ${PROBE_LIMIT_MS / 1000} s.`;
+    return [finding("info", "", table, `${reason} If it does, their attachment fails and nothing changes.`)];
+  }
+  const findings: Finding[] = [];
+  for (const { step, predicate } of coming) {
+    if ((await probe(session, table, predicate)) === "some") findings.push(inTheWay(step, table, predicate));
+  }
+  return findings;
+}
+
+const ATTACHING = new Set<Step["kind"]>(["create", "attach", "rebound"]);
+
+function inTheWay(step: Step, table: string, predicate: string): Finding {
+  const reason =
+    `The DEFAULT partition ${table} holds rows that belong to ${step.partition} (${boundText(step.bound)}), and PostgreSQL` +
+    ` refuses to attach it before they are gone. Count them with: SELECT count(*) FROM ${table} WHERE ${predicate}. Then move` +
+    " them: into a table of their own that is attached instead, or delete them.";
+  return finding("error", `partitions.${step.partition}`, table, reason);
+}
+
+function boundText(bound: PartitionBound | undefined): string {
+  return JSON.stringify(bound);
+}
+
+async function probe(session: Session, table: string, predicate: string): Promise<"some" | "none" | "unknown"> {
+  try {
+    return await session.transaction(async () => {
+      await session.query("SET TRANSACTION READ ONLY");
+      await session.query(`SET LOCAL statement_timeout = ${PROBE_LIMIT_MS}`);
+      await session.query("SET LOCAL lock_timeout = 100");
+      // Without it the first row that a wrong estimate promises is looked for by a scan of the whole table.
+      await session.query("SET LOCAL enable_seqscan = off");
+      const rows = await session.query(`SELECT 1 AS found FROM ${table} WHERE ${predicate} LIMIT 1`);
+      return rows.length > 0 ? "some" : "none";
+    });
+  } catch (error) {
+    if (hasSqlstate(error, ...UNANSWERED)) return "unknown";
+    throw error;
+  }
+}
+
+const UNANSWERED = [SQLSTATE.queryCanceled, SQLSTATE.lockNotAvailable, SQLSTATE.insufficientPrivilege];
+
+function publications(plan: Plan, set: CatalogSet, parent: CatalogParent): Finding[] {
+  if (!plan.steps.some(({ kind }) => ATTACHING.has(kind))) return [];
+  return set.publicationsByName.map((name) => {
+    const reason = `Publication ${name} names partitions of ${qualified(parent)} one by one: it will not publish new ones. Add them to it, or the parent instead.`;
+    return finding("warning", "", qualified(parent), reason);
+  });
+}

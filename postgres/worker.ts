@@ -1,0 +1,203 @@
+/** Carries out the statements of steps in one session: transactions under the lock ladder, and concurrent detaches. */
+import type { Step } from "../topology/model";
+import { findBlockers, findSnapshots, findUsers } from "./blockers";
+import type { Session } from "./connection";
+import { type Blocker, hasSqlstate, IdentityError, SQLSTATE } from "./errors";
+import { faultPoint } from "./faults";
+import { type Clock, climb, type LockLadder } from "./ladder";
+import type { CatalogParent } from "./parent";
+import { contestedLocks, lockTimeout, type RenderedStep, type Segment, segmentsOf } from "./segments";
+import type { Statement } from "./statement";
+import { renderAs, renderStep } from "./statements";
+import { checkParent, judge, type Verdict } from "./verdicts";
+
+/** What a worker is given. */
+export interface WorkerContext {
+  session: Session;
+  parent: CatalogParent;
+  clock: Clock;
+  signal?: AbortSignal;
+  onStart(step: Step): void;
+  onWait(step: Step, blockers: Blocker[]): void;
+}
+
+/** What became of each step: `reached` when its result was there already. */
+export type Outcome = "done" | "reached";
+
+/** How often, and for how many milliseconds, a moment without users of the parent is waited for. */
+const QUIET = { looks: 10, pauseMs: 20 };
+
+export class Worker {
+  /** True while a statement runs whose cancellation would leave something half done. */
+  uninterruptible = false;
+  /** Steps of the last {@link Worker.run} that are committed, or were found reached. */
+  readonly outcomes = new Map<string, Outcome>();
+
+  constructor(private readonly context: WorkerContext) {}
+
+  /**
+   * Carries out steps together, in as few transactions as their statements allow; `outcomes` tells how far it came.
+   * @throws LockTimeoutError, IdentityError or PostgreSQL's error; transactions before the failing one are committed.
+   */
+  async run(steps: Step[], ladder: LockLadder): Promise<void> {
+    this.outcomes.clear();
+    const rendered = steps.map((step): RenderedStep => ({ step, statements: renderStep(step, this.context.parent) }));
+    for (const segment of segmentsOf(rendered)) {
+      if (segment.transactional) await this.transaction(segment, ladder);
+      else for (const { step, statement } of segment.items) await this.detachConcurrently(step, statement, ladder);
+      for (const step of completedBy(segment, rendered))
+        this.outcomes.set(step.id, this.outcomes.get(step.id) ?? "done");
+    }
+    for (const { step, statements } of rendered) if (statements.length === 0) this.outcomes.set(step.id, "reached");
+  }
+
+  private async transaction(segment: Segment, ladder: LockLadder): Promise<void> {
+    const { session, clock, onWait } = this.context;
+    const first = segment.items[0]?.step;
+    if (first === undefined) return;
+    const locks = contestedLocks(segment);
+    const finalizes = segment.items.some(({ step }) => step.method === "finalize");
+    this.uninterruptible = segment.items.some(({ step }) => finalizes || step.kind === "unguardDefault");
+    faultPoint("beforeTransaction");
+    try {
+      await climb({
+        ladder,
+        clock,
+        signal: this.uninterruptible ? undefined : this.context.signal,
+        look: async (ms) => {
+          const blockers = await findBlockers(session, locks);
+          const snapshots = finalizes && blockers.length === 0 ? await findSnapshots(session, ms) : [];
+          return [...blockers, ...snapshots].filter(({ ageMs }) => ageMs >= ms);
+        },
+        run: (stepMs) => this.tryOnce(segment, lockTimeout(stepMs, locks)),
+        onWait: (blockers) => onWait(first, blockers),
+      });
+    } finally {
+      this.uninterruptible = false;
+    }
+    faultPoint("afterTransaction");
+  }
+
+  private tryOnce(segment: Segment, timeoutMs: number): Promise<void> {
+    const { session, parent } = this.context;
+    return session.transaction(async () => {
+      await session.query(`SET LOCAL lock_timeout = '${timeoutMs}ms'`);
+      await checkParent(session, parent);
+      let current: Step | undefined;
+      let skip = false;
+      for (const { step, statement } of segment.items) {
+        if (step !== current) {
+          current = step;
+          skip = await this.begin(step);
+        }
+        if (skip) continue;
+        faultPoint("betweenStatements");
+        await session.query(statement.sql);
+        if (statement.recheck) await this.recheck(step);
+      }
+      faultPoint("beforeCommit");
+    });
+  }
+
+  /** True when there is nothing to do. What is to be created is not looked for: PostgreSQL refuses to do it twice. */
+  private async begin(step: Step): Promise<boolean> {
+    this.context.onStart(step);
+    if (step.kind === "create") return false;
+    const verdict = await this.judge(step);
+    if (verdict.kind !== "reached") {
+      insist(step, verdict);
+      return false;
+    }
+    this.outcomes.set(step.id, "reached");
+    return true;
+  }
+
+  private async recheck(step: Step): Promise<void> {
+    insist(step, await this.judge(step));
+  }
+
+  private judge(step: Step): Promise<Verdict> {
+    return judge(this.context.session, step, this.context.parent.oid);
+  }
+
+  /**
+   * An interrupted concurrent detach leaves the partition pending. So it is begun only when nobody uses the tables; the
+   * plain form is used else, which a time-out simply undoes.
+   */
+  private async detachConcurrently(step: Step, statement: Statement, ladder: LockLadder): Promise<void> {
+    const { session, onStart } = this.context;
+    onStart(step);
+    const verdict = await this.judge(step);
+    if (verdict.kind === "reached") {
+      this.outcomes.set(step.id, "reached");
+      return;
+    }
+    if (verdict.kind === "pending") return this.instead(step, "finalize", ladder);
+    insist(step, verdict);
+    if (!(await this.quiet(statement))) return this.instead(step, "detachPlain", ladder);
+    await checkParent(session, this.context.parent);
+    faultPoint("beforeTransaction");
+    try {
+      await this.sendConcurrently(statement, ladder);
+    } catch (error) {
+      if (!hasSqlstate(error, ...INTERRUPTED)) throw error;
+      const left = await this.judge(step);
+      if (left.kind !== "reached")
+        await this.instead(step, left.kind === "pending" ? "finalize" : "detachPlain", ladder);
+    }
+    faultPoint("afterTransaction");
+  }
+
+  private async sendConcurrently(statement: Statement, ladder: LockLadder): Promise<void> {
+    const { session } = this.context;
+    await session.query(`SET lock_timeout = '${ladder.steps.at(-1) ?? 0}ms'`);
+    this.uninterruptible = true;
+    try {
+      await session.query(statement.sql);
+    } finally {
+      this.uninterruptible = false;
+      await session.query("SET lock_timeout = 0").catch(() => undefined);
+    }
+  }
+
+  private async quiet(statement: Statement): Promise<boolean> {
+    const { session, clock, signal } = this.context;
+    const relations = statement.locks.map(({ relation }) => relation);
+    for (let look = 0; look < QUIET.looks; look++) {
+      if ((await findUsers(session, relations)).length === 0) return true;
+      await clock.sleep(QUIET.pauseMs, signal);
+    }
+    return false;
+  }
+
+  /** The same step in another way; a pending detach is finished even when the run has been cancelled. */
+  private async instead(step: Step, method: "finalize" | "detachPlain", ladder: LockLadder): Promise<void> {
+    const changed = { ...step, method };
+    const [segment] = segmentsOf([{ step: changed, statements: renderAs(step, method, this.context.parent) }]);
+    if (segment !== undefined) await this.transaction(segment, ladder);
+  }
+}
+
+/** Lock time-out, cancellation; and 55000: a DEFAULT partition, or another pending detach, has come up meanwhile. */
+const INTERRUPTED = [
+  SQLSTATE.lockNotAvailable,
+  SQLSTATE.deadlockDetected,
+  SQLSTATE.queryCanceled,
+  SQLSTATE.objectNotInPrerequisiteState,
+];
+
+/** Steps whose last statement is in the segment. */
+function completedBy(segment: Segment, rendered: RenderedStep[]): Step[] {
+  const included = new Set(segment.items.map(({ statement }) => statement));
+  return rendered.flatMap(({ step, statements }) => {
+    const last = statements.at(-1);
+    return last !== undefined && included.has(last) ? [step] : [];
+  });
+}
+
+function insist(step: Step, verdict: Verdict): void {
+  if (verdict.kind === "refused") throw new IdentityError(verdict.reason);
+  if (verdict.kind === "pending") {
+    throw new IdentityError(`A detach of ${step.schema}.${step.partition} is pending; run again to finish it.`);
+  }
+}
