@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { startServer } from "../../tools/postgres";
+import { removeServer, startServer } from "../../tools/postgres";
 import { describeOnEachPostgres, type TestDatabase } from "../support/postgres";
 
 describeOnEachPostgres("a PostgreSQL server for tests", (server) => {
@@ -89,7 +89,7 @@ describeOnEachPostgres("a PostgreSQL server for tests", (server) => {
       assert.notEqual(second.pid, first.pid);
       assert.equal(second.password, first.password);
     } finally {
-      await second.stop();
+      await removeServer(options.dataDir);
     }
   });
 
@@ -107,7 +107,7 @@ describeOnEachPostgres("a PostgreSQL server for tests", (server) => {
       const otherMajor = major === 18 ? 17 : 18;
       await assert.rejects(startServer({ major: otherMajor, dataDir, settings }), /is a cluster of PostgreSQL/);
     } finally {
-      await second.stop();
+      await removeServer(dataDir);
     }
   });
 });

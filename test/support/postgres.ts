@@ -6,7 +6,14 @@ import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Client } from "pg";
-import { ensurePostgres, MAJORS, type Major, type PostgresServer, startServer, stopServer } from "../../tools/postgres";
+import {
+  ensurePostgres,
+  MAJORS,
+  type Major,
+  type PostgresServer,
+  removeServer,
+  startServer,
+} from "../../tools/postgres";
 import { isAlive, logToStderr } from "../../tools/processes";
 import { LOG_LINE_PREFIX, type LoggedStatement, logSize, readStatements } from "./statement-log";
 
@@ -135,27 +142,17 @@ function sweepOnce(): Promise<void> {
 }
 
 async function removeRun(pid: number): Promise<void> {
-  for (const major of MAJORS) {
-    await stopServer(join(runDirectory(pid), String(major)), () => undefined);
-  }
+  await Promise.all(MAJORS.map((major) => removeServer(join(runDirectory(pid), String(major)))));
   await rm(runDirectory(pid), { recursive: true, force: true });
 }
 
 async function stopAll(): Promise<void> {
-  const started = await Promise.allSettled(servers.values());
-  await Promise.all(
-    started.map(async (outcome) => {
-      if (outcome.status === "fulfilled") {
-        const { server } = outcome.value;
-        await server.stop();
-        pids.delete(server.pid);
-        await rm(server.dataDir, { recursive: true, force: true });
-        await rm(server.logFile, { force: true });
-      }
-    }),
-  );
-  servers.clear();
-  await rm(runDirectory(process.pid), { recursive: true, force: true });
+  if (servers.size > 0) {
+    await Promise.allSettled(servers.values());
+    servers.clear();
+    await removeRun(process.pid);
+    pids.clear();
+  }
 }
 
 // At the top level of a file that mocha loads, this is a hook of the root suite: it runs after everything.

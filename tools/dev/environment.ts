@@ -62,13 +62,13 @@ export function processEnvironment(environment: DevEnvironment): NodeJS.ProcessE
 }
 
 /** Stops the database server; false when it did not run. */
-export function stopDevServer(log: Log): Promise<boolean> {
-  return stopServer(DATA_DIR, log);
+export function stopDevServer(): Promise<boolean> {
+  return stopServer(DATA_DIR);
 }
 
 /** Stops the server and forgets everything: data, stack, point in time. */
-export async function resetDevEnvironment(log: Log): Promise<void> {
-  await removeServer(DATA_DIR, log);
+export async function resetDevEnvironment(): Promise<void> {
+  await removeServer(DATA_DIR);
   await rm(DEV_ROOT, { recursive: true, force: true });
 }
 

@@ -2,7 +2,7 @@
 import { errorMessage, logToStderr } from "../processes";
 import { resetDevEnvironment } from "./environment";
 
-resetDevEnvironment(logToStderr).then(
+resetDevEnvironment().then(
   () => logToStderr("The development environment is gone; npm start makes a new one"),
   (error: unknown) => {
     process.exitCode = 1;

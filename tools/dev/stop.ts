@@ -2,7 +2,7 @@
 import { errorMessage, logToStderr } from "../processes";
 import { stopDevServer } from "./environment";
 
-stopDevServer(logToStderr).then(
+stopDevServer().then(
   (wasRunning) =>
     logToStderr(wasRunning ? "PostgreSQL is stopped; npm start goes on where it was" : "PostgreSQL was not running"),
   (error: unknown) => {

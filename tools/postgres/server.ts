@@ -4,9 +4,9 @@
  */
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync } from "node:fs";
-import { readFile, rm } from "node:fs/promises";
+import { readFile, rm, rmdir } from "node:fs/promises";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Client } from "pg";
 import { errorCode, isAlive, type Log, lastLines, pause, runToEnd } from "../processes";
 import { type Account, postgresAccount, reachableDirectory } from "./account";
@@ -64,8 +64,8 @@ export async function startServer(options: ServerOptions): Promise<PostgresServe
 }
 
 /** Stops the server that runs on a data directory; false when none does. */
-export async function stopServer(wantedDataDir: string, log: Log): Promise<boolean> {
-  const dataDir = await reachableDirectory(wantedDataDir, await postgresAccount(), log);
+export async function stopServer(wantedDataDir: string): Promise<boolean> {
+  const dataDir = await locate(wantedDataDir);
   const running = await findPostmaster(dataDir);
   if (running === undefined) {
     return false;
@@ -75,11 +75,19 @@ export async function stopServer(wantedDataDir: string, log: Log): Promise<boole
 }
 
 /** Stops the server that runs on a data directory and removes the data and the log. */
-export async function removeServer(wantedDataDir: string, log: Log): Promise<void> {
-  await stopServer(wantedDataDir, log);
-  const dataDir = await reachableDirectory(wantedDataDir, await postgresAccount(), log);
+export async function removeServer(wantedDataDir: string): Promise<void> {
+  await stopServer(wantedDataDir);
+  const dataDir = await locate(wantedDataDir);
   await rm(dataDir, { recursive: true, force: true });
   await rm(logFileOf(dataDir), { force: true });
+  if (dataDir !== wantedDataDir) {
+    // The substitute's parent is ours too; it stays while another server's data is in it.
+    await rmdir(dirname(dataDir)).catch(() => undefined);
+  }
+}
+
+async function locate(wantedDataDir: string): Promise<string> {
+  return reachableDirectory(wantedDataDir, await postgresAccount(), () => undefined);
 }
 
 interface Prepared {
