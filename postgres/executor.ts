@@ -65,9 +65,14 @@ export async function execute(plan: Plan, options: ExecutionOptions): Promise<Ex
     const clock = options.clock ?? systemClock;
     const parent = { oid: options.parent.oid, label: qualified(options.parent) };
     const wait = options.advisoryWait ?? DEFAULT_ADVISORY_WAIT;
-    const action = () => new Run(session, plan, clock, options).all();
+    const action = () => executeLocked(session, plan, options);
     return withParentLock(session, parent, wait, clock, options.signal, action);
   });
+}
+
+/** The same in a session that has compared the server and holds the parent's lock, so that it could read under it. */
+export function executeLocked(session: Session, plan: Plan, options: ExecutionOptions): Promise<ExecutionReport> {
+  return new Run(session, plan, options.clock ?? systemClock, options).all();
 }
 
 function checkServer(found: ServerFacts, { server, sessions }: ExecutionOptions): void {

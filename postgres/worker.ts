@@ -4,6 +4,7 @@ import { findBlockers, findSnapshots, findUsers } from "./blockers";
 import type { Session } from "./connection";
 import { type Blocker, hasSqlstate, IdentityError, SQLSTATE } from "./errors";
 import { faultPoint } from "./faults";
+import { qualified } from "./identifiers";
 import { type Clock, climb, type LockLadder } from "./ladder";
 import type { CatalogParent } from "./parent";
 import { contestedLocks, lockTimeout, type RenderedStep, type Segment, segmentsOf } from "./segments";
@@ -114,6 +115,7 @@ export class Worker {
 
   private async recheck(step: Step): Promise<void> {
     insist(step, await this.judge(step));
+    if (step.requireEmpty) await insistEmpty(this.context.session, step);
   }
 
   private judge(step: Step): Promise<Verdict> {
@@ -193,6 +195,15 @@ function completedBy(segment: Segment, rendered: RenderedStep[]): Step[] {
     const last = statements.at(-1);
     return last !== undefined && included.has(last) ? [step] : [];
   });
+}
+
+/** Under the lock that the transaction holds, no row can arrive after this look. */
+async function insistEmpty(session: Session, step: Step): Promise<void> {
+  const table = qualified({ schema: step.schema, name: step.partition });
+  // Row security must not hide rows from this; for a role that it applies to, the statement fails instead.
+  await session.query("SET LOCAL row_security = off");
+  const [row] = await session.query<{ occupied: boolean }>(`SELECT EXISTS (SELECT FROM ${table}) AS occupied`);
+  if (row?.occupied) throw new IdentityError(`${table} holds rows. It was left as it is.`);
 }
 
 function insist(step: Step, verdict: Verdict): void {

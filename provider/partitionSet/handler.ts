@@ -1,7 +1,6 @@
 /** The PartitionSet resource: what the engine asks, in terms of observe, plan and execute. */
-import { preflight } from "../../postgres/preflight";
 import { renderStep } from "../../postgres/statements";
-import type { DesiredSet, Finding, Plan } from "../../topology/model";
+import type { DesiredSet, Plan } from "../../topology/model";
 import { plan } from "../../topology/plan";
 import { desiredFromChecked, expand } from "../../topology/policy";
 import { containsUnknown, UNKNOWN } from "../../topology/unknown";
@@ -10,6 +9,7 @@ import { formatId } from "../ids";
 import { PartialFailure } from "../rpcErrors";
 import type { Properties } from "../values";
 import { applySet } from "./apply";
+import { decide } from "./decide";
 import { deleteSet } from "./delete";
 import { diffSet } from "./diff";
 import { type Observation, observe, observeState } from "./observe";
@@ -55,51 +55,37 @@ async function preview(
 ): Promise<Properties> {
   if (containsUnknown(news)) return { ...news, partitions: UNKNOWN, identity: UNKNOWN };
   const desired = desiredFromChecked(news);
-  const { observation, findings } = await observeForPreview(context, desired, olds);
-  const planned = plan(desired, observation.actual, observation.known);
-  await showPlan(context, desired, planned, observation, findings);
+  const { observation, planned } = await context.database.orElse(
+    () =>
+      context.database.sessions.withSession(async (session) => {
+        const seen = await observe(session, desired, olds);
+        return { observation: seen, planned: await decide(session, desired, seen) };
+      }),
+    async (reason) => {
+      await context.log.diagnostic("warning", fromStateText(reason));
+      const seen = observeState(desired, olds);
+      return { observation: seen, planned: plan(desired, seen.actual, seen.known) };
+    },
+  );
+  await showPlan(context, desired, planned, observation);
   const outputs = outputsFromPlan(news, observation.actual, planned, observation.identity);
   await context.views.publish(viewRows(context.name, outputs, context.views.old));
   return outputs;
 }
 
-async function observeForPreview(
-  context: Context,
-  desired: DesiredSet,
-  olds: Properties,
-): Promise<{ observation: Observation; findings: Finding[] }> {
-  return context.database.orElse(
-    () =>
-      context.database.sessions.withSession(async (session) => {
-        const observation = await observe(session, desired, olds);
-        const planned = plan(desired, observation.actual, observation.known);
-        return { observation, findings: await preflight(session, observation, planned) };
-      }),
-    async (reason) => {
-      await context.log.diagnostic(
-        "warning",
-        `Planned from the state alone, without the database: ${reason} What was changed there by hand does not show.`,
-      );
-      return { observation: observeState(desired, olds), findings: [] };
-    },
-  );
+function fromStateText(reason: string): string {
+  return `Planned from the state alone, without the database: ${reason} What was changed there by hand does not show.`;
 }
 
-async function showPlan(
-  context: Context,
-  desired: DesiredSet,
-  planned: Plan,
-  observation: Observation,
-  preflightFindings: Finding[],
-): Promise<void> {
+async function showPlan(context: Context, desired: DesiredSet, planned: Plan, { facts }: Observation): Promise<void> {
   const title = `${desired.schema}.${desired.table}`;
   if (planned.steps.length > 0) {
     await context.log.diagnostic(
       "info",
-      planText(title, planned, (step) => renderStep(step, observation.facts)),
+      planText(title, planned, (step) => renderStep(step, facts)),
     );
   }
-  for (const finding of [...planned.findings, ...preflightFindings]) {
+  for (const finding of planned.findings) {
     // An error here would end the preview and hide the rest of it from the reviewer; `up` is what refuses.
     const severity = finding.severity === "info" ? "info" : "warning";
     await context.log.diagnostic(severity, findingText(finding));

@@ -1,0 +1,107 @@
+/** Reads, plans and executes under one advisory lock of the parent, so that no plan is made from what another run changes. */
+import { DEFAULT_ADVISORY_WAIT, withParentLock } from "../../postgres/advisory";
+import type { Session } from "../../postgres/connection";
+import { describeBlockers } from "../../postgres/errors";
+import { type ExecutionEvent, type ExecutionReport, executeLocked } from "../../postgres/executor";
+import { qualified } from "../../postgres/identifiers";
+import { systemClock } from "../../postgres/ladder";
+import type { DesiredSet, Plan } from "../../topology/model";
+import type { Context } from "../handler";
+import type { Properties } from "../values";
+import { type Observation, observe } from "./observe";
+import { findingText, summary } from "./present";
+
+/** Makes the plan from what is there; throws when nothing at all may be done. */
+export type MakePlan = (session: Session, observation: Observation) => Promise<Plan>;
+
+export interface Reconciliation {
+  plan: Plan;
+  /** What is there afterwards. */
+  after: Observation;
+  /** One line for each thing that was not done. */
+  reasons: string[];
+}
+
+/** @throws IdentityMismatch, ConnectionError, ParentBusyError, or what `makePlan` throws: then nothing was changed. */
+export async function reconcile(
+  context: Context,
+  desired: DesiredSet,
+  olds: Properties,
+  makePlan: MakePlan,
+): Promise<Reconciliation> {
+  return context.database.sessions.withSession(async (session) => {
+    const before = await observe(session, desired, olds);
+    const parent = before.actual.parent;
+    if (parent === undefined) return { plan: await makePlan(session, before), after: before, reasons: [] };
+    const label = qualified(parent);
+    const wait = DEFAULT_ADVISORY_WAIT;
+    return withParentLock(session, { oid: parent.oid, label }, wait, systemClock, context.signal, () =>
+      underLock(context, session, desired, olds, makePlan),
+    );
+  });
+}
+
+async function underLock(
+  context: Context,
+  session: Session,
+  desired: DesiredSet,
+  olds: Properties,
+  makePlan: MakePlan,
+): Promise<Reconciliation> {
+  const before = await observe(session, desired, olds);
+  const plan = await makePlan(session, before);
+  const parent = before.catalog?.parent;
+  if (parent === undefined || plan.steps.length === 0) {
+    return { plan, after: before, reasons: refusals(plan) };
+  }
+  const watch = watcher(context);
+  const report = await executeLocked(session, plan, {
+    sessions: context.database.sessions,
+    parent,
+    server: before.server,
+    ladder: context.database.ladder,
+    signal: context.signal,
+    onEvent: watch,
+  });
+  await context.log.status(doneText(plan, report), true);
+  return {
+    plan,
+    after: await observe(session, desired, olds),
+    reasons: [...refusals(plan), ...failures(plan, report)],
+  };
+}
+
+/** What the plan itself refused to do. */
+function refusals(plan: Plan): string[] {
+  return plan.findings.filter(({ severity }) => severity === "error").map(findingText);
+}
+
+function failures(plan: Plan, report: ExecutionReport): string[] {
+  const name = (id: string) => plan.steps.find((step) => step.id === id)?.partition ?? id;
+  return [
+    ...report.failed.map(({ step, error }) => `partitions.${name(step)}: ${step} failed: ${error.reason}`),
+    ...report.skipped.flatMap(({ step, reason, reached }) =>
+      reached ? [] : [`partitions.${name(step)}: ${step} was not done. ${reason}`],
+    ),
+  ];
+}
+
+function doneText(plan: Plan, report: ExecutionReport): string {
+  const done = new Set(report.done);
+  const text = summary(
+    plan.steps.filter(({ id }) => done.has(id)),
+    true,
+  );
+  return report.failed.length === 0 ? text : `${text}; ${report.failed.length} failed`;
+}
+
+/** Progress in the Info column. */
+function watcher(context: Context): (event: ExecutionEvent) => void {
+  return (event) => {
+    if (event.type === "waiting") {
+      void context.log.status(`${event.step.id}: waiting. ${describeBlockers(event.blockers)}`);
+    } else if (event.type === "finished") {
+      void context.log.status(`${event.position} of ${event.total}: ${event.step.id}`);
+    }
+  };
+}
