@@ -21,10 +21,10 @@ export function difference(
   actual: Readonly<Record<string, ActualEntry>>,
   retired?: DesiredSet["retired"],
 ): PartitionDifference[] {
-  const declared = Object.entries(desired).flatMap(([name, partition]) => {
+  const declared = Object.entries(desired).flatMap(([name, partition]): PartitionDifference[] => {
     const there = Object.hasOwn(actual, name) ? actual[name] : undefined;
     if (there !== undefined) return compare(["partitions", name], partition, there);
-    return partition.tier === "live" ? [{ path: ["partitions", name], kind: "add" } as const] : [];
+    return partition.tier === "live" ? [{ path: ["partitions", name], kind: "add" }] : [];
   });
   return [...declared, ...gone(desired, actual, retired)];
 }

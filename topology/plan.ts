@@ -1,10 +1,79 @@
 /** The one decision: the ordered steps between what is declared and what is there. */
-import type { ActualSet, DesiredSet, KnownOids, Plan } from "./model";
+import { keyClass } from "./keys";
+import type { ActualParent, ActualSet, DesiredSet, Finding, KnownOids, Plan, Tier } from "./model";
+import { type Context, makeContext, qualified } from "./plan/context";
+import { DraftBuilder } from "./plan/drafts";
+import { addMissing, matchLive } from "./plan/live";
+import { orderSteps } from "./plan/order";
+import { decideDetached, decideDropped, decideRetired, finalizePending, reportUnmanaged } from "./plan/removals";
 
-/** A DEFAULT partition above this size (bytes) is guarded by a CHECK before partitions are attached beside it. */
-export const GUARD_DEFAULT_BYTES = 10 * 1024 * 1024;
+export { ATTACH_BATCH, FRESH_BATCH, GUARD_DEFAULT_BYTES } from "./plan/order";
 
-/** Makes the plan. Pure and deterministic; equal arguments give equal plans. */
+/**
+ * Makes the plan: pure, deterministic, O(n log n) in the number of partitions. Steps stand in an order in which they can
+ * be carried out one after the other; `after` says which of them may go on when another fails.
+ */
 export function plan(desired: DesiredSet, actual: ActualSet, known: KnownOids): Plan {
-  throw new Error(`not yet: ${desired.table}, ${actual.source}, ${Object.keys(known)}`);
+  const parent = actual.parent ?? plannedParent(desired);
+  const mismatches = keyMismatches(desired, parent);
+  if (mismatches.length > 0) return { steps: [], findings: mismatches, unchanged: [] };
+  const context = makeContext(desired, actual, parent, known);
+  if (actual.parent === undefined) context.findings.push(notThere(parent));
+  decide(context, new DraftBuilder(desired.schema));
+  const refused = reportUnmanaged(context);
+  return { steps: refused ? [] : orderSteps(context), findings: context.findings, unchanged: context.unchanged };
+}
+
+/** What leaves is decided first, so that what comes knows which bounds will be free. */
+function decide(context: Context, build: DraftBuilder): void {
+  const inTier = (tier: Tier) => context.declared.filter(({ partition }) => partition.tier === tier);
+  finalizePending(context, build);
+  for (const declared of inTier("detached")) decideDetached(context, build, declared);
+  for (const declared of inTier("dropped")) decideDropped(context, build, declared);
+  decideRetired(context, build);
+  for (const declared of matchLive(context, build, inTier("live"))) addMissing(context, build, declared);
+}
+
+/** The parent as it will be when it has been created: nobody can be using it, and it has no children. */
+function plannedParent({ schema, table, strategy, keyColumns, keyTypes }: DesiredSet): ActualParent {
+  const links = { references: [], referencedBy: [] };
+  return { schema, name: table, oid: 0, strategy, keyColumns, keyTypes: keyTypes ?? [], ...links };
+}
+
+function notThere(parent: ActualParent): Finding {
+  const relation = qualified(parent);
+  const reason = `${relation} does not exist yet; its partitions are created after it.`;
+  return { severity: "info", path: "table", relation, reason };
+}
+
+/** A parent that is partitioned in another way than declared cannot be brought into shape by its children. */
+function keyMismatches(desired: DesiredSet, parent: ActualParent): Finding[] {
+  const actualKey = parent.keyColumns.map((column) => column ?? "(expression)");
+  const rules: [boolean, string, string][] = [
+    [desired.strategy !== parent.strategy, desired.strategy.toUpperCase(), parent.strategy.toUpperCase()],
+    [
+      desired.keyColumns.join("\0") !== actualKey.join("\0"),
+      `key ${desired.keyColumns.join(", ")}`,
+      `key ${actualKey.join(", ")}`,
+    ],
+    [typesDiffer(desired, parent), `type ${desired.keyTypes?.join(", ")}`, `type ${parent.keyTypes.join(", ")}`],
+  ];
+  return rules
+    .filter(([differs]) => differs)
+    .map(([, declared, there]) => ({
+      severity: "error",
+      path: "partitionBy",
+      relation: qualified(parent),
+      reason:
+        `${qualified(parent)} is partitioned by ${there}, but ${declared} is declared. Declare what is there; ` +
+        "PostgreSQL cannot change the partition key of a table.",
+    }));
+}
+
+function typesDiffer({ keyTypes, keyType }: DesiredSet, parent: ActualParent): boolean {
+  const declared = keyTypes ?? (keyType === undefined ? [] : [keyType]);
+  return declared.some((type, at) => {
+    const there = parent.keyTypes[at];
+    return there !== undefined && keyClass(type) !== keyClass(there);
+  });
 }

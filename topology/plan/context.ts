@@ -1,0 +1,133 @@
+/** What every decision of a plan looks at: declared and actual partitions by name, OID and bound. */
+import { boundKey, type KeyTypes } from "../bounds";
+import type {
+  ActualParent,
+  ActualPartition,
+  ActualSet,
+  DesiredPartition,
+  DesiredSet,
+  Finding,
+  KnownOids,
+  RelationName,
+  Step,
+  Stranger,
+} from "../model";
+import { OverlapIndex } from "../overlap";
+import { join } from "../policy/reader";
+
+/** A step before it has its place in the order. */
+export type Draft = Omit<Step, "transaction">;
+
+/** The parts of a plan in the order in which they are carried out. */
+export interface Drafts {
+  finalize: Draft[];
+  renames: Draft[];
+  /** Detaches that make room for what comes next. */
+  making: Draft[];
+  rebounds: Draft[];
+  /** Creates and attaches. */
+  additions: Draft[];
+  detaches: Draft[];
+  drops: Draft[];
+}
+
+/** A declared partition with its name. */
+export interface Declared {
+  name: string;
+  partition: DesiredPartition;
+}
+
+export interface Context {
+  desired: DesiredSet;
+  actual: ActualSet;
+  parent: ActualParent;
+  known: KnownOids;
+  /** The OIDs that the state knows under any name. */
+  knownOids: Set<number>;
+  types: KeyTypes;
+  declared: Declared[];
+  /** Children in the parent's schema by name; names elsewhere are no obstacle and no match. */
+  childByName: Map<string, ActualPartition>;
+  childByKey: Map<string, ActualPartition>;
+  childByOid: Map<number, ActualPartition>;
+  detachedByName: Map<string, ActualPartition>;
+  detachedByOid: Map<number, ActualPartition>;
+  strangerByName: Map<string, Stranger>;
+  /** All children by bound. */
+  index: OverlapIndex<ActualPartition>;
+  /** Declared names of children that the state knows under them but that bear another name now, by OID. */
+  renamed: Map<number, string>;
+  /** OIDs of the children that some decision was about; the others are unmanaged. */
+  handled: Set<number>;
+  drafts: Drafts;
+  findings: Finding[];
+  unchanged: string[];
+}
+
+/** Indexes a plan's arguments once, so that each decision takes constant or logarithmic time. */
+export function makeContext(desired: DesiredSet, actual: ActualSet, parent: ActualParent, known: KnownOids): Context {
+  const types = parent.keyTypes.length > 0 ? parent.keyTypes : desired.keyTypes;
+  const here = ({ schema }: RelationName) => schema === desired.schema;
+  const context: Context = {
+    desired,
+    actual,
+    parent,
+    known,
+    knownOids: new Set(Object.values(known)),
+    types,
+    declared: Object.entries(desired.partitions).map(([name, partition]) => ({ name, partition })),
+    childByName: new Map(actual.children.filter(here).map((child) => [child.name, child])),
+    childByKey: new Map(actual.children.map((child) => [boundKey(child.bound, types), child])),
+    childByOid: new Map(actual.children.map((child) => [child.oid, child])),
+    detachedByName: new Map(actual.detached.filter(here).map((table) => [table.name, table])),
+    detachedByOid: new Map(actual.detached.map((table) => [table.oid, table])),
+    strangerByName: new Map(actual.strangers.filter(here).map((table) => [table.name, table])),
+    index: new OverlapIndex(actual.children, types),
+    renamed: new Map(),
+    handled: new Set(),
+    drafts: { finalize: [], renames: [], making: [], rebounds: [], additions: [], detaches: [], drops: [] },
+    findings: [],
+    unchanged: [],
+  };
+  for (const { name, partition } of context.declared) {
+    const child = knownChild(context, name);
+    if (child === undefined || context.childByName.get(name) === child) continue;
+    if (boundKey(child.bound, types) === boundKey(partition, types)) context.renamed.set(child.oid, name);
+  }
+  return context;
+}
+
+/** The child that the state knows under a declared name, whatever it is called now. */
+export function knownChild({ known, childByOid }: Context, name: string): ActualPartition | undefined {
+  const oid = oidOf(known, name);
+  return oid === undefined ? undefined : childByOid.get(oid);
+}
+
+/** The OID that the state knows for a name. */
+export function oidOf(known: KnownOids, name: string): number | undefined {
+  return Object.hasOwn(known, name) ? known[name] : undefined;
+}
+
+/** The child that bears a declared name, unless the state knows it under another declared name. */
+export function ownChild({ childByName, renamed }: Context, name: string): ActualPartition | undefined {
+  const child = childByName.get(name);
+  const owner = child === undefined ? undefined : renamed.get(child.oid);
+  return owner === undefined || owner === name ? child : undefined;
+}
+
+/** Schema and name for people. */
+export function qualified({ schema, name }: RelationName): string {
+  return `${schema}.${name}`;
+}
+
+/** Records a finding about a declared partition. */
+export function note(
+  context: Context,
+  severity: Finding["severity"],
+  name: string,
+  reason: string,
+  relation?: RelationName,
+): void {
+  const about = relation === undefined ? {} : { relation: qualified(relation) };
+  context.findings.push({ severity, path: join("partitions", name), ...about, reason });
+}

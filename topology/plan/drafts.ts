@@ -1,0 +1,102 @@
+/** One builder for each kind of step. */
+import type { ActualPartition, PartitionBound, RelationName, Step, StepKind } from "../model";
+import type { Draft } from "./context";
+
+/** Ids are unique in a plan because a relation takes part in one step of a kind at most. */
+export function stepId(kind: StepKind, schema: string, relation: RelationName): string {
+  return `${kind}:${relation.schema === schema ? relation.name : `${relation.schema}.${relation.name}`}`;
+}
+
+type Size = { rows?: number; bytes?: number };
+
+function effect(data: Step["effect"]["data"], { rows, bytes }: Size): Step["effect"] {
+  const size = { ...(rows === undefined ? {} : { rows }), ...(bytes === undefined ? {} : { bytes }) };
+  return { data, ...size };
+}
+
+/** Builds the steps of one parent, whose partitions live in `schema` as declared. */
+export class DraftBuilder {
+  constructor(private readonly schema: string) {}
+
+  private base(kind: StepKind, relation: RelationName, after: string[]) {
+    const { schema, name } = relation;
+    return { id: stepId(kind, this.schema, relation), kind, partition: name, schema, after };
+  }
+
+  /** Finishes an interrupted DETACH CONCURRENTLY. Its rows have not been seen through the parent since. */
+  finalize(child: ActualPartition): Draft {
+    return {
+      ...this.base("finalizeDetach", child, []),
+      method: "finalize",
+      oid: child.oid,
+      reason: "an interrupted DETACH CONCURRENTLY left it half detached",
+      effect: effect("none", child),
+    };
+  }
+
+  /** A new, empty partition. How it is made is decided with the order. */
+  create(name: string, bound: PartitionBound, reason: string, after: string[]): Draft {
+    const relation = { schema: this.schema, name };
+    return { ...this.base("create", relation, after), method: "likeAttach", bound, reason, effect: { data: "none" } };
+  }
+
+  /** An existing table becomes a partition; its rows appear. */
+  attach(name: string, table: { oid: number } & Size, bound: PartitionBound, reason: string, after: string[]): Draft {
+    const relation = { schema: this.schema, name };
+    return {
+      ...this.base("attach", relation, after),
+      method: "attach",
+      bound,
+      oid: table.oid,
+      reason,
+      effect: effect("shows", table),
+    };
+  }
+
+  /** Another bound for the same table: detached and attached in one transaction, so that no row is ever out of sight. */
+  rebound(child: ActualPartition, bound: PartitionBound, reason: string, after: string[]): Draft {
+    return {
+      ...this.base("rebound", child, after),
+      method: "detachAttach",
+      bound,
+      oid: child.oid,
+      reason,
+      effect: effect("none", child),
+    };
+  }
+
+  /** Back to the declared name and schema. */
+  rename(name: string, table: ActualPartition, after: string[]): Draft {
+    return {
+      ...this.base("rename", { schema: this.schema, name }, after),
+      method: "rename",
+      oid: table.oid,
+      current: { schema: table.schema, name: table.name },
+      reason: `known as ${name}, renamed or moved outside`,
+      effect: effect("none", table),
+    };
+  }
+
+  /** Out of the parent; the rows stay in the table. */
+  detach(child: ActualPartition, reason: string): Draft {
+    return {
+      ...this.base("detach", child, []),
+      method: "detachPlain",
+      bound: child.bound,
+      oid: child.oid,
+      reason,
+      effect: effect("hides", child),
+    };
+  }
+
+  /** The table and its rows are given up. */
+  drop(table: ActualPartition, reason: string, after: string[]): Draft {
+    return {
+      ...this.base("drop", table, after),
+      method: "dropTable",
+      oid: table.oid,
+      reason,
+      effect: effect("deletes", table),
+    };
+  }
+}

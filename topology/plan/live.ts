@@ -1,0 +1,198 @@
+/** Decisions about the partitions that are to be attached. */
+import { describeBound, sameBound } from "../bounds";
+import type { ActualPartition, PartitionBound, Stranger } from "../model";
+import { type Context, type Declared, knownChild, note, oidOf, ownChild, qualified } from "./context";
+import type { DraftBuilder } from "./drafts";
+import { afterFinalize, keyOf, makeRoom } from "./removals";
+
+/**
+ * First pass: partitions that are there under their name, their bound or their OID. Gives back those that are missing,
+ * for which the second pass must know which bounds will have moved.
+ */
+export function matchLive(context: Context, build: DraftBuilder, declared: readonly Declared[]): Declared[] {
+  return declared.filter((one) => !matched(context, build, one));
+}
+
+function matched(context: Context, build: DraftBuilder, declared: Declared): boolean {
+  const { name, partition } = declared;
+  const own = ownChild(context, name);
+  if (own !== undefined) {
+    context.handled.add(own.oid);
+    if (own.state === "pending") return false;
+    if (sameBound(own.bound, partition, context.types)) context.unchanged.push(name);
+    else rebound(context, build, declared, own);
+    return true;
+  }
+  const holder = context.childByKey.get(keyOf(context, declared));
+  if (holder !== undefined && holder.state !== "pending") {
+    context.handled.add(holder.oid);
+    if (oidOf(context.known, name) === holder.oid) rename(context, build, name, holder);
+    else otherName(context, declared, holder);
+    return true;
+  }
+  const moved = knownChild(context, name);
+  if (moved === undefined || moved.state === "pending") return false;
+  context.handled.add(moved.oid);
+  const now = `${qualified(moved)} with ${describeBound(moved.bound)}`;
+  const advice = "Give it back its name or its bound, or declare it in partitions as it is.";
+  note(context, "error", name, `${name} is attached as ${now}: renamed and with another bound. ${advice}`, moved);
+  return true;
+}
+
+function otherName(context: Context, { name, partition }: Declared, holder: ActualPartition): void {
+  const what = `${describeBound(partition)} is held by ${qualified(holder)}, not by ${name}`;
+  const entry = `partitions: {${JSON.stringify(holder.name)}: …} with the same bound`;
+  note(context, "error", name, `${what}. Choose a naming template that gives this name, or list ${entry}.`, holder);
+}
+
+/** Gives back the id of the rename, or undefined when the name is taken (then reported). */
+function rename(context: Context, build: DraftBuilder, name: string, table: ActualPartition): string | undefined {
+  const taken = context.childByName.get(name) ?? context.detachedByName.get(name) ?? context.strangerByName.get(name);
+  if (taken !== undefined && taken.oid !== table.oid) {
+    const why = `${qualified(table)} is the partition ${name}, but ${qualified(taken)} stands in the place of its name`;
+    note(context, "error", name, `${why}. Rename one of them by hand.`, taken);
+    return undefined;
+  }
+  const draft = build.rename(name, table, afterFinalize(context, table));
+  context.drafts.renames.push(draft);
+  return draft.id;
+}
+
+function rebound(context: Context, build: DraftBuilder, { name, partition }: Declared, own: ActualPartition): void {
+  const { tier: _, ...bound } = partition;
+  const hits = context.index.find(bound).filter(({ oid }) => oid !== own.oid);
+  const after = hits.map((hit) => freed(context, hit));
+  const blocked = hits.filter((_, at) => after[at] === undefined);
+  if (blocked.length > 0) {
+    refuseOverlap(context, name, `the bound of ${qualified(own)} cannot become ${describeBound(bound)}`, blocked);
+    return;
+  }
+  const reason = `its bound is ${describeBound(own.bound)} instead of the declared one`;
+  context.drafts.rebounds.push(
+    build.rebound(
+      own,
+      bound,
+      reason,
+      after.filter((id) => id !== undefined),
+    ),
+  );
+}
+
+/** The step after which a child no longer holds its range; undefined when it stays. */
+function freed(context: Context, child: ActualPartition): string | undefined {
+  return child.state === "pending" ? afterFinalize(context, child)[0] : makeRoom(context, child);
+}
+
+function refuseOverlap(context: Context, name: string, what: string, blocked: readonly ActualPartition[]): void {
+  const list = blocked.map((child) => `${qualified(child)} (${describeBound(child.bound)})`).join(", ");
+  note(
+    context,
+    "error",
+    name,
+    `${what}: overlaps ${list}. Detach what is in the way, or declare its bound.`,
+    blocked[0],
+  );
+}
+
+/** Second pass: a declared partition that is missing is attached when it is known or adopted, else created. */
+export function addMissing(context: Context, build: DraftBuilder, { name, partition }: Declared): void {
+  const { tier: _, ...bound } = partition;
+  const room = roomFor(context, name, bound);
+  if (room === undefined) return;
+  const source = returning(context, name);
+  if (source !== undefined) {
+    bringBack(context, build, name, source, bound, room);
+    return;
+  }
+  const stranger = context.strangerByName.get(name);
+  if (stranger !== undefined) {
+    if (!mayAdopt(context, name, stranger)) return;
+    context.drafts.additions.push(build.attach(name, stranger, bound, "declared in adopt", room));
+    return;
+  }
+  const free = nameFreed(context, name);
+  if (free === undefined) return;
+  if (oidOf(context.known, name) !== undefined)
+    note(context, "warning", name, `${name} was dropped outside; its rows are gone. It is created again, empty.`);
+  context.drafts.additions.push(build.create(name, bound, "declared", [...room, ...free]));
+}
+
+/** The steps after which nobody else holds the bound; undefined when somebody stays (then reported). */
+function roomFor(context: Context, name: string, bound: PartitionBound): string[] | undefined {
+  const hits = context.index.find(bound);
+  const rebounds = new Map(context.drafts.rebounds.map(({ oid, id }) => [oid, id]));
+  const freedBy = hits.map((hit) => freed(context, hit) ?? rebounds.get(hit.oid));
+  const blocked = hits.filter((_, at) => freedBy[at] === undefined);
+  if (blocked.length === 0) return freedBy.filter((id) => id !== undefined);
+  refuseOverlap(context, name, `${name} cannot be attached with ${describeBound(bound)}`, blocked);
+  return undefined;
+}
+
+/** The partition's own table: half detached under its name, or known by its OID under any name. */
+function returning(context: Context, name: string): ActualPartition | undefined {
+  const own = ownChild(context, name) ?? knownChild(context, name);
+  if (own?.state === "pending") return own;
+  const oid = oidOf(context.known, name);
+  return oid === undefined ? undefined : context.detachedByOid.get(oid);
+}
+
+function bringBack(
+  context: Context,
+  build: DraftBuilder,
+  name: string,
+  source: ActualPartition,
+  bound: PartitionBound,
+  room: string[],
+): void {
+  context.handled.add(source.oid);
+  const after = [...room, ...afterFinalize(context, source)];
+  if (source.name !== name || source.schema !== context.desired.schema) {
+    const renamed = rename(context, build, name, source);
+    if (renamed === undefined) return;
+    after.push(renamed);
+  }
+  const reason = source.state === "pending" ? "declared; its detach was interrupted" : "declared; detached now";
+  context.drafts.additions.push(build.attach(name, source, bound, reason, [...new Set(after)]));
+}
+
+/** The steps after which the name is free; undefined when it stays taken (then reported). */
+function nameFreed(context: Context, name: string): string[] | undefined {
+  const taken = context.childByName.get(name) ?? context.detachedByName.get(name);
+  if (taken === undefined) return [];
+  const away = context.drafts.renames.find(({ oid }) => oid === taken.oid);
+  if (away !== undefined) return [away.id];
+  note(
+    context,
+    "error",
+    name,
+    `the name is taken by ${qualified(taken)}, another partition. Rename it by hand.`,
+    taken,
+  );
+  return undefined;
+}
+
+function mayAdopt(context: Context, name: string, stranger: Stranger): boolean {
+  const other = stranger.partitionOf;
+  const obstacles = [...stranger.misfits, ...(other ? [`it is a partition of ${qualified(other)}`] : [])];
+  const declared = context.desired.adopt.includes(name);
+  if (declared && obstacles.length === 0) return true;
+  const shape = obstacles.length === 0 ? "its shape fits" : `it does not fit: ${obstacles.join("; ")}`;
+  const what = `${qualified(stranger)} exists already and is not known as a partition (${size(stranger)}; ${shape})`;
+  const advice = obstacles.length === 0 ? `To attach it with its rows, list ${name} in adopt` : "Make it fit";
+  note(context, "error", name, `${what}. ${advice}, or rename or drop it by hand.`, stranger);
+  return false;
+}
+
+function size({ relkind, rows, bytes }: Stranger): string {
+  const kinds: Record<string, string> = {
+    p: "a partitioned table",
+    f: "a foreign table",
+    v: "a view",
+    m: "a materialized view",
+    i: "an index",
+    S: "a sequence",
+    c: "a type",
+  };
+  const count = rows < 0 ? "never analysed" : `about ${Math.round(rows)} rows`;
+  return `${kinds[relkind] ?? "a table"}, ${count}, ${bytes} bytes`;
+}

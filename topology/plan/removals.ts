@@ -1,0 +1,152 @@
+/** Decisions about what leaves: interrupted detaches, the tiers detached and dropped, retired periods, the unmanaged. */
+import { boundKey, describeBound, sameBound } from "../bounds";
+import { isRetired } from "../difference";
+import type { ActualPartition, Finding, PartitionBound } from "../model";
+import { OverlapIndex } from "../overlap";
+import { type Context, type Declared, knownChild, note, oidOf, ownChild, qualified } from "./context";
+import { type DraftBuilder, stepId } from "./drafts";
+
+/** Unmanaged children are named one by one up to this number, then only counted. */
+const NAMED_UNMANAGED = 20;
+
+/** Finishes every interrupted detach: until then the parent refuses the next one, and the range stays taken. */
+export function finalizePending({ actual, drafts }: Context, build: DraftBuilder): void {
+  for (const child of actual.children) if (child.state === "pending") drafts.finalize.push(build.finalize(child));
+}
+
+/** The steps that must have been done before a pending child is an ordinary table. */
+export function afterFinalize(context: Context, table: ActualPartition): string[] {
+  return table.state === "pending" ? [stepId("finalizeDetach", context.desired.schema, table)] : [];
+}
+
+/** A partition whose declared tier is `detached`: attached ones are detached, everything else is as declared. */
+export function decideDetached(context: Context, build: DraftBuilder, { name, partition }: Declared): void {
+  const child = ownChild(context, name) ?? knownChild(context, name);
+  if (child === undefined) {
+    context.unchanged.push(name);
+    return;
+  }
+  context.handled.add(child.oid);
+  if (child.state === "pending") return;
+  if (refuseOtherBound(context, name, child, partition, "detached")) return;
+  context.drafts.detaches.push(build.detach(child, tierReason(context, name, "detached")));
+}
+
+/** A partition whose declared tier is `dropped`: never a table that is not known to be it. */
+export function decideDropped(context: Context, build: DraftBuilder, { name, partition }: Declared): void {
+  const child = ownChild(context, name) ?? knownChild(context, name);
+  const table = child ?? knownDetached(context, name);
+  const reason = tierReason(context, name, "dropped");
+  if (table !== undefined) {
+    context.handled.add(table.oid);
+    if (!refuseOtherBound(context, name, table, partition, "dropped")) remove(context, build, table, reason);
+    return;
+  }
+  const stranger = context.strangerByName.get(name);
+  if (stranger === undefined) {
+    context.unchanged.push(name);
+    return;
+  }
+  const who = `${qualified(stranger)} has the name of a partition that is given up, but the state does not know it`;
+  note(context, "warning", name, `${who}; it is left alone. Drop it by hand if it is not needed.`, stranger);
+}
+
+function knownDetached(
+  { known, knownOids, detachedByOid, detachedByName }: Context,
+  name: string,
+): ActualPartition | undefined {
+  const oid = oidOf(known, name);
+  const table = (oid === undefined ? undefined : detachedByOid.get(oid)) ?? detachedByName.get(name);
+  return table !== undefined && knownOids.has(table.oid) ? table : undefined;
+}
+
+function remove({ drafts, desired }: Context, build: DraftBuilder, table: ActualPartition, reason: string): void {
+  const before = {
+    live: () => {
+      drafts.detaches.push(build.detach(table, reason));
+      return [stepId("detach", desired.schema, table)];
+    },
+    pending: () => [stepId("finalizeDetach", desired.schema, table)],
+    detached: () => [],
+  }[table.state]();
+  drafts.drops.push(build.drop(table, reason, before));
+}
+
+/** The policy gave up the rows of one range; a table with another bound holds other rows. */
+function refuseOtherBound(
+  context: Context,
+  name: string,
+  table: ActualPartition,
+  bound: PartitionBound,
+  tier: string,
+): boolean {
+  if (sameBound(table.bound, bound, context.types)) return false;
+  const difference = `${qualified(table)} holds ${describeBound(table.bound)}, but ${describeBound(bound)} is to be ${tier}`;
+  note(
+    context,
+    "error",
+    name,
+    `${difference}. Give it its declared bound back, or declare it in partitions as it is.`,
+    table,
+  );
+  return true;
+}
+
+function tierReason({ desired }: Context, name: string, tier: string): string {
+  const reasons = desired.tierReasons ?? {};
+  return (Object.hasOwn(reasons, name) ? reasons[name] : undefined) ?? `declared as ${tier}`;
+}
+
+/** Periods older than the policy keeps, which are not listed any more. What is declared to stay protects its range. */
+export function decideRetired(context: Context, build: DraftBuilder): void {
+  const { desired, actual, knownOids, types } = context;
+  const { retired } = desired;
+  if (retired === undefined) return;
+  const kept = context.declared.flatMap(({ partition }) =>
+    partition.tier === "dropped" ? [] : [{ bound: partition }],
+  );
+  const index = new OverlapIndex(kept, types);
+  for (const table of [...actual.children, ...actual.detached.filter(({ oid }) => knownOids.has(oid))]) {
+    const listed = table.schema === desired.schema && Object.hasOwn(desired.partitions, table.name);
+    if (listed || context.handled.has(table.oid) || context.renamed.has(table.oid)) continue;
+    if (!isRetired(table.bound, retired) || index.find(table.bound).length > 0) continue;
+    context.handled.add(table.oid);
+    remove(context, build, table, `older than the policy keeps (before ${retired.before})`);
+  }
+}
+
+/** Children that nobody declared. True when they forbid every change. */
+export function reportUnmanaged(context: Context): boolean {
+  const { actual, desired, handled } = context;
+  const left = actual.children.filter(({ oid }) => !handled.has(oid));
+  if (desired.unmanaged === "ignore" || left.length === 0) return false;
+  const severity: Finding["severity"] = desired.unmanaged === "refuse" ? "error" : "warning";
+  const advice = 'Declare it in partitions, or set unmanaged to "ignore".';
+  for (const child of left.slice(0, NAMED_UNMANAGED)) {
+    const attached = child.state === "pending" ? "half detached from" : "attached to";
+    const what = `${qualified(child)} (${describeBound(child.bound)}) is ${attached} ${qualified(context.parent)} and is not declared`;
+    note(context, severity, child.name, `${what}. ${advice}`, child);
+  }
+  const more = left.length - NAMED_UNMANAGED;
+  if (more > 0)
+    context.findings.push({
+      severity,
+      path: "partitions",
+      reason: `${more} more partitions are not declared. ${advice}`,
+    });
+  return severity === "error";
+}
+
+/** Detached before anything else: `child` holds a range that a declared partition needs. */
+export function makeRoom({ drafts, desired }: Context, child: ActualPartition): string | undefined {
+  const id = stepId("detach", desired.schema, child);
+  const at = drafts.detaches.findIndex((draft) => draft.id === id);
+  const [draft] = at < 0 ? [] : drafts.detaches.splice(at, 1);
+  if (draft !== undefined) drafts.making.push(draft);
+  return draft !== undefined || drafts.making.some((done) => done.id === id) ? id : undefined;
+}
+
+/** The key by which a declared partition is looked for among children. */
+export function keyOf(context: Context, { partition }: Declared): string {
+  return boundKey(partition, context.types);
+}
