@@ -43,19 +43,18 @@ async function readInTransaction(session: Session, request: SetRequest): Promise
     guard: GUARD_NAME,
   });
   const sorted = sortRows(rows, parent?.oid, request);
-  const ours = [...sorted.children, ...sorted.detached.map(({ row }) => row)];
   const keys: ForeignKeys = parent
     ? await readForeignKeys(
         session,
         parent.oid,
-        ours.map(({ oid }) => oid),
+        rows.map(({ oid }) => oid),
       )
     : { references: [], referencedBy: [], lockFirst: [], ofChildren: new Map() };
   const misfits = parent && sorted.strangers.length > 0 ? await readMisfits(session, parent.oid, sorted.strangers) : {};
   const fallback = sorted.children.find(({ bound }) => bound === "DEFAULT");
   return {
     source: "catalog",
-    parent: parent && catalogParent(parent, keys, ours, fallback),
+    parent: parent && catalogParent(parent, keys, rows, fallback),
     children: sorted.children.map((row) => partition(row, boundOf(row), row.pending ? "pending" : "live")),
     detached: sorted.detached.map(({ row, bound }) => partition(row, bound, "detached")),
     strangers: sorted.strangers.map((row) => stranger(row, misfits[row.oid] ?? [])),
@@ -88,10 +87,10 @@ function sortRows(rows: RelationRow[], parentOid: number | undefined, request: S
 function catalogParent(
   parent: ParentRow,
   keys: ForeignKeys,
-  ours: RelationRow[],
+  rows: RelationRow[],
   fallback: RelationRow | undefined,
 ): CatalogParent {
-  const childFacts = ours.map((row): [number, ChildFacts] => [
+  const childFacts = rows.map((row): [number, ChildFacts] => [
     row.oid,
     { relkind: row.relkind, foreignKeys: keys.ofChildren.get(row.oid) ?? [], descendants: row.descendants },
   ]);

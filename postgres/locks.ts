@@ -81,6 +81,8 @@ export interface LockTarget {
   descendants?: RelationName[];
   /** Instead of the parent's, for statements about one foreign key. */
   references?: RelationName[];
+  /** Referenced tables whose foreign key the child has already: ATTACH merges the two under ACCESS EXCLUSIVE. */
+  mergedReferences?: RelationName[];
   /** True when nothing of DEFAULT is read: a validated CHECK proves that no row of it belongs to the child. */
   defaultProven?: boolean;
   /** How long the lock on the child is held; default: `instant`. */
@@ -108,7 +110,10 @@ export function locksOf(statement: LockingStatement, parent: ParentFacts, target
       return { relation: qualified(relation), mode, hold: holdOf(part, rule, target) };
     }),
   );
-  return strongest(locks);
+  const merged = (target.mergedReferences ?? []).map(
+    (relation): Lock => ({ relation: qualified(relation), mode: "ACCESS EXCLUSIVE", hold: "instant" }),
+  );
+  return strongest([...locks, ...merged]);
 }
 
 function holdOf(part: Part, rule: Rule, target: LockTarget): Lock["hold"] {

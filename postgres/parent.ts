@@ -87,7 +87,7 @@ export interface ParentFacts extends RelationName {
   /** Those of `referencedBy` that this role may lock; they are locked before the parent. */
   lockFirst: RelationName[];
   attributes: ChildAttributes;
-  /** By OID: attached and known detached children. */
+  /** By OID: children, known detached ones and strangers. */
   childFacts: Record<number, ChildFacts>;
 }
 

@@ -94,9 +94,10 @@ function detachAttach(rendering: Rendering): Statement[] {
 }
 
 function attachStatement(rendering: Rendering, childHold: Lock["hold"]): Statement {
-  const { childName, parentName, step } = rendering;
+  const { childName, parentName, step, facts } = rendering;
   const sql = `ALTER TABLE ${parentName} ATTACH PARTITION ${childName} ${boundClause(boundOf(step))}`;
-  return locking(rendering, "attach", sql, { ...proof(rendering), childHold });
+  const mergedReferences = facts.foreignKeys.map(({ references }) => references);
+  return locking(rendering, "attach", sql, { ...proof(rendering), childHold, mergedReferences });
 }
 
 /** A step that follows a guard on DEFAULT finds nothing to scan there. */
@@ -173,7 +174,7 @@ function rename(rendering: Rendering): Statement[] {
   if (current === undefined) throw new RangeError(`Step ${step.id} does not say what the table is called now.`);
   const statement = (relation: RelationName, action: string): Statement => ({
     sql: `ALTER TABLE ${qualified(relation)} ${action}`,
-    locks: [exclusive(qualified(relation))],
+    locks: [exclusive(qualified(current))],
     transactional: true,
   });
   const renamed = { schema: current.schema, name: child.name };

@@ -1,0 +1,154 @@
+/** Steps, plans and a family of tables for tests of the statements and of the executor. */
+import type { Client } from "pg";
+import { readSet } from "../../../postgres/catalog";
+import { Sessions } from "../../../postgres/connection";
+import { type ExecutionEvent, type ExecutionOptions, type ExecutionReport, execute } from "../../../postgres/executor";
+import type { CatalogParent, CatalogSet } from "../../../postgres/parent";
+import type { PartitionBound, Plan, Step, StepKind, StepMethod } from "../../../topology/model";
+import type { Connection, TestDatabase } from "../../support/postgres";
+
+export const SCHEMA = "s";
+
+const KINDS: Record<StepMethod, StepKind> = {
+  partitionOf: "create",
+  likeAttach: "create",
+  attach: "attach",
+  detachAttach: "rebound",
+  detachConcurrently: "detach",
+  detachPlain: "detach",
+  finalize: "finalizeDetach",
+  guard: "guardDefault",
+  unguard: "unguardDefault",
+  rename: "rename",
+  dropTable: "drop",
+};
+
+let transactions = 0;
+
+/** A step about a partition of `s.p`; every step has a transaction of its own unless it says otherwise. */
+export function step(method: StepMethod, partition: string, more: Partial<Step> = {}): Step {
+  transactions += 1;
+  const kind = KINDS[method];
+  return {
+    id: `${kind}:${partition}`,
+    kind,
+    method,
+    partition,
+    schema: SCHEMA,
+    reason: "test",
+    effect: { data: "none" },
+    transaction: transactions,
+    after: [],
+    ...more,
+  };
+}
+
+export function planOf(...steps: Step[]): Plan {
+  return { steps, findings: [], unchanged: [] };
+}
+
+export const range = (from: string, to: string): PartitionBound => ({ from, to });
+
+export function sessionsOn(connection: Connection, more: { maxConnections?: number; user?: string } = {}): Sessions {
+  const { host, port, user, password, database } = connection;
+  return new Sessions({ host, port, username: user, password, database, sslmode: "disable", ...more }, {});
+}
+
+/** Reads `s.<table>` with everything that is below it as declared and known. */
+export async function read(sessions: Sessions, names: string[] = [], table = "p"): Promise<CatalogSet> {
+  return sessions.withSession((session) => readSet(session, { schema: SCHEMA, table, names, known: {} }));
+}
+
+export async function readParentOf(sessions: Sessions, table = "p"): Promise<CatalogParent> {
+  const { parent } = await read(sessions, [], table);
+  if (parent === undefined) throw new Error(`${SCHEMA}.${table} is not there`);
+  return parent;
+}
+
+/** Short waits, so that a test of failure does not take minutes. */
+export const QUICK = {
+  steps: [50, 100],
+  pause: { least: 5, most: 10 },
+  look: { first: 10, most: 50 },
+  budget: 1500,
+};
+
+/** Carries out steps on `s.p` as it is now. */
+export async function carryOut(
+  sessions: Sessions,
+  steps: Step[],
+  more: Partial<ExecutionOptions> = {},
+): Promise<ExecutionReport & { events: ExecutionEvent[] }> {
+  const events: ExecutionEvent[] = [];
+  const parent = more.parent ?? (await readParentOf(sessions));
+  const report = await execute(planOf(...steps), {
+    sessions,
+    ladder: QUICK,
+    onEvent: (event) => events.push(event),
+    ...more,
+    parent,
+  });
+  return { ...report, events };
+}
+
+/** What the family of tables has besides `s.p` and its partitions `c0` (0-10), `c1` (10-20), both with rows. */
+export interface Family {
+  withDefault?: boolean;
+  /** `s.p` references `s.ref`. */
+  out?: boolean;
+  /** `s.inb` references `s.p`. */
+  in?: boolean;
+}
+
+/** `s.g` (list) holds `s.p` (range by k), as far as locks are concerned the general case. */
+export async function createFamily(client: Client, family: Family = {}): Promise<void> {
+  const reference = family.out ? ", CONSTRAINT fk FOREIGN KEY (r) REFERENCES s.ref" : "";
+  await client.query("CREATE SCHEMA s");
+  await client.query("CREATE TABLE s.ref (r int PRIMARY KEY)");
+  await client.query("INSERT INTO s.ref SELECT generate_series(0, 99)");
+  await client.query(
+    "CREATE TABLE s.g (tenant int NOT NULL, k int NOT NULL, r int, note text) PARTITION BY LIST (tenant)",
+  );
+  await client.query(
+    `CREATE TABLE s.p (tenant int NOT NULL, k int NOT NULL, r int, note text, PRIMARY KEY (k)${reference}) PARTITION BY RANGE (k)`,
+  );
+  await client.query("ALTER TABLE s.g ATTACH PARTITION s.p FOR VALUES IN (1)");
+  await client.query("CREATE TABLE s.c0 PARTITION OF s.p FOR VALUES FROM (0) TO (10)");
+  await client.query("CREATE TABLE s.c1 PARTITION OF s.p FOR VALUES FROM (10) TO (20)");
+  if (family.withDefault) await client.query("CREATE TABLE s.d PARTITION OF s.p DEFAULT");
+  await client.query("INSERT INTO s.p SELECT 1, k, k, 'n' FROM generate_series(0, 19) k");
+  if (family.in) await client.query("CREATE TABLE s.inb (k int REFERENCES s.p)");
+}
+
+export async function oidOf(client: Client, name: string): Promise<number> {
+  const { rows } = await client.query<{ oid: number }>("SELECT $1::regclass::oid AS oid", [name]);
+  return Number(rows[0]?.oid);
+}
+
+/** Names below `s.p` with bounds, pending ones marked. */
+export async function childrenOf(client: Client, parent = "s.p"): Promise<string[]> {
+  const { rows } = await client.query<{ text: string }>(
+    `SELECT c.relname || ' ' || pg_get_expr(c.relpartbound, 0) || CASE WHEN i.inhdetachpending THEN ' pending' ELSE '' END AS text
+     FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = $1::regclass ORDER BY c.relname`,
+    [parent],
+  );
+  return rows.map(({ text }) => text);
+}
+
+/** A database with the family, open for the length of one test. */
+export async function withFamily<T>(
+  database: Promise<TestDatabase>,
+  family: Family,
+  action: (context: { client: Client; database: TestDatabase; sessions: Sessions }) => Promise<T>,
+): Promise<T> {
+  const made = await database;
+  const sessions = sessionsOn(made.connection);
+  try {
+    const client = await made.client();
+    await createFamily(client, family);
+    return await action({ client, database: made, sessions });
+  } finally {
+    await sessions.close();
+    await made.drop();
+  }
+}
