@@ -1,140 +1,49 @@
-/**
- * What differs between the environments of this repository's stack: validated, so that a wrong or unknown key in
- * `Pulumi.<stack>.yaml` is one clear error with its path. Pure.
- */
+/** What differs between the environments that run these systems: how much history they keep, and how far ahead they are. */
 
-/** How much of a table exists, and when partitions leave. */
-export interface WindowSettings {
+/** Periods of one table. */
+export interface TableWindow {
   /** A date in the first period. */
   from: string;
   /** Periods kept ready after the current one. */
   ahead: number;
-  /** Age at which a partition leaves its parent and stays as a table, such as `12 months`. */
+}
+
+/** Periods that leave their table, by age: `8 months`, `2 weeks`. */
+export interface AgeingWindow extends TableWindow {
+  /** The partition becomes a table beside its parent. */
   detachAfter?: string;
-  /** Age at which a partition and its rows are given up. */
+  /** Partition and rows are given up. */
   dropAfter?: string;
 }
 
-/** Tables with a window; the others have none to set. */
-export const WINDOWED = ["chatMessages", "conversationMessages", "messageQueue"] as const;
-export type WindowedTable = (typeof WINDOWED)[number];
-
-export interface Connection {
-  host?: string;
-  port?: number;
-  database?: string;
-  username?: string;
-  sslmode?: string;
-}
-
 export interface Environment {
-  /** Default: the current period of each table. */
-  asOf?: string;
-  /** Absent parts come from PGHOST, PGPORT, PGDATABASE, PGUSER, … */
-  connection: Connection;
-  /** Pulumi's `protect` on every resource. Default: false. */
-  protect: boolean;
-  /** Default: `report`. */
-  unmanaged: "ignore" | "report" | "refuse";
+  /** The date that counts as now: `2026-11`, `2026-11-21`. */
+  asOf: string;
+  /** How to treat partitions that nobody declared. Default: `report`. */
+  unmanaged?: "ignore" | "report" | "refuse";
   /** What `pulumi destroy` does with partitions that hold rows. Default: `refuse`. */
-  onDelete: "refuse" | "detach" | "drop";
-  windows: Record<WindowedTable, WindowSettings>;
+  onDelete?: "refuse" | "detach" | "drop";
+  windows: {
+    chatMessages: TableWindow;
+    conversationMessages: AgeingWindow;
+    messageQueue: AgeingWindow;
+  };
 }
 
-/** A wrong configuration; the message has one line for each failure, each with its path. */
-export class EnvironmentError extends Error {
-  constructor(readonly failures: string[]) {
-    super(failures.join("\n"));
-    this.name = "EnvironmentError";
-  }
+/** What every table of an environment has in common. */
+export function guards({ unmanaged, onDelete }: Environment): Pick<Environment, "unmanaged" | "onDelete"> {
+  return { ...(unmanaged && { unmanaged }), ...(onDelete && { onDelete }) };
 }
 
-/** A check gives the reason why a value is refused. */
-type Check = (value: unknown) => string | undefined;
-
-interface Field {
-  check: Check;
-  required?: boolean;
-}
-
-type Shape = Record<string, Field | Shape>;
-
-const matches =
-  (pattern: RegExp, what: string): Check =>
-  (value) =>
-    typeof value === "string" && pattern.test(value) ? undefined : `must be ${what}`;
-
-const wholeNumber =
-  (least: number, most: number): Check =>
-  (value) =>
-    Number.isInteger(value) && Number(value) >= least && Number(value) <= most
-      ? undefined
-      : `must be a whole number from ${least} to ${most}`;
-
-const oneOf =
-  (...choices: string[]): Check =>
-  (value) =>
-    choices.includes(value as string) ? undefined : `must be one of ${choices.join(", ")}`;
-
-const text: Check = (value) => (typeof value === "string" && value !== "" ? undefined : "must be a text");
-const flag: Check = (value) => (typeof value === "boolean" ? undefined : "must be true or false");
-const date = matches(/^\d{4}-\d{2}(-\d{2})?$/, "a date such as 2026-11 or 2026-11-21");
-const age = matches(/^\d+ (day|week|month|year)s?$/, "an age such as 12 months");
-
-const WINDOW: Shape = {
-  from: { check: date, required: true },
-  ahead: { check: wholeNumber(0, 1000), required: true },
-  detachAfter: { check: age },
-  dropAfter: { check: age },
-};
-
-const ENVIRONMENT: Shape = {
-  asOf: { check: date },
-  connection: {
-    host: { check: text },
-    port: { check: wholeNumber(1, 65535) },
-    database: { check: text },
-    username: { check: text },
-    sslmode: { check: oneOf("disable", "allow", "prefer", "require", "verify-ca", "verify-full") },
-  },
-  protect: { check: flag },
-  unmanaged: { check: oneOf("ignore", "report", "refuse") },
-  onDelete: { check: oneOf("refuse", "detach", "drop") },
-  windows: Object.fromEntries(WINDOWED.map((table) => [table, WINDOW])),
-};
-
-function isField(entry: Field | Shape): entry is Field {
-  return typeof entry.check === "function";
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function failuresOf(shape: Shape, value: unknown, path: string): string[] {
-  if (!isObject(value)) return [`${path || "configuration"}: must be an object`];
-  const at = (name: string) => (path === "" ? name : `${path}.${name}`);
-  const unknown = Object.keys(value)
-    .filter((name) => !Object.hasOwn(shape, name))
-    .map((name) => `${at(name)}: unknown; known here are ${Object.keys(shape).join(", ")}`);
-  const known = Object.entries(shape).flatMap(([name, entry]) => {
-    const inner = value[name];
-    if (!isField(entry)) return inner === undefined ? [] : failuresOf(entry, inner, at(name));
-    if (inner === undefined) return entry.required ? [`${at(name)}: missing`] : [];
-    const reason = entry.check(inner);
-    return reason === undefined ? [] : [`${at(name)}: ${reason}, not ${JSON.stringify(inner)}`];
-  });
-  return [...unknown, ...known];
-}
-
-/** @throws EnvironmentError with every failure at once. */
-export function parseEnvironment(raw: Record<string, unknown>): Environment {
-  const windows = isObject(raw.windows) ? raw.windows : {};
-  const failures = [
-    ...failuresOf(ENVIRONMENT, raw, ""),
-    ...WINDOWED.filter((table) => windows[table] === undefined).map((table) => `windows.${table}: missing`),
+/** The lifecycle that the ages of a window stand for. */
+export function lifecycle({ detachAfter, dropAfter }: AgeingWindow): { after: string; tier: "detached" | "dropped" }[] {
+  return [
+    ...(detachAfter === undefined ? [] : [{ after: detachAfter, tier: "detached" as const }]),
+    ...(dropAfter === undefined ? [] : [{ after: dropAfter, tier: "dropped" as const }]),
   ];
-  if (failures.length > 0) throw new EnvironmentError(failures);
-  const defaults = { connection: {}, protect: false, unmanaged: "report", onDelete: "refuse" };
-  return { ...defaults, ...raw } as Environment;
+}
+
+/** `from` and `ahead` alone. */
+export function windowOf({ from, ahead }: TableWindow): TableWindow {
+  return { from, ahead };
 }

@@ -213,7 +213,11 @@ function wantedUnique({ unique }: DeclaredTable, expected: ActualTable): Wanted[
 
 function wantedChecks({ checks }: DeclaredTable, expected: ActualTable): Wanted[] {
   return checks.flatMap(({ name }, position) =>
-    wanted(expected.checks, name, checkContent, { name, path: `checks[${position}]`, position }),
+    wanted(expected.checks, name ?? SCRATCH_NAMES.check(position), checkContent, {
+      name,
+      path: `checks[${position}]`,
+      position,
+    }),
   );
 }
 
@@ -234,12 +238,19 @@ function wanted<A extends { name: string }>(
     .map((candidate) => ({ ...item, content: content(candidate) }));
 }
 
-/** A scratch table has no foreign keys: their declared form is compared. */
+/** A scratch table has no foreign keys: their declared form is compared, with the referenced columns filled in. */
 function wantedForeignKeys({ foreignKeys }: DeclaredTable): Wanted[] {
   return foreignKeys.map((key: DeclaredForeignKey, position) => ({
     name: key.name,
     path: `foreignKeys[${position}]`,
     position,
-    content: foreignKeyContent({ ...key, match: "simple", valid: true, enforced: true }),
+    content: foreignKeyContent({
+      ...key,
+      references: { ...key.references, columns: key.references.columns ?? [] },
+      deferrable: key.initiallyDeferred ? "initially deferred" : key.deferrable ? "initially immediate" : "no",
+      match: "simple",
+      valid: true,
+      enforced: true,
+    }),
   }));
 }

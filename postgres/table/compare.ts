@@ -8,6 +8,7 @@ import type { Queryable } from "./client";
 import { compareColumns } from "./compare-columns";
 import { compareConstraints } from "./compare-constraints";
 import type { Difference } from "./difference";
+import { readPrimaryKeyColumns } from "./read";
 import { readExpected } from "./scratch";
 
 /** A standby and a read-only session cannot create even a temporary table. */
@@ -34,7 +35,7 @@ export async function compareTable(
       ...own,
       ...(own.some(({ kind }) => kind === "partitionKey") ? [] : compareKeyDefinition(expected.table, actual)),
       ...compareColumns(declared.columns, expected, actual),
-      ...compareConstraints(declared, expected.table, actual),
+      ...compareConstraints(await withReferencedColumns(client, declared), expected.table, actual),
     ];
   } catch (error) {
     if (!hasSqlstate(error, READ_ONLY_SQL_TRANSACTION)) {
@@ -42,6 +43,17 @@ export async function compareTable(
     }
     return [...own, notCompared()];
   }
+}
+
+/** Fills in what a foreign key without columns references: the primary key there. */
+async function withReferencedColumns(client: Queryable, declared: DeclaredTable): Promise<DeclaredTable> {
+  const foreignKeys = [];
+  for (const key of declared.foreignKeys) {
+    const { schema, table, columns } = key.references;
+    const referenced = columns ?? (await readPrimaryKeyColumns(client, { schema, name: table }));
+    foreignKeys.push({ ...key, references: { ...key.references, columns: referenced } });
+  }
+  return { ...declared, foreignKeys };
 }
 
 function comparePartitionKey({ partitionBy }: DeclaredTable, { partitionKey }: ActualTable): Difference[] {

@@ -96,20 +96,15 @@ export function checkClause({ name, expression }: DeclaredCheck): string {
   return `${constraint(name)}CHECK (${expression})`;
 }
 
-const DEFERRABLE_SQL = {
-  no: "",
-  "initially immediate": " DEFERRABLE INITIALLY IMMEDIATE",
-  "initially deferred": " DEFERRABLE INITIALLY DEFERRED",
-};
-
 export function foreignKeyClause(key: DeclaredForeignKey): string {
-  const { references, onDelete, onUpdate, deferrable } = key;
+  const { references, onDelete, onUpdate } = key;
+  const columns = references.columns === undefined ? "" : ` ${list(references.columns)}`;
   const target = qualified({ schema: references.schema, name: references.table });
   return (
-    `${constraint(key.name)}FOREIGN KEY ${list(key.columns)} REFERENCES ${target} ${list(references.columns)}` +
+    `${constraint(key.name)}FOREIGN KEY ${list(key.columns)} REFERENCES ${target}${columns}` +
     (onDelete === "no action" ? "" : ` ON DELETE ${onDelete.toUpperCase()}`) +
     (onUpdate === "no action" ? "" : ` ON UPDATE ${onUpdate.toUpperCase()}`) +
-    DEFERRABLE_SQL[deferrable]
+    (key.deferrable ? ` DEFERRABLE INITIALLY ${key.initiallyDeferred ? "DEFERRED" : "IMMEDIATE"}` : "")
   );
 }
 

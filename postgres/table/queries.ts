@@ -81,6 +81,14 @@ SELECT c.conname::text AS name, c.contype::text AS type, ${names("c.conrelid", "
  WHERE c.conrelid = $1 AND c.contype IN ('p', 'u', 'c', 'f') AND above.conrelid IS DISTINCT FROM c.conrelid
  ORDER BY c.conname`;
 
+/** $1 schema, $2 name of any table. */
+export const PRIMARY_KEY_COLUMNS = `
+SELECT ${names("c.conrelid", "c.conkey")} AS columns
+  FROM pg_catalog.pg_constraint c
+  JOIN pg_catalog.pg_class r ON r.oid = c.conrelid
+  JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
+ WHERE n.nspname = $1 AND r.relname = $2 AND c.contype = 'p'`;
+
 /** $1 oid. Indexes that carry a constraint are left out. */
 export const INDEXES = `
 SELECT x.relname::text AS name, i.indisunique AS "unique", i.indisvalid AS valid, m.amname::text AS method,

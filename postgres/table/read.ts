@@ -9,7 +9,7 @@ import { inTransaction, pinSettings, type Queryable } from "./client";
 import { type ColumnRow, columnFrom } from "./columns";
 import { type ConstraintRow, constraintsFrom } from "./constraints";
 import { type IndexRow, indexFrom } from "./indexes";
-import { COLUMNS, CONSTRAINTS, DESCENDANTS, INDEXES, TABLE } from "./queries";
+import { COLUMNS, CONSTRAINTS, DESCENDANTS, INDEXES, PRIMARY_KEY_COLUMNS, TABLE } from "./queries";
 
 interface TableRow {
   oid: number;
@@ -59,4 +59,10 @@ export async function readRelation(
     indexes: indexes.rows.map(indexFrom),
     descendants: descendants.rows,
   };
+}
+
+/** The columns of a table's primary key, in order; none when there is no such table or no key. */
+export async function readPrimaryKeyColumns(client: Queryable, { schema, name }: RelationName): Promise<string[]> {
+  const { rows } = await client.query<{ columns: string[] }>(PRIMARY_KEY_COLUMNS, [schema, name]);
+  return rows[0]?.columns ?? [];
 }

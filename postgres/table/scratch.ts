@@ -14,6 +14,7 @@ import { readRelation } from "./read";
 /** Names that unnamed constraints get in the scratch table, by which they are found again. */
 export const SCRATCH_NAMES = {
   primaryKey: "pgpartition scratch key",
+  check: (index: number) => `pgpartition scratch check ${index}`,
   unique: (index: number) => `pgpartition scratch unique ${index}`,
 };
 
@@ -52,10 +53,11 @@ export async function readExpected(
 }
 
 function withNames(declared: DeclaredTable): DeclaredTable {
-  const { primaryKey, unique } = declared;
+  const { primaryKey, unique, checks } = declared;
   return {
     ...declared,
     primaryKey: primaryKey && { name: SCRATCH_NAMES.primaryKey, ...primaryKey },
+    checks: checks.map((check, index) => ({ name: SCRATCH_NAMES.check(index), ...check })),
     unique: unique.map((constraint, index) => ({ name: SCRATCH_NAMES.unique(index), ...constraint })),
   };
 }

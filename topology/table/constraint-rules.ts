@@ -119,5 +119,6 @@ export function foreignKeyRules(facts: Facts): InputFailure[] {
 }
 
 function referencedColumns(draft: Draft, path: string): Names {
+  // Without columns it is the primary key there, which only PostgreSQL knows.
   return namesIn(isObject(draft.references) ? draft.references.columns : undefined, `${path}.references.columns`);
 }

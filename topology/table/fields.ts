@@ -1,5 +1,5 @@
 /** The shape of a Table's inputs, as data. */
-import { DEFERRABLE, REFERENTIAL_ACTIONS } from "./model";
+import { REFERENTIAL_ACTIONS } from "./model";
 import { type Field, fail, flag, integer, list, name, object, oneOf, type Parser, sql, text } from "./shape";
 
 const names = list(name, 1);
@@ -71,16 +71,14 @@ const key = object({ name: optional(name), columns: required(names) });
 const primaryKey: Parser = (value, place) =>
   Array.isArray(value) ? { columns: names(value, place) } : key(value, place);
 
-const deferrable: Parser = (value, place) =>
-  typeof value === "boolean" ? (value ? "initially immediate" : "no") : oneOf(DEFERRABLE)(value, place);
-
 const foreignKey = object({
   name: optional(name),
   columns: required(names),
-  references: required(object({ schema: optional(name), table: required(name), columns: required(names) })),
+  references: required(object({ schema: optional(name), table: required(name), columns: optional(names) })),
   onDelete: optional(oneOf(REFERENTIAL_ACTIONS), "no action"),
   onUpdate: optional(oneOf(REFERENTIAL_ACTIONS), "no action"),
-  deferrable: optional(deferrable, "no"),
+  deferrable: optional(flag, false),
+  initiallyDeferred: optional(flag, false),
 });
 
 const indexKey = object({
@@ -123,7 +121,7 @@ export const tableArgs = object({
     list(object({ name: optional(name), columns: required(names), nullsNotDistinct: optional(flag, false) })),
     [],
   ),
-  checks: optional(list(object({ name: required(name), expression: required(expression) })), []),
+  checks: optional(list(object({ name: optional(name), expression: required(expression) })), []),
   foreignKeys: optional(list(foreignKey), []),
   indexes: optional(list(index), []),
   comment: optional(text),

@@ -46,7 +46,8 @@ export interface DeclaredUnique extends DeclaredKey {
 }
 
 export interface DeclaredCheck {
-  name: string;
+  /** Without a name an equal check of any name fits. */
+  name?: string;
   /** SQL: a boolean expression. */
   expression: string;
 }
@@ -54,19 +55,20 @@ export interface DeclaredCheck {
 export const REFERENTIAL_ACTIONS = ["no action", "restrict", "cascade", "set null", "set default"] as const;
 export type ReferentialAction = (typeof REFERENTIAL_ACTIONS)[number];
 
-/** `deferrable: false` is `NOT DEFERRABLE`. */
-export const DEFERRABLE = ["no", "initially immediate", "initially deferred"] as const;
-export type Deferrable = (typeof DEFERRABLE)[number];
+/** When a constraint is checked: at once (`no`), or at the end of the transaction, on demand or always. */
+export type Deferrable = "no" | "initially immediate" | "initially deferred";
 
 export interface DeclaredForeignKey extends DeclaredKey {
-  /** `schema` defaults to the table's own. */
-  references: { schema: string; table: string; columns: string[] };
+  /** `schema` defaults to the table's own, `columns` to the primary key there. */
+  references: { schema: string; table: string; columns?: string[] };
   /** Default `no action`. */
   onDelete: ReferentialAction;
   /** Default `no action`. */
   onUpdate: ReferentialAction;
-  /** Default `no`. */
-  deferrable: Deferrable;
+  /** Default false. */
+  deferrable: boolean;
+  /** Implies `deferrable`. Default false. */
+  initiallyDeferred: boolean;
 }
 
 /** One key of an index: a column or an expression. */

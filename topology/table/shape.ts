@@ -3,7 +3,9 @@
  * the value back in its one normal form. A value that is not known yet passes every parser untouched.
  */
 import type { InputFailure } from "../model";
+import { MAX_NAME_BYTES } from "../names";
 import { UNKNOWN } from "../unknown";
+import { nearest } from "../values";
 import { type FragmentKind, fragmentProblem } from "./fragment";
 
 /** Where a value stands, and where its failures go. */
@@ -21,9 +23,6 @@ export interface Field {
   /** The value of a property that is not given. */
   fallback?: unknown;
 }
-
-/** PostgreSQL cuts longer names silently. */
-export const MAX_NAME_BYTES = 63;
 
 /** Records a failure at a place and gives undefined. */
 export function fail(place: Place, reason: string): undefined {
@@ -136,23 +135,7 @@ export function at(place: Place, key: string): Place {
 }
 
 function unknownProperty(key: string, allowed: string[]): string {
-  const nearest = allowed
-    .map((candidate) => ({ candidate, distance: editDistance(key.toLowerCase(), candidate.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance)[0];
-  const hint = nearest !== undefined && nearest.distance <= 3 ? `did you mean "${nearest.candidate}"? ` : "";
+  const close = nearest(key, allowed);
+  const hint = close === undefined ? "" : `did you mean "${close}"? `;
   return `"${key}" is not a property here; ${hint}allowed: ${allowed.join(", ")}`;
-}
-
-/** Levenshtein's distance: how many characters to insert, delete or replace. */
-function editDistance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= from.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= to.length; j += 1) {
-      const replaced = (row[j - 1] ?? 0) + (from[i - 1] === to[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[to.length] ?? 0;
 }

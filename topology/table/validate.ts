@@ -39,6 +39,7 @@ function withDerivedDefaults(draft: Draft): Draft {
     })),
     ...mapped(draft, "foreignKeys", (foreignKey) => ({
       ...foreignKey,
+      deferrable: foreignKey.initiallyDeferred === true || foreignKey.deferrable,
       references: isObject(foreignKey.references)
         ? { schema: draft.schema, ...foreignKey.references }
         : foreignKey.references,

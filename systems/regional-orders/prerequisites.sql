@@ -1,0 +1,2 @@
+-- The schema belongs to the application.
+CREATE SCHEMA IF NOT EXISTS sales;

@@ -1,0 +1,35 @@
+/** The systems that this repository runs, in the order in which they are set up. */
+import { chatMessageRows } from "./chat-messages/generate";
+import { chatMessages } from "./chat-messages/topology";
+import { conversationMessageRows, messageQueueRows } from "./church-messaging/generate";
+import { conversationMessages, messageQueue } from "./church-messaging/topology";
+import type { Environment } from "./environment";
+import { regionalOrderRows } from "./regional-orders/generate";
+import { regionalOrders } from "./regional-orders/topology";
+import type { Generator } from "./rows";
+import { shardedMessageRows } from "./sharded-messages/generate";
+import { shardedMessages } from "./sharded-messages/topology";
+
+/** One system: its folder beside this file, and the rows of its tables. */
+export interface System {
+  folder: string;
+  rows: Generator[];
+}
+
+export const SYSTEMS: System[] = [
+  { folder: "chat-messages", rows: [chatMessageRows] },
+  { folder: "church-messaging", rows: [conversationMessageRows, messageQueueRows] },
+  { folder: "sharded-messages", rows: [shardedMessageRows] },
+  { folder: "regional-orders", rows: [regionalOrderRows] },
+];
+
+/** Arguments for one `PartitionedTable` each, by the name of the resource. */
+export function partitionedTables(environment: Environment) {
+  return {
+    "chat-messages": chatMessages(environment),
+    "conversation-messages": conversationMessages(environment),
+    "message-queue": messageQueue(environment),
+    messages: shardedMessages(environment),
+    orders: regionalOrders(environment),
+  };
+}
