@@ -32,8 +32,9 @@ const DONE: Record<string, string> = {
 
 /** `+1 to create, 2 to drop (≈12,000 rows, 3.2 MB)`; `no changes` for an empty plan. */
 export function summary(steps: Step[], done: boolean): string {
+  const dropped = new Set(steps.flatMap(({ kind, partition }) => (kind === "drop" ? [partition] : [])));
   const parts = COUNTED.flatMap(([kind, words]) => {
-    const some = steps.filter((step) => step.kind === kind);
+    const some = steps.filter((step) => step.kind === kind && !(kind === "detach" && dropped.has(step.partition)));
     if (some.length === 0) return [];
     const label = `${some.length} ${done ? DONE[words] : words}`;
     const size = kind === "drop" || kind === "detach" ? estimate(some) : "";

@@ -40,7 +40,7 @@ export interface Preview {
 
 export interface StackOptions {
   /** Where the provider connects to; `program` finds it as `provider`. Absent: no provider is declared. */
-  database?: Connection & { [key: string]: unknown };
+  database?: Connection & { lockTimeoutMs?: number; lockBudgetSeconds?: number; maxConnections?: number };
   /** Statements of the program; `pulumi`, `pgp` (this package) and `provider` are in scope. */
   program: string;
   env?: Record<string, string>;
@@ -118,7 +118,7 @@ export class TestStack {
     return this.run(["destroy", "--yes", "--skip-preview"]);
   }
 
-  /** The preview as data. Views are not part of it; see {@link TestStack.previewText}. */
+  /** The preview as data; views are steps of it, too. */
   async preview(...args: string[]): Promise<Preview> {
     const result = await this.run(["preview", "--json", ...args]);
     try {
