@@ -20,6 +20,9 @@ export interface Suite {
   run(mochaArgs: readonly string[]): Promise<Totals>;
 }
 
+/** An end-to-end test runs the engine several times, each time for seconds. */
+const E2E_DEFAULTS = ["--timeout", "600000"];
+
 /** Every suite. */
 export const SUITES: readonly Suite[] = [
   { name: "typecheck", title: "Type check", prepare: nothing, run: () => asOneTest("tsc", ["-p", "tsconfig.json"]) },
@@ -27,7 +30,7 @@ export const SUITES: readonly Suite[] = [
   { name: "build", title: "Build", prepare: nothing, run: buildAsOneTest },
   mochaSuite("unit", "Unit tests", nothing),
   suiteOnBuild(mochaSuite("integration", "Integration tests on PostgreSQL 14 to 18", preparePostgres)),
-  suiteOnBuild(mochaSuite("e2e", "End-to-end tests through the Pulumi engine", preparePostgresAndPulumi)),
+  suiteOnBuild(mochaSuite("e2e", "End-to-end tests through the Pulumi engine", preparePostgresAndPulumi, E2E_DEFAULTS)),
 ];
 
 async function nothing(): Promise<void> {}
@@ -44,8 +47,9 @@ async function preparePostgresAndPulumi(log: Log): Promise<void> {
   process.env.PATH = [binDir, process.env.PATH].join(delimiter);
 }
 
-function mochaSuite(name: string, title: string, prepare: Suite["prepare"]): Suite {
-  return { name, title, prepare, run: (mochaArgs) => runMocha(`test/${name}/**/*.test.ts`, mochaArgs) };
+function mochaSuite(name: string, title: string, prepare: Suite["prepare"], defaults: readonly string[] = []): Suite {
+  const files = `test/${name}/**/*.test.ts`;
+  return { name, title, prepare, run: (mochaArgs) => runMocha(files, [...defaults, ...mochaArgs]) };
 }
 
 /** A suite that starts the compiled provider; narrowed to itself, it must not run what an earlier build left. */

@@ -21,7 +21,7 @@ describe("the cache of tools", () => {
 
   it("makes a tool once", async () => {
     assert.equal(await installOnce(target, fillWith("first")), target);
-    await installOnce(target, fillWith("second"));
+    await installOnce(target, () => assert.fail("made twice"));
     assert.equal(await content(), "first");
     assert.deepEqual(await readdir(join(root, "deep")), ["tool-1.0"]);
   });

@@ -42,7 +42,7 @@ describe("a Pulumi CLI on PATH", () => {
   for (const [reason, programs] of Object.entries({
     "there is no language host": { pulumi: "echo v3.259.0" },
     "it is too old": { pulumi: "echo v3.199.9", ...host },
-    "it does not run": { pulumi: "exit 1", ...host },
+    "it does not run": { pulumi: "echo v3.259.0; exit 1", ...host },
     "it is something else": { pulumi: "echo hello", ...host },
     "there is none": host,
   })) {
