@@ -122,15 +122,14 @@ const NO_ATTRIBUTES: ChildAttributes = {
  * them show neither owner nor grants, since nobody knows them yet.
  */
 export function plannedParent(desired: DesiredSet, recorded?: ActualParent, major: number = NEWEST_MAJOR): ParentFacts {
-  const fallback = Object.entries(desired.partitions).find(([, bound]) => "default" in bound && bound.tier === "live");
-  const declaredDefault = fallback && { schema: desired.schema, name: fallback[0] };
   return {
     schema: desired.schema,
     name: desired.table,
     major,
     strategy: desired.strategy,
     keys: desired.keyColumns.map((column) => ({ sql: `"${column.replaceAll('"', '""')}"`, type: desired.keyType })),
-    defaultPartition: recorded === undefined ? declaredDefault : recorded.defaultPartition,
+    // Of a parent that is still to be made, DEFAULT is the last partition: nothing before it meets its lock.
+    defaultPartition: recorded?.defaultPartition,
     defaultDescendants: [],
     ancestors: [],
     references: recorded?.references ?? [],

@@ -1,4 +1,5 @@
 /** A plan in words: the Info column, and the list of statements, locks and rows in Diagnostics. Pure. */
+import { qualified } from "../../postgres/identifiers";
 import type { Statement } from "../../postgres/statement";
 import { describeBound } from "../../topology/bounds";
 import type { Finding, Plan, Step, StepKind } from "../../topology/model";
@@ -81,17 +82,22 @@ const EFFECTS: Record<Step["effect"]["data"], (size: string) => string> = {
   deletes: (size) => `rows are deleted${size}, no undo`,
 };
 
-/** A step with its statements, locks and effect on rows. */
-export function stepText(step: Step, statements: Statement[]): string[] {
+/** A step with its statements, then its locks and effect on rows. */
+export function stepText(step: Step, statements: Statement[]): { head: string[]; consequences: string[] } {
   const size = sizeText(step.effect.rows, step.effect.bytes);
-  return [
-    stepLine(step),
-    ...statements.flatMap(({ sql }) =>
-      sql.split("\n").map((line, index) => (index === 0 ? `    ${line}` : `      ${line}`)),
-    ),
-    ...lockLines(statements).map((line) => `    lock: ${line}`),
-    `    data: ${EFFECTS[step.effect.data](size === "" ? "" : ` (${size})`)}`,
-  ];
+  const own = step.kind === "create" ? qualified({ schema: step.schema, name: step.partition }) : undefined;
+  // Nobody can wait for a table that its own transaction makes.
+  const met = statements.map((statement) => ({
+    ...statement,
+    locks: statement.locks.filter(({ relation }) => relation !== own),
+  }));
+  return {
+    head: [stepLine(step), ...statements.flatMap(({ sql }) => sql.split("\n").map((line) => `    ${line}`))],
+    consequences: [
+      ...lockLines(met).map((line) => `    lock: ${line}`),
+      `    data: ${EFFECTS[step.effect.data](size === "" ? "" : ` (${size})`)}`,
+    ],
+  };
 }
 
 export function stepLine(step: Step): string {
@@ -106,14 +112,26 @@ export function planText(title: string, plan: Plan, render: (step: Step) => Stat
   const rest = plan.steps.length - full.length - brief.length;
   return [
     `${title}: ${summary(plan.steps, false)}`,
-    ...full.flatMap((step, index) => indentFirst(index, stepText(step, render(step)))),
+    ...fullText(full, render),
     ...brief.map((step, index) => `  ${index + 1 + STEPS_IN_FULL}. ${stepLine(step)}`),
     ...(rest > 0 ? [`  and ${rest} more steps of the same kinds`] : []),
   ].join("\n");
 }
 
-function indentFirst(index: number, lines: string[]): string[] {
-  return lines.map((line, number) => (number === 0 ? `  ${index + 1}. ${line}` : `  ${line}`));
+/** Locks and effects are written out where they change: partitions made in a row take the same ones. */
+function fullText(steps: Step[], render: (step: Step) => Statement[]): string[] {
+  let before = "";
+  return steps.flatMap((step, index) => {
+    const { head, consequences } = stepText(step, render(step));
+    const text = consequences.join("\n");
+    const shown = text === before ? ["    locks and data: as above"] : consequences;
+    before = text;
+    return [
+      `  ${index + 1}. ${head[0]}`,
+      ...head.slice(1).map((line) => `  ${line}`),
+      ...shown.map((line) => `  ${line}`),
+    ];
+  });
 }
 
 /** `error partitions.events_2026_01: …` */
