@@ -22,7 +22,7 @@ export function compareText(a: string, b: string): number {
 export function nearest(name: string, allowed: readonly string[]): string | undefined {
   const scored = allowed
     .map((candidate) => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance || compareText(a.candidate, b.candidate));
+    .sort((a, b) => a.distance - b.distance);
   const best = scored[0];
   return best !== undefined && best.distance <= Math.max(2, Math.floor(name.length / 3)) ? best.candidate : undefined;
 }
