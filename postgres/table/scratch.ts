@@ -62,10 +62,13 @@ function withNames(declared: DeclaredTable): DeclaredTable {
   };
 }
 
-/** A rewrite gives a table a new file; an empty table shows that without evaluating a volatile default. */
+/**
+ * A rewrite gives a table a new file; an empty table shows that without evaluating a volatile default. Columns that fill
+ * themselves (identity, generated) always rewrite, and are not tried.
+ */
 async function instantColumns(client: Queryable, columns: DeclaredColumn[]): Promise<Set<string>> {
   const instant = new Set<string>();
-  for (const column of columns) {
+  for (const column of columns.filter(({ identity, generated }) => !identity && !generated)) {
     const relation = 'pg_temp."pgpartition scratch column"';
     await client.query(`CREATE TABLE ${relation} ()`);
     const before = await fileOf(client, relation);

@@ -39,10 +39,10 @@ const strategies: Record<string, Field> = {
 
 const partitionBy: Parser = (value, place) => {
   const parsed = object(strategies)(value, place);
-  const given = Object.entries(typeof value === "object" && value !== null ? value : {})
-    .filter(([strategy, entry]) => strategy in strategies && entry !== undefined && entry !== null)
-    .map(([strategy]) => strategy);
-  if (typeof parsed === "object" && parsed !== null && given.length !== 1) {
+  const entries = Object.entries(typeof value === "object" && value !== null ? value : {});
+  const named = entries.filter(([, entry]) => entry !== undefined && entry !== null).map(([strategy]) => strategy);
+  const given = named.filter((strategy) => strategy in strategies);
+  if (typeof parsed === "object" && parsed !== null && given.length !== 1 && given.length === named.length) {
     return fail(
       place,
       `must have exactly one of range, list, hash${given.length > 1 ? `, not ${given.join(" and ")}` : ""}`,

@@ -24,7 +24,7 @@ const CLOSES: Record<string, string> = { "(": ")", "[": "]" };
 
 /** One quoted text, comment start or word at a time; anything else is a character of its own. */
 const TOKEN =
-  /[eE]'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(?<tag>(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?)\$.*?\$\k<tag>\$|--|\/\*|[\w\u0080-\uffff][\w$\u0080-\uffff]*|./gsu;
+  /[eE]'(?:[^'\\]|''|\\.)*'|[eE]'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(?<tag>(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?)\$.*?\$\k<tag>\$|--|\/\*|[\w\u0080-\uffff][\w$\u0080-\uffff]*|./gsu;
 
 /** Why a fragment cannot stand in a statement; undefined when it can. */
 export function fragmentProblem(sql: string, kind: FragmentKind): string | undefined {
@@ -61,7 +61,7 @@ function tokenProblem(token: string, kind: FragmentKind, depth: number): string 
   if (token === ";") {
     return 'contains a ";"; it must be one fragment of a statement';
   }
-  if (token === "'" || token === '"') {
+  if (/^(?:[eE]?'|")$/.test(token)) {
     return `has a ${token} without its end`;
   }
   if (kind === "type" && depth === 0) {
