@@ -17,8 +17,8 @@ export interface AgeingWindow extends TableWindow {
 }
 
 export interface Environment {
-  /** The date that counts as now: `2026-11`, `2026-11-21`. */
-  asOf: string;
+  /** The date that counts as now: `2026-11`, `2026-11-21`. Default: the current period of each table. */
+  asOf?: string;
   /** How to treat partitions that nobody declared. Default: `report`. */
   unmanaged?: "ignore" | "report" | "refuse";
   /** What `pulumi destroy` does with partitions that hold rows. Default: `refuse`. */

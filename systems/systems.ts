@@ -23,12 +23,12 @@ export const SYSTEMS: System[] = [
   { folder: "regional-orders", rows: [regionalOrderRows] },
 ];
 
-/** Arguments for one `PartitionedTable` each, by the name of the resource. */
+/** Arguments for one `PartitionedTable` each, by the name of table and resource. */
 export function partitionedTables(environment: Environment) {
   return {
-    "chat-messages": chatMessages(environment),
-    "conversation-messages": conversationMessages(environment),
-    "message-queue": messageQueue(environment),
+    chat_messages: chatMessages(environment),
+    ConversationMessage: conversationMessages(environment),
+    MessageQueue: messageQueue(environment),
     messages: shardedMessages(environment),
     orders: regionalOrders(environment),
   };
