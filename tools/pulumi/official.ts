@@ -47,7 +47,7 @@ function install(script: string, home: string, version: string): Promise<void> {
     child.once("error", reject);
     child.once("close", (status) => {
       clearTimeout(silence);
-      return status === 0 ? resolve() : reject(new Error(lastLines(written, 3)));
+      return status === 0 ? resolve() : reject(new Error(lastLines(written, 1)));
     });
   });
 }
