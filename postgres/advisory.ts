@@ -4,7 +4,7 @@ import { type Blocker, describeBlockers } from "./errors";
 import type { Clock } from "./ladder";
 
 /** First key of every advisory lock of this product: "pgpt" in ASCII. */
-const CLASS = 0x70677074;
+export const ADVISORY_CLASS = 0x70677074;
 
 /** Another run works on the same table. */
 export class ParentBusyError extends Error {
@@ -32,7 +32,7 @@ export async function withParentLock<T>(
   action: () => Promise<T>,
 ): Promise<T> {
   // An OID is unsigned, the key is not.
-  const keys = [CLASS, parent.oid | 0];
+  const keys = [ADVISORY_CLASS, parent.oid | 0];
   const started = clock.now();
   for (;;) {
     signal?.throwIfAborted();
@@ -67,7 +67,7 @@ async function busy(session: Session, parent: { oid: number; label: string }): P
     client: string | null;
     state: string | null;
     age: number | null;
-  }>(HOLDER, [CLASS, parent.oid]);
+  }>(HOLDER, [ADVISORY_CLASS, parent.oid]);
   const holders = rows.map(
     (row): Blocker => ({
       pid: row.pid,

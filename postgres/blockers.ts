@@ -25,16 +25,24 @@ const SESSION_COLUMNS = `
   (extract(epoch FROM pg_catalog.clock_timestamp() - coalesce(a.xact_start, a.query_start, x.prepared)) * 1000)::float8 AS age,
   nullif(pg_catalog."left"(pg_catalog.regexp_replace(a.query, '\\s+', ' ', 'g'), 200), '') AS query`;
 
-/** Relations are found by name without locking them; names that do not exist yet have no locks. */
+/**
+ * Relations are found by name without locking them; names that do not exist yet have no locks. A prepared transaction has
+ * no process: which one a lock belongs to is told by the lock on its own transaction id beside it.
+ */
 const HOLDERS = `
 WITH wanted AS (
   SELECT name, pg_catalog.to_regclass(name)::oid AS oid FROM pg_catalog.unnest($1::text[]) AS w(name)
+), locks AS MATERIALIZED (
+  SELECT * FROM pg_catalog.pg_locks
 )
 SELECT l.pid, x.gid, w.name AS relation, l.mode, l.granted, ${SESSION_COLUMNS}
-FROM pg_catalog.pg_locks l
+FROM locks l
 JOIN wanted w ON w.oid = l.relation
 LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
-LEFT JOIN pg_catalog.pg_prepared_xacts x ON l.pid IS NULL AND l.virtualtransaction = '-1/' || x.transaction::text
+LEFT JOIN (
+  SELECT own.virtualtransaction, p.* FROM pg_catalog.pg_prepared_xacts p
+  JOIN locks own ON own.locktype = 'transactionid' AND own.transactionid = p.transaction AND own.pid IS NULL
+) x ON l.pid IS NULL AND x.virtualtransaction = l.virtualtransaction
 WHERE l.locktype = 'relation' AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
   AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
 ORDER BY l.pid, l.granted DESC`;

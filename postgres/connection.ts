@@ -202,6 +202,8 @@ export class Sessions {
     client.on("error", () => undefined);
     try {
       await client.connect();
+      // Alone and first: a role's own limit could end the longer statement.
+      await client.query("SET statement_timeout = 0");
       const { rows } = await client.query<{ pid: number }>(PIN);
       return new PooledSession(client, Number(rows[0]?.pid));
     } catch (error) {

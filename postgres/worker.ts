@@ -68,7 +68,7 @@ export class Worker {
         look: async (ms) => {
           const blockers = await findBlockers(session, locks);
           const snapshots = finalizes && blockers.length === 0 ? await findSnapshots(session, ms) : [];
-          return [...blockers, ...snapshots].filter(({ ageMs }) => ageMs >= ms);
+          return [...blockers, ...snapshots].filter(({ ageMs, gid }) => ageMs >= ms || gid !== undefined);
         },
         run: (stepMs) => this.tryOnce(segment, lockTimeout(stepMs, locks)),
         onWait: (blockers) => onWait(first, blockers),

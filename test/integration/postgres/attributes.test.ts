@@ -43,7 +43,7 @@ describeOnEachPostgres("a new child", (server) => {
 
   afterEach(async () => {
     const { creator, owner, reader } = roles;
-    await client.query(`DROP OWNED BY ${creator}, ${owner}, ${reader} CASCADE`);
+    for (const role of [creator, owner, reader]) await client.query(`DROP OWNED BY ${role} CASCADE`);
     await client.query(`DROP ROLE ${creator}, ${owner}, ${reader}`);
     await database.drop();
   });
