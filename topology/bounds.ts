@@ -8,8 +8,10 @@ export type KeyTypes = string | readonly string[] | undefined;
 
 /** Classes of the key columns; columns beyond the known ones are `text`. */
 export function keyClasses(types: KeyTypes): (column: number) => KeyClass {
-  const classes = (types === undefined ? [] : typeof types === "string" ? [types] : types).map(keyClass);
-  return (column) => classes[column] ?? "text";
+  if (types === undefined) return () => "text";
+  return typeof types === "string"
+    ? (column) => keyClass(column === 0 ? types : undefined)
+    : (column) => keyClass(types[column]);
 }
 
 /** The columns of one end of a RANGE. */
@@ -116,6 +118,9 @@ export function boundKey(bound: PartitionBound, types?: KeyTypes): string {
     return JSON.stringify(
       sortValues(bound.values.map((value) => (value === null ? null : valueKey(classOf(0), value)))),
     );
+  // Almost every bound is a pair of texts, and NUL is in none of them.
+  if (typeof bound.from === "string" && typeof bound.to === "string")
+    return `${valueKey(classOf(0), bound.from)}\0${valueKey(classOf(0), bound.to)}`;
   const end = (datum: RangeDatum) => columnsOf(datum).map((text, column) => valueKey(classOf(column), text));
   return JSON.stringify([end(bound.from), end(bound.to)]);
 }

@@ -44,9 +44,18 @@ const CLASSES: Record<string, KeyClass> = {
   uuid: "uuid",
 };
 
+const known = new Map<string, KeyClass>();
+
 /** The class of a type by its name; type modifiers such as `(3)` do not matter. */
 export function keyClass(type: string | undefined): KeyClass {
   if (type === undefined) return "text";
+  // Comparisons ask for every pair of values, so each name is only taken apart once.
+  const result = known.get(type) ?? classify(type);
+  known.set(type, result);
+  return result;
+}
+
+function classify(type: string): KeyClass {
   const bare = type
     .toLowerCase()
     .replace(/\s*\([^)]*\)/g, "")

@@ -62,7 +62,7 @@ describe("periods", () => {
           assert(isPeriod(grid, { from: period.from, to: period.to }));
         }
       }),
-      { numRuns: 400 },
+      { numRuns: 200 },
     );
   });
 
@@ -74,7 +74,7 @@ describe("periods", () => {
         const number = periodOf(grid, text);
         assert(periodStart(grid, number) <= text && text < periodStart(grid, number + 1));
       }),
-      { numRuns: 400 },
+      { numRuns: 200 },
     );
   });
 

@@ -271,6 +271,7 @@ describe("expand, for any policy", () => {
         assert.deepEqual(stored, first.checked, "plain data");
         assert.deepEqual(desiredFromChecked(stored), first.desired);
       }),
+      { numRuns: 20 },
     );
   });
 
@@ -285,6 +286,7 @@ describe("expand, for any policy", () => {
           assert(!boundsOverlap(partition, next, "text"));
         }
       }),
+      { numRuns: 20 },
     );
   });
 
