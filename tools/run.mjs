@@ -19,7 +19,8 @@ function isInstalled() {
   }
   const installed = readPackages(installedFile);
   const wanted = Object.entries(readPackages(join(checkout, "package-lock.json")));
-  return wanted.every(([path, entry]) => path === "" || entry.optional || installed[path]?.version === entry.version);
+  const isNeeded = ([path, entry]) => path !== "" && !entry.optional && !entry.devOptional;
+  return wanted.filter(isNeeded).every(([path, entry]) => installed[path]?.version === entry.version);
 }
 
 function readPackages(file) {
