@@ -1,6 +1,7 @@
 /** The PartitionSet resource: what the engine asks, in terms of observe, plan and execute. */
-import { renderStep } from "../../postgres/statements";
-import type { DesiredSet, Plan } from "../../topology/model";
+import type { ParentFacts } from "../../postgres/parent";
+import { renderAs, renderStep } from "../../postgres/statements";
+import type { DesiredSet, Plan, Step } from "../../topology/model";
 import { plan } from "../../topology/plan";
 import { desiredFromChecked, expand } from "../../topology/policy";
 import { containsUnknown, UNKNOWN } from "../../topology/unknown";
@@ -13,7 +14,7 @@ import { decide } from "./decide";
 import { deleteSet } from "./delete";
 import { diffSet } from "./diff";
 import { type Observation, observe, observeState } from "./observe";
-import { findingText, planText, summary } from "./present";
+import { findingText, planText, type Rendered, summary } from "./present";
 import { readSetResource } from "./read";
 import { outputsFromPlan, viewRows } from "./state";
 
@@ -82,7 +83,7 @@ async function showPlan(context: Context, desired: DesiredSet, planned: Plan, { 
   if (planned.steps.length > 0) {
     await context.log.diagnostic(
       "info",
-      planText(title, planned, (step) => renderStep(step, facts)),
+      planText(title, planned, (step) => rendered(step, facts)),
     );
   }
   for (const finding of planned.findings) {
@@ -91,6 +92,11 @@ async function showPlan(context: Context, desired: DesiredSet, planned: Plan, { 
     await context.log.diagnostic(severity, findingText(finding));
   }
   await context.log.status(summary(planned.steps, false), true);
+}
+
+function rendered(step: Step, facts: ParentFacts): Rendered {
+  const instead = step.method === "detachConcurrently" ? renderAs(step, "detachPlain", facts) : undefined;
+  return { statements: renderStep(step, facts), instead };
 }
 
 /** Does what the preview showed. */

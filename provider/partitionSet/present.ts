@@ -83,7 +83,7 @@ const EFFECTS: Record<Step["effect"]["data"], (size: string) => string> = {
 };
 
 /** A step with its statements, then its locks and effect on rows. */
-export function stepText(step: Step, statements: Statement[]): { head: string[]; consequences: string[] } {
+export function stepText(step: Step, { statements, instead }: Rendered): { head: string[]; consequences: string[] } {
   const size = sizeText(step.effect.rows, step.effect.bytes);
   const own = step.kind === "create" ? qualified({ schema: step.schema, name: step.partition }) : undefined;
   // Nobody can wait for a table that its own transaction makes.
@@ -95,9 +95,20 @@ export function stepText(step: Step, statements: Statement[]): { head: string[];
     head: [stepLine(step), ...statements.flatMap(({ sql }) => sql.split("\n").map((line) => `    ${line}`))],
     consequences: [
       ...lockLines(met).map((line) => `    lock: ${line}`),
+      ...insteadLines(instead),
       `    data: ${EFFECTS[step.effect.data](size === "" ? "" : ` (${size})`)}`,
     ],
   };
+}
+
+/** What runs when the first choice would have to wait for a session that is using the parent. */
+function insteadLines(instead: Statement[] | undefined): string[] {
+  if (instead === undefined) return [];
+  return [
+    "    or, while somebody uses the parent, under the lock ladder:",
+    ...instead.flatMap(({ sql }) => sql.split("\n").map((line) => `      ${line}`)),
+    ...lockLines(instead).map((line) => `      lock: ${line}`),
+  ];
 }
 
 export function stepLine(step: Step): string {
@@ -105,8 +116,14 @@ export function stepLine(step: Step): string {
   return `${step.kind} ${step.partition}${bound}  (${step.reason})`;
 }
 
+/** A step's statements, and those that may take their place. */
+export interface Rendered {
+  statements: Statement[];
+  instead?: Statement[];
+}
+
 /** The whole plan for Diagnostics. */
-export function planText(title: string, plan: Plan, render: (step: Step) => Statement[]): string {
+export function planText(title: string, plan: Plan, render: (step: Step) => Rendered): string {
   const full = plan.steps.slice(0, STEPS_IN_FULL);
   const brief = plan.steps.slice(STEPS_IN_FULL, STEPS_IN_FULL + STEPS_IN_BRIEF);
   const rest = plan.steps.length - full.length - brief.length;
@@ -119,7 +136,7 @@ export function planText(title: string, plan: Plan, render: (step: Step) => Stat
 }
 
 /** Locks and effects are written out where they change: partitions made in a row take the same ones. */
-function fullText(steps: Step[], render: (step: Step) => Statement[]): string[] {
+function fullText(steps: Step[], render: (step: Step) => Rendered): string[] {
   let before = "";
   return steps.flatMap((step, index) => {
     const { head, consequences } = stepText(step, render(step));
