@@ -2,6 +2,7 @@
 import type { RelationName } from "../../topology/model";
 import type { ActualTable, DeclaredTable, TableOnDelete } from "../../topology/table/model";
 import { IdentityError } from "../errors";
+import { faultPoint } from "../faults";
 import { qualified } from "../identifiers";
 import type { Lock, Statement } from "../statement";
 import { inTransaction, type Queryable } from "./client";
@@ -68,15 +69,19 @@ export async function applyStatements(
   if (statements.length === 0) {
     return;
   }
+  faultPoint("beforeTransaction");
   await underLocks(
     statements.flatMap(({ locks }) => locks),
     () =>
       inTransaction(client, "BEGIN", async () => {
         for (const { sql } of statements) {
+          faultPoint("betweenStatements");
           await client.query(sql);
         }
+        faultPoint("beforeCommit");
       }),
   );
+  faultPoint("afterTransaction");
 }
 
 /** The statements that drop a table with all its partitions. Tables that it references are locked for a moment too. */
