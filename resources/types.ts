@@ -12,6 +12,8 @@ export interface RangeBy {
    * with explicit `partitions`. `PartitionedTable` takes it from the declared columns.
    */
   type?: string;
+  /** Types of several key columns, in their order. */
+  types?: string[];
   /**
    * Length of a period: `hour`, `day`, `week` (ISO, from Monday), `month`, `quarter`, `year`, a multiple such as
    * `3 months`, or a number for integer keys.
@@ -57,7 +59,7 @@ export interface LifecycleRule {
   /** Age from the partition's upper bound to `asOf`, in calendar steps: `12 months`, `26 weeks`, `90 days`. */
   after: string | number;
   /** `detached`: a table beside its parent. `dropped`: rows and table are given up. */
-  tier: "live" | "detached" | "dropped";
+  tier: "detached" | "dropped";
 }
 
 /** Keeps the partitions of a range live whatever the lifecycle says. */

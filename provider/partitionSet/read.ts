@@ -63,16 +63,19 @@ function partitionByOf({ strategy, keyColumns, keyTypes }: ActualParent): Proper
     throw new Error("The partition key has an expression; such a parent cannot be declared in this version.");
   });
   if (strategy === "hash") return { hash: { columns } };
-  const key = columns.length === 1 ? { column: columns[0], type: plainType(keyTypes[0]) } : { columns };
+  const key =
+    columns.length === 1
+      ? { column: columns[0], type: plainType(keyTypes[0]) }
+      : { columns, types: keyTypes.map(plainType) };
   return strategy === "list" ? { list: key } : { range: key };
 }
 
 /** format_type() spells the time types out and adds their precision; the policy knows them by their short names. */
-function plainType(type: string | undefined): string | undefined {
-  const text = type?.replace(/\(\d+\)/, "");
+function plainType(type = "text"): string {
+  const text = type.replace(/\(\d+\)/, "");
   const SHORT: Record<string, string> = {
     "timestamp without time zone": "timestamp",
     "timestamp with time zone": "timestamptz",
   };
-  return text === undefined ? undefined : (SHORT[text] ?? text);
+  return SHORT[text] ?? text;
 }
