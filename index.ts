@@ -1,5 +1,5 @@
 /** The stack of this repository: five partitioned tables of four systems, per environment. */
-import { Config, type Output, runtime } from "@pulumi/pulumi";
+import { Config, getStack, type Output, runtime } from "@pulumi/pulumi";
 import { PartitionedTable, type PartitionedTableArgs, Provider, type ProviderArgs } from "./components";
 import { parseConfiguration } from "./systems/configuration";
 import { partitionedTables } from "./systems/systems";
@@ -28,7 +28,7 @@ function settingOf(config: Config, name: string): unknown {
 }
 
 const config = new Config(PROJECT);
-const environment = parseConfiguration(configuration(config));
+const environment = parseConfiguration(configuration(config), getStack());
 const options = { protect: environment.protect };
 
 const connection: ProviderArgs = {

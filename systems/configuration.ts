@@ -19,6 +19,8 @@ export interface Connection {
 }
 
 export interface Configuration extends Environment {
+  /** Name of the stack that the file is for: a file given to another stack by mistake must not be applied. */
+  environment: string;
   /** Absent parts come from PGHOST, PGPORT, PGDATABASE, PGUSER, … */
   connection: Connection;
   /** Pulumi's `protect` on every resource. Default: false. */
@@ -75,6 +77,7 @@ const WINDOW: Shape = {
 };
 
 const CONFIGURATION: Shape = {
+  environment: { check: text, required: true },
   asOf: { check: date },
   connection: {
     host: { check: text },
@@ -114,12 +117,15 @@ function failuresOf(shape: Shape, value: unknown, path: string): string[] {
 }
 
 /** @throws ConfigurationError with every failure at once. */
-export function parseConfiguration(raw: Record<string, unknown>): Configuration {
+export function parseConfiguration(raw: Record<string, unknown>, stack: string): Configuration {
   const windows = isObject(raw.windows) ? raw.windows : {};
   const failures = [
     ...failuresOf(CONFIGURATION, raw, ""),
     ...WINDOWED.filter((table) => windows[table] === undefined).map((table) => `windows.${table}: missing`),
   ];
+  if (raw.environment !== undefined && raw.environment !== stack) {
+    failures.push(`environment: the configuration is for ${JSON.stringify(raw.environment)}, the stack is ${stack}`);
+  }
   if (failures.length > 0) throw new ConfigurationError(failures);
   return { connection: {}, protect: false, ...raw } as Configuration;
 }
