@@ -121,12 +121,17 @@ export async function dropTable(
   const statements = renderDropTable(seen);
   const locks = statements.flatMap((one) => one.locks);
   await underLocks(locks, () =>
-    inTransaction(client, "BEGIN", () => dropLocked(client, recorded, onDelete, statements)),
+    inTransaction(client, "BEGIN ISOLATION LEVEL READ COMMITTED", () =>
+      dropLocked(client, recorded, onDelete, statements),
+    ),
   );
   return "dropped";
 }
 
-/** The checks hold until the drop, because from the first statement on nobody else can touch the table. */
+/**
+ * The checks hold until the drop, because from the first statement on nobody else can touch the table; READ COMMITTED
+ * lets them see what was written while that statement waited.
+ */
 async function dropLocked(
   client: Queryable,
   recorded: RelationName & { oid: number },

@@ -303,6 +303,22 @@ describeOnEachPostgres("creating, changing and dropping a parent", (server) => {
     assert.deepEqual(rows, []);
   });
 
+  it("does not drop rows that were written while it waited", async () => {
+    await createWithPartitions();
+    await client.query("DELETE FROM events");
+    const writer = await database.client("writer");
+    await writer.query("BEGIN; INSERT INTO events_1a VALUES ('2026-01-07')");
+    const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+    const dropping = dropTable(client, await read(events()), "refuse");
+    const outcome = assert.rejects(dropping, refused("onDelete", /events_1a/));
+    const waits = "SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event_type = 'Lock'";
+    // Not by the writer: what a transaction sees of the activity stays as it first saw it.
+    const watcher = await database.client("watcher");
+    while ((await watcher.query(waits, [rows[0]!.pid])).rows.length === 0);
+    await writer.query("COMMIT");
+    await outcome;
+  });
+
   it("sees rows that row security hides from the owner", async () => {
     await createWithPartitions();
     const role = `owner_${database.connection.database}`;

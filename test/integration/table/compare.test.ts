@@ -103,12 +103,15 @@ describeOnEachPostgres("comparing a declared table", (server) => {
       CREATE INDEX idx_chat_model ON chat_messages (lower(model_name));
       COMMENT ON COLUMN chat_messages.content IS 'as the user sees it';
       COMMENT ON TABLE chat_messages IS 'messages of all chats'`);
+    await client.query("SET search_path TO nowhere");
     assert.deepEqual(await compare(client, declared(chatMessages)), []);
-    await client.query(`CREATE TABLE stamps (at timestamptz DEFAULT '2026-01-02 03:04:05+00') PARTITION BY RANGE (at)`);
+    await client.query(
+      `CREATE TABLE public.stamps (at timestamptz DEFAULT '2026-01-02 03:04:05+00') PARTITION BY RANGE (at)`,
+    );
     const stamps = declared({
       name: "stamps",
       partitionBy: { range: { column: "at" } },
-      columns: [{ name: "at", type: "timestamptz", default: "'2026-01-02 03:04:05 UTC'" }],
+      columns: [{ name: "at", type: "timestamptz", default: "'2026-01-02 03:04:05'" }],
     });
     assert.deepEqual(await compare(client, stamps), []);
   });
@@ -143,6 +146,22 @@ describeOnEachPostgres("comparing a declared table", (server) => {
     await createTable(client, table);
     await client.query("SET default_transaction_read_only TO on");
     assert.deepEqual(await paths(client, table), ["info columns"]);
+  });
+
+  it("sees one foreign key to a partitioned table, however many partitions that has", async () => {
+    await client.query(`
+      CREATE TABLE regions (id int PRIMARY KEY) PARTITION BY LIST (id);
+      CREATE TABLE regions_1 PARTITION OF regions FOR VALUES IN (1);
+      CREATE TABLE regions_2 PARTITION OF regions FOR VALUES IN (2)`);
+    const table = declared({
+      name: "sales",
+      partitionBy: { list: { column: "region" } },
+      columns: [{ name: "region", type: "int" }],
+      foreignKeys: [{ columns: ["region"], references: { table: "regions" } }],
+    });
+    await createTable(client, table);
+    await client.query("CREATE TABLE sales_1 PARTITION OF sales DEFAULT");
+    assert.deepEqual(await compare(client, table), []);
   });
 
   it("reports what is not declared and leaves it alone", async () => {
@@ -227,6 +246,7 @@ describeOnEachPostgres("comparing a declared table", (server) => {
   it("finds changes of identity, collation, statistics, generation, sequences and partition key", async () => {
     const ALTERED: [Record<string, unknown>, string, string][] = [
       [conversationMessage, `ALTER COLUMN "conversationId" TYPE text COLLATE "POSIX"`, "columns[1].collation"],
+      [conversationMessage, `ALTER COLUMN "conversationId" TYPE bigint USING 0`, "columns[1].type"],
       [conversationMessage, `ALTER COLUMN "seenAt" SET STATISTICS 10`, "columns[4].statistics"],
       [conversationMessage, `ALTER COLUMN "seenAt" TYPE timestamptz`, "columns[4].type"],
       [tickets, "ALTER COLUMN alias DROP DEFAULT", "columns[1].default"],
