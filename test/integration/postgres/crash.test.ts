@@ -1,0 +1,122 @@
+/** A process that is killed anywhere leaves nothing half made, and the next run ends as an undisturbed one would. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import type { Client } from "pg";
+import type { FaultPoint } from "../../../postgres/faults";
+import type { Step } from "../../../topology/model";
+import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
+import { carryOut, childrenOf, createFamily, oidOf, range, read, sessionsOn, step } from "./support";
+
+const POINTS: FaultPoint[] = ["beforeTransaction", "betweenStatements", "beforeCommit", "afterTransaction"];
+
+const FINAL = [
+  "c2 FOR VALUES FROM (20) TO (30)",
+  "c3 FOR VALUES FROM (30) TO (40)",
+  "c4 FOR VALUES FROM (40) TO (50)",
+  "d DEFAULT",
+];
+
+describeOnEachPostgres("kill -9", (server) => {
+  let database: TestDatabase;
+  let client: Client;
+
+  beforeEach(async () => {
+    database = await server().createDatabase();
+    client = await database.client();
+  });
+  afterEach(() => database.drop());
+
+  for (const point of POINTS) {
+    it(`at every point of kind ${point}`, async function () {
+      this.timeout(0);
+      // Each kill is a process of its own: the versions between share their code paths with the oldest and the newest.
+      if (point !== "betweenStatements" && ![14, 18].includes(server().major)) return this.skip();
+      let survived = false;
+      for (let hit = 1; !survived; hit++) {
+        await client.query("DROP SCHEMA IF EXISTS s CASCADE");
+        await createFamily(client, { withDefault: true, out: true, in: true });
+        await client.query("COMMENT ON COLUMN s.p.note IS 'n'");
+        const oids = { c0: await oidOf(client, "s.c0"), c1: await oidOf(client, "s.c1") };
+        const signal = await runChild(database, plan(oids), `${point}:${hit}`);
+        assert.ok(signal === "SIGKILL" || signal === null, String(signal));
+        await sessionsEnd(client);
+        if (signal === null) {
+          survived = true;
+          assert.ok(hit > 2, "the point was never reached");
+        } else {
+          await assertNothingHalfMade(client);
+        }
+        await repair(database, oids);
+        assert.deepEqual(await childrenOf(client), FINAL);
+        assert.deepEqual(await tables(client), ["c2", "c3", "c4", "d", "g", "inb", "p", "ref"]);
+        const sessions = sessionsOn(database.connection);
+        assert.deepEqual((await read(sessions)).defaultGuards, []);
+        await sessions.close();
+      }
+    });
+  }
+});
+
+function plan(oids: { c0: number; c1: number }): Step[] {
+  const after = ["guardDefault:d"];
+  return [
+    step("guard", "d", { excludes: [range("20", "50")] }),
+    step("likeAttach", "c2", { bound: range("20", "30"), transaction: 9001, after }),
+    step("likeAttach", "c3", { bound: range("30", "40"), transaction: 9001, after }),
+    step("partitionOf", "c4", { bound: range("40", "50"), after }),
+    step("unguard", "d", { after: ["create:c2", "create:c3", "create:c4"] }),
+    step("detachPlain", "c0", { oid: oids.c0 }),
+    step("detachConcurrently", "c1", { oid: oids.c1 }),
+    step("dropTable", "c0", { oid: oids.c0, after: ["detach:c0"] }),
+    step("dropTable", "c1", { oid: oids.c1, after: ["detach:c1"] }),
+  ];
+}
+
+/** The next run: the same plan, whose steps find what is there already. */
+async function repair(database: TestDatabase, oids: { c0: number; c1: number }): Promise<void> {
+  const sessions = sessionsOn(database.connection);
+  const report = await carryOut(sessions, plan(oids));
+  await sessions.close();
+  assert.deepEqual(report.failed, []);
+}
+
+/** Every new partition is attached or not there at all. */
+async function assertNothingHalfMade(client: Client): Promise<void> {
+  const { rows } = await client.query<{ relname: string }>(
+    `SELECT relname FROM pg_class WHERE relnamespace = 's'::regnamespace AND relname IN ('c2', 'c3', 'c4') AND NOT relispartition`,
+  );
+  assert.deepEqual(rows, []);
+}
+
+async function tables(client: Client): Promise<string[]> {
+  const { rows } = await client.query<{ relname: string }>(
+    "SELECT relname FROM pg_class WHERE relnamespace = 's'::regnamespace AND relkind IN ('r', 'p') ORDER BY relname",
+  );
+  return rows.map(({ relname }) => relname);
+}
+
+/** The server notices a client's death when it next reads from it or writes to it. */
+async function sessionsEnd(client: Client): Promise<void> {
+  for (;;) {
+    const { rows } = await client.query(
+      "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'pulumi-pgpartition'",
+    );
+    if (rows.length === 0) return;
+  }
+}
+
+function runChild(database: TestDatabase, steps: Step[], fault: string): Promise<NodeJS.Signals | null> {
+  const script = join(__dirname, "crash-child.ts");
+  const args = ["--require", "tsx/cjs", script, JSON.stringify(database.connection), JSON.stringify(steps)];
+  const child = spawn(process.execPath, args, {
+    env: { ...process.env, PGPARTITION_FAULT: fault },
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("exit", (code, signal) =>
+      code === null || code === 0 ? resolve(signal) : reject(new Error(`exit ${code}`)),
+    );
+  });
+}
