@@ -135,10 +135,16 @@ export interface Column {
   statistics?: number;
 }
 
-/** PRIMARY KEY or UNIQUE; must contain every partition key column. */
+/** PRIMARY KEY; must contain every partition key column. */
 export interface Key {
+  /** Default: PostgreSQL's choice; an equal key of any name then fits. */
   name?: string;
   columns: string[];
+}
+
+/** UNIQUE; must contain every partition key column. */
+export interface UniqueKey extends Key {
+  /** UNIQUE NULLS NOT DISTINCT, PostgreSQL 15 and later. */
   nullsNotDistinct?: boolean;
 }
 
@@ -159,6 +165,10 @@ export interface IndexColumn {
   expression?: string;
   order?: "asc" | "desc";
   nulls?: "first" | "last";
+  /** Name of a collation. Default: the column's own. */
+  collation?: string;
+  /** Name of an operator class. Default: the type's own. */
+  opclass?: string;
 }
 
 export interface Index {
@@ -177,7 +187,7 @@ export interface TableDefinition {
   /** Absent: the table must exist already (made by an ORM or a migration); only its partitions are managed. */
   columns?: Input<Column[]>;
   primaryKey?: Input<string[] | Key>;
-  unique?: Input<Key[]>;
+  unique?: Input<UniqueKey[]>;
   checks?: Input<{ name?: string; expression: string }[]>;
   foreignKeys?: Input<ForeignKey[]>;
   indexes?: Input<Index[]>;
