@@ -71,12 +71,16 @@ interface SortedRows {
 
 /** Attached here: a child. Known by its OID and nobody else's partition: detached. Else it is a stranger. */
 function sortRows(rows: RelationRow[], parentOid: number | undefined, request: SetRequest): SortedRows {
-  const nameByOid = new Map(Object.entries(request.known).map(([name, oid]) => [oid, name]));
+  const boundByOid = new Map(
+    Object.entries(request.known).flatMap(([name, oid]): [number, PartitionBound][] => {
+      const bound = request.bounds?.[name];
+      return bound === undefined ? [] : [[oid, bound]];
+    }),
+  );
   const declared = new Set(request.names);
   const sorted: SortedRows = { children: [], detached: [], strangers: [] };
   for (const row of rows) {
-    const knownName = nameByOid.get(row.oid);
-    const bound = knownName === undefined ? undefined : request.bounds?.[knownName];
+    const bound = boundByOid.get(row.oid);
     if (parentOid !== undefined && row.parent === parentOid) sorted.children.push(row);
     else if (bound !== undefined && row.parent === null) sorted.detached.push({ row, bound });
     else if (row.schema === request.schema && declared.has(row.name)) sorted.strangers.push(row);

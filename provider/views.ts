@@ -78,6 +78,11 @@ export class ViewPublisher {
     }
   }
 
+  /** Takes every row away: one that outlives its owner makes the engine's state invalid. */
+  withdraw(): Promise<void> {
+    return this.publish(Object.keys(this.old).map((name) => ({ name })));
+  }
+
   private step(row: ViewRow, operation: RowOperation): ViewStep {
     const step = new ViewStep();
     step.setOp(OPERATIONS[operation]);

@@ -35,7 +35,7 @@ export async function applySet(
   for (const finding of planned.findings.filter(({ severity }) => severity === "warning")) {
     await context.log.diagnostic("warning", findingText(finding));
   }
-  return { outputs: outputsFromActual(news, after.actual, after.identity), reasons };
+  return { outputs: outputsFromActual(news, after.actual, after.identity, after.known), reasons };
 }
 
 function noParentText({ schema, table }: DesiredSet, olds: Properties): string {

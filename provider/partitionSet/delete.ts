@@ -19,8 +19,7 @@ export async function deleteSet(context: Context, { olds, oldInputs }: DeleteReq
     return goingAway(desired, observation, mode);
   });
   if (reasons.length > 0) throw new Error(reasons.join("\n"));
-  // A row that outlives its owner makes the engine's state invalid.
-  await context.views.publish(Object.keys(context.views.old).map((name) => ({ name })));
+  await context.views.withdraw();
 }
 
 /** Partitions that the set declares or has recorded; what nobody declared stays where it is. */

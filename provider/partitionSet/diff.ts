@@ -1,6 +1,7 @@
 /** Check and Diff of a PartitionSet: no I/O, no clock. */
 import { difference } from "../../topology/difference";
-import type { DesiredPartition } from "../../topology/model";
+import type { DesiredPartition, DesiredSet } from "../../topology/model";
+import { desiredFromChecked } from "../../topology/policy";
 import { UNKNOWN } from "../../topology/unknown";
 import type { DiffRequest, PropertyDifference } from "../handler";
 import { formatPath } from "../paths";
@@ -16,16 +17,23 @@ export function diffSet({ olds, oldInputs, news }: DiffRequest): {
   differences: PropertyDifference[];
   warnings: string[];
 } {
+  const policy = policyDifferences(olds, oldInputs, news);
+  if (news.partitions === UNKNOWN) {
+    return { differences: [...policy, { path: "partitions", kind: "update" }], warnings: [] };
+  }
   const actual = partitionsOf<RecordedPartition>(olds);
   const desired = partitionsOf<DesiredPartition>(news);
-  const strangers = news.partitions === UNKNOWN ? [] : unmanaged(desired, actual, news);
-  const refused = news.unmanaged === "refuse" ? strangers : [];
+  const partitions = difference(desired, actual, retiredOf(news)).map(
+    ({ path, kind }): PropertyDifference => ({ path: formatPath(path), kind }),
+  );
+  const gone = (names: string[]) =>
+    names.map((name): PropertyDifference => ({ path: formatPath(["partitions", name]), kind: "delete" }));
+  const renamed = gone(renamedOutside(desired, olds));
+  const known = new Set([...partitions, ...renamed].map(({ path }) => path));
+  const strangers = unmanaged(desired, actual).filter((name) => !known.has(formatPath(["partitions", name])));
+  const refused = news.unmanaged === "refuse" ? gone(strangers) : [];
   return {
-    differences: [
-      ...policyDifferences(olds, oldInputs, news),
-      ...partitionDifferences(desired, actual, news),
-      ...refused.map((name): PropertyDifference => ({ path: formatPath(["partitions", name]), kind: "delete" })),
-    ],
+    differences: [...policy, ...partitions, ...renamed, ...refused],
     warnings: news.unmanaged === "report" && strangers.length > 0 ? [unmanagedText(news, strangers)] : [],
   };
 }
@@ -48,25 +56,22 @@ function policyKind(name: string, before: Properties, after: Properties): Proper
   return after[name] === undefined ? "delete" : "update";
 }
 
-function partitionDifferences(
-  desired: Record<string, DesiredPartition>,
-  actual: Record<string, RecordedPartition>,
-  news: Properties,
-): PropertyDifference[] {
-  if (news.partitions === UNKNOWN) return [{ path: "partitions", kind: "update" }];
-  return difference(desired, actual).map(({ path, kind }) => ({ path: formatPath(path), kind }));
+/** What the lifecycle has given up; reading it is only needed when something has been. */
+function retiredOf(news: Properties): DesiredSet["retired"] {
+  return isRecord(news.retired) ? desiredFromChecked(news).retired : undefined;
 }
 
-/** Attached partitions that the program does not know of, and that its lifecycle has not given up either. */
-function unmanaged(
-  desired: Record<string, DesiredPartition>,
-  actual: Record<string, RecordedPartition>,
-  news: Properties,
-): string[] {
-  const retired = isRecord(news.retired) ? news.retired : undefined;
+/** Present names of partitions that the state knows by their declared ones. */
+function renamedOutside(desired: Record<string, DesiredPartition>, { oids }: Properties): string[] {
+  const recorded = isRecord(oids) ? Object.entries(oids) : [];
+  const declared = new Set(recorded.filter(([name]) => Object.hasOwn(desired, name)).map(([, oid]) => oid));
+  return recorded.filter(([name, oid]) => !Object.hasOwn(desired, name) && declared.has(oid)).map(([name]) => name);
+}
+
+/** Attached partitions that the program does not know of. */
+function unmanaged(desired: Record<string, DesiredPartition>, actual: Record<string, RecordedPartition>): string[] {
   return Object.entries(actual)
     .filter(([name, { tier }]) => tier === "live" && !Object.hasOwn(desired, name))
-    .filter(([, bound]) => !(retired && "to" in bound && String(bound.to) <= String(retired.before)))
     .map(([name]) => name);
 }
 

@@ -69,13 +69,13 @@ async function preview(
     },
   );
   await showPlan(context, desired, planned, observation);
-  const outputs = outputsFromPlan(news, observation.actual, planned, observation.identity);
+  const outputs = outputsFromPlan(news, observation.actual, planned, observation.identity, observation.known);
   await context.views.publish(viewRows(context.name, outputs, context.views.old));
   return outputs;
 }
 
 function fromStateText(reason: string): string {
-  return `Planned from the state alone, without the database: ${reason} What was changed there by hand does not show.`;
+  return `Planned from the state alone, without the database: ${reason}. What was changed there by hand does not show.`;
 }
 
 async function showPlan(context: Context, desired: DesiredSet, planned: Plan, { facts }: Observation): Promise<void> {

@@ -12,7 +12,10 @@ import { outputsFromActual, viewRows } from "./state";
 export async function readSetResource(context: Context, request: ReadRequest): Promise<Resource | undefined> {
   const imported = Object.keys(request.olds).length === 0;
   const found = imported ? await importSet(context, request.id) : await refreshSet(context, request);
-  if (found === undefined) return undefined;
+  if (found === undefined) {
+    await context.views.withdraw();
+    return undefined;
+  }
   // A CREATE published during a refresh is shown but not stored, and its next UPDATE would kill the engine.
   const rows = viewRows(context.name, found.outputs, context.views.old);
   await context.views.publish(rows.filter(({ name }) => Object.hasOwn(context.views.old, name)));
@@ -21,11 +24,11 @@ export async function readSetResource(context: Context, request: ReadRequest): P
 
 async function refreshSet(context: Context, { id, olds, oldInputs }: ReadRequest): Promise<Resource | undefined> {
   const desired = desiredFromChecked(oldInputs);
-  const { actual, identity } = await context.database.sessions.withSession((session) =>
+  const { actual, identity, known } = await context.database.sessions.withSession((session) =>
     observe(session, desired, { ...olds, acceptIdentity: oldInputs.acceptIdentity }),
   );
   if (actual.parent === undefined) return undefined;
-  return { id, outputs: outputsFromActual(oldInputs, actual, identity), inputs: oldInputs };
+  return { id, outputs: outputsFromActual(oldInputs, actual, identity, known), inputs: oldInputs };
 }
 
 async function importSet(context: Context, id: string): Promise<Resource | undefined> {

@@ -27,8 +27,16 @@ export function partitionKey(schema: string, partition: { schema: string; name: 
   return partition.schema === schema ? partition.name : `${partition.schema}.${partition.name}`;
 }
 
-/** Outputs after a refresh or an update: the declared policy, and the partitions as they really are. */
-export function outputsFromActual(inputs: Properties, actual: ActualSet, identity: Identity | undefined): Properties {
+/**
+ * Outputs after a refresh or an update: the declared policy, and the partitions as they really are. A declared partition
+ * that was renamed keeps its OID under the declared name as well (`known`), or the next plan would take it for a stranger.
+ */
+export function outputsFromActual(
+  inputs: Properties,
+  actual: ActualSet,
+  identity: Identity | undefined,
+  known: KnownOids = {},
+): Properties {
   const schema = String(inputs.schema ?? actual.parent?.schema ?? "public");
   const partitions: Record<string, RecordedPartition> = {};
   const oids: KnownOids = {};
@@ -37,6 +45,7 @@ export function outputsFromActual(inputs: Properties, actual: ActualSet, identit
     partitions[key] = { ...partition.bound, tier: TIERS[partition.state] };
     oids[key] = partition.oid;
   }
+  Object.assign(oids, formerNames(inputs, oids, known));
   return { ...withoutPartitions(inputs), partitions: inOrder(partitions, inputs), oids, identity };
 }
 
@@ -46,8 +55,9 @@ export function outputsFromPlan(
   actual: ActualSet,
   plan: Plan,
   identity: Identity | undefined,
+  known: KnownOids,
 ): Properties {
-  const outputs = outputsFromActual(inputs, actual, identity);
+  const outputs = outputsFromActual(inputs, actual, identity, known);
   const partitions = { ...(outputs.partitions as Record<string, RecordedPartition>) };
   for (const step of plan.steps) {
     const { [step.partition]: before } = partitions;
@@ -59,6 +69,17 @@ export function outputsFromPlan(
     }
   }
   return { ...outputs, partitions: inOrder(partitions, inputs) };
+}
+
+/** Declared names that the state knew a table by which bears another name now. */
+function formerNames(inputs: Properties, oids: KnownOids, known: KnownOids): KnownOids {
+  const declared = isRecord(inputs.partitions) ? inputs.partitions : {};
+  const present = new Set(Object.values(oids));
+  return Object.fromEntries(
+    Object.entries(known).filter(
+      ([name, oid]) => present.has(oid) && Object.hasOwn(declared, name) && !Object.hasOwn(oids, name),
+    ),
+  );
 }
 
 function withoutPartitions(inputs: Properties): Properties {
