@@ -94,9 +94,10 @@ function checkServer(found: ServerFacts, { server, sessions }: ExecutionOptions)
 class Run {
   private readonly report: ExecutionReport = { done: [], failed: [], skipped: [] };
   private readonly satisfied = new Set<string>();
+  private readonly planned: ReadonlySet<string>;
   private readonly ladder: LockLadder;
   private readonly worker: Worker;
-  private started = new Set<string>();
+  private readonly started = new Set<string>();
   private lost = false;
 
   constructor(
@@ -105,6 +106,7 @@ class Run {
     clock: Clock,
     private readonly options: ExecutionOptions,
   ) {
+    this.planned = new Set(plan.steps.map(({ id }) => id));
     this.ladder = options.ladder ?? DEFAULT_LADDER;
     const { parent, signal, onEvent } = options;
     this.worker = new Worker({
@@ -210,7 +212,7 @@ class Run {
   }
 
   private isPlanned(id: string): boolean {
-    return this.plan.steps.some((step) => step.id === id);
+    return this.planned.has(id);
   }
 
   private isCancelled(): boolean {

@@ -44,19 +44,21 @@ describeOnEachPostgres("sessions", (server) => {
       release = resolve;
     });
     const use = () =>
-      new Promise<Promise<void>>((entered) => {
-        const done = sessions.withSession(async ({ pid }) => {
-          pids.push(pid);
-          entered(done);
-          await held;
-        });
+      sessions.withSession(async ({ pid }) => {
+        pids.push(pid);
+        if (pids.length === 2) bothEntered();
+        await held;
       });
-    const outcomes = [use(), use(), use()];
-    const first = await Promise.all(outcomes.slice(0, 2));
+    let bothEntered: () => void = () => undefined;
+    const both = new Promise<void>((resolve) => {
+      bothEntered = resolve;
+    });
+    const uses = [use(), use(), use()];
+    await both;
     await database.client();
     assert.equal(pids.length, 2, "the third one waits");
     release();
-    await Promise.all([...first, outcomes[2]]);
+    await Promise.all(uses);
     assert.equal(new Set(pids).size, 2);
     assert.equal(pids.length, 3);
   });
