@@ -185,6 +185,7 @@ describe("overlap", () => {
     const both = boundsOverlap(a, b, type);
     assert.equal(boundsOverlap(b, a, type), both, "symmetric");
     assert.equal(new OverlapIndex([{ bound: a }], type).find(b).length > 0, both, "the index agrees");
+    assert.equal(new OverlapIndex([{ bound: b }], type).find(a).length > 0, both, "the other way round too");
     assert.equal(overlappingPairs([{ bound: a }, { bound: b }], type).length > 0, both, "the pairs agree");
     return both;
   };

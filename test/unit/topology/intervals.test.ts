@@ -21,7 +21,15 @@ function calendar(unit: CalendarUnit, options: Partial<Extract<Grid, { kind: "ca
   return { kind: "calendar", type: "date", unit, count: 1, timezone: "UTC", ...options };
 }
 
-const ZONES = ["UTC", "America/New_York", "Asia/Kolkata", "America/Havana", "Australia/Lord_Howe", "Pacific/Apia"];
+const ZONES = [
+  "UTC",
+  "America/New_York",
+  "Asia/Kolkata",
+  "America/Havana",
+  "America/St_Johns",
+  "Australia/Lord_Howe",
+  "Pacific/Apia",
+];
 
 const anyCalendar = fc
   .record({
@@ -121,6 +129,13 @@ describe("periods", () => {
     const autumn = periodOf(grid, "2026-11-01 06:30:00+00");
     assert.equal(periodStart(grid, autumn), "2026-11-01 05:00:00+00");
     assert.equal(periodStart(grid, autumn + 1), "2026-11-01 07:00:00+00");
+  });
+
+  it("of days in Saint John's hold the hour that was put back over midnight", () => {
+    const grid = calendar("day", { type: "timestamptz", timezone: "America/St_Johns" });
+    const number = periodOf(grid, "2010-11-07 03:00:00+00");
+    assert.equal(periodStart(grid, number), "2010-11-07 02:30:00+00");
+    assert.equal(periodStart(grid, number + 1), "2010-11-08 03:30:00+00");
   });
 
   it("never go back in time where a whole day is left out", () => {

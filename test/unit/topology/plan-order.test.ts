@@ -29,6 +29,15 @@ describe("plan", () => {
       assert.equal(made.steps[0]?.reason, "older than the policy keeps (before 30)");
     });
 
+    it("leaves alone what a declared partition has become", () => {
+      const desired = desiredOf({ a: ["0", "10", "dropped"] }, { retired });
+      const world = worldOf(desired, { a: ["10", "20"] });
+      world.find("a")!.name = "z";
+      const made = plan(desired, world.actual(), world.known);
+      assert.deepEqual(ids(made), []);
+      assert.match(reasons(made)[0]!, /^error partitions\.a: app\.z holds 10 … 20, but 0 … 10 is to be dropped/);
+    });
+
     it("detaches first, and finishes a pending detach", () => {
       const desired = desiredOf({ d: ["30", "40"] }, { retired });
       const world = worldOf(desired, { a: ["0", "10"], b: ["10", "20"], d: ["30", "40"] });

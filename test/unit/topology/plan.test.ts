@@ -245,6 +245,14 @@ describe("plan", () => {
       assert.match(reasons(made)[0]!, /^warning partitions\.a: app\.a has the name of a partition that is given up/);
     });
 
+    it("asks the state even about what the catalog calls detached", () => {
+      const world = worldOf(tiers("live"), AB);
+      world.detach(world.find("a")!);
+      const actual = world.actual();
+      assert.deepEqual(ids(plan(tiers("dropped"), actual, {})), []);
+      assert.deepEqual(ids(plan(tiers("dropped"), actual, world.known)), ["drop:a dropTable"]);
+    });
+
     it("never gives up rows of another range than the declared one", () => {
       const world = worldOf(tiers("live"), { a: ["0", "12"] });
       for (const tier of ["detached", "dropped"] as const) {
