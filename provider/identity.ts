@@ -21,9 +21,12 @@ export interface Identity {
 /** Stands for a system identifier that the role may not read. */
 export const UNREADABLE = "unreadable";
 
+/** What an operation found; there is no OID where there is no such table. */
+export type FoundIdentity = Omit<Identity, "parentOid"> & { parentOid?: number };
+
 /** One word for an identity, as `acceptIdentity` takes it. */
-export function identityText(identity: Identity): string {
-  return `${identity.systemIdentifier}/${identity.database}/${identity.parentOid}`;
+export function identityText({ systemIdentifier, database, parentOid }: FoundIdentity): string {
+  return `${systemIdentifier}/${database}/${parentOid ?? "none"}`;
 }
 
 export function recordedIdentity(outputs: Properties): Identity | undefined {
@@ -44,10 +47,13 @@ const DIFFERENCES: { key: keyof Identity; what: string }[] = [
   { key: "parentOid", what: "a re-created table (OID of the parent)" },
 ];
 
-/** How the actual identity differs from the recorded one, in words; empty when it does not. Pure. */
-export function identityDifferences(recorded: Identity, actual: Identity): string[] {
+/**
+ * How the actual identity differs from the recorded one, in words; empty when it does not. A table that is gone from its
+ * own database makes no difference: that is drift. Pure.
+ */
+export function identityDifferences(recorded: Identity, actual: FoundIdentity): string[] {
   const unreadable = [recorded, actual].some(({ systemIdentifier }) => systemIdentifier === UNREADABLE);
-  return DIFFERENCES.filter(({ key }) => !(key === "systemIdentifier" && unreadable))
+  return DIFFERENCES.filter(({ key }) => !(key === "systemIdentifier" && unreadable) && actual[key] !== undefined)
     .filter(({ key }) => recorded[key] !== actual[key])
     .map(({ key, what }) => `${what}: recorded ${recorded[key]}, found ${actual[key]}`);
 }
@@ -58,7 +64,7 @@ export function identityDifferences(recorded: Identity, actual: Identity): strin
  */
 export function requireIdentity(
   recorded: Identity | undefined,
-  actual: Identity,
+  actual: FoundIdentity,
   acceptIdentity: unknown,
   relation: string,
 ): boolean {
@@ -66,10 +72,17 @@ export function requireIdentity(
   const differences = identityDifferences(recorded, actual);
   if (differences.length === 0) return false;
   const accepted = identityText(actual);
-  if (acceptIdentity === accepted) return true;
+  if (acceptIdentity === accepted || isMoveTo(recorded, actual, acceptIdentity)) return true;
+  const missing = actual.parentOid === undefined ? ", where there is no such table" : "";
   throw new IdentityMismatch(
-    `${relation}: the state belongs to ${differences.join("; ")}. Nothing was changed. ` +
+    `${relation}: the state belongs to ${differences.join("; ")}${missing}. Nothing was changed. ` +
       `If the provider points to the wrong server, correct its host, port or database. If this is deliberate ` +
       `(a restored, upgraded or re-created database), set acceptIdentity: "${accepted}" and run again.`,
   );
+}
+
+/** A move to a database without the table was accepted; the table has been made there since. */
+function isMoveTo(recorded: Identity, actual: FoundIdentity, acceptIdentity: unknown): boolean {
+  const { parentOid: _, ...there } = actual;
+  return acceptIdentity === identityText(there) && identityDifferences(recorded, there).length > 0;
 }

@@ -5,7 +5,7 @@ import { type CatalogSet, type ParentFacts, plannedParent } from "../../postgres
 import { readServer, type ServerFacts } from "../../postgres/server";
 import { actualFromState } from "../../topology/fromState";
 import type { ActualSet, DesiredSet, KnownOids } from "../../topology/model";
-import { type Identity, recordedIdentity, requireIdentity, UNREADABLE } from "../identity";
+import { type FoundIdentity, type Identity, recordedIdentity, requireIdentity, UNREADABLE } from "../identity";
 import type { Properties } from "../values";
 import { knownOids, recordedBounds } from "./state";
 
@@ -35,31 +35,26 @@ export async function observe(session: Session, desired: DesiredSet, olds: Prope
     });
   const recorded = knownOids(olds, false);
   const catalog = await read(recorded);
-  if (catalog.parent === undefined) {
-    return {
-      actual: catalog,
-      facts: plannedParent(desired, undefined, server.major),
-      known: recorded,
-      server,
-      catalog,
-    };
-  }
-  const identity = identityOf(server, catalog.parent.oid);
+  const found = foundIdentity(server, catalog.parent?.oid);
   const relation = `${desired.schema}.${desired.table}`;
-  const moved = requireIdentity(recordedIdentity(olds), identity, olds.acceptIdentity, relation);
+  const moved = requireIdentity(recordedIdentity(olds), found, olds.acceptIdentity, relation);
   const trusted = moved ? await read({}) : catalog;
   return {
     actual: trusted,
     facts: trusted.parent ?? plannedParent(desired, undefined, server.major),
     known: moved ? {} : recorded,
-    identity,
+    identity: trusted.parent && identityOf(server, trusted.parent.oid),
     server,
     catalog: trusted,
   };
 }
 
-export function identityOf(server: ServerFacts, parentOid: number): Identity {
+export function foundIdentity(server: ServerFacts, parentOid: number | undefined): FoundIdentity {
   return { systemIdentifier: server.systemIdentifier ?? UNREADABLE, database: server.database, parentOid };
+}
+
+export function identityOf(server: ServerFacts, parentOid: number): Identity {
+  return { ...foundIdentity(server, parentOid), parentOid };
 }
 
 /** The same from the last recorded outputs: what a preview without a database has to go by. */

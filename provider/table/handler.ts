@@ -14,7 +14,7 @@ import { containsUnknown, UNKNOWN } from "../../topology/unknown";
 import type { Context, CreateRequest, DeleteRequest, ResourceHandler, UpdateRequest } from "../handler";
 import { recordedIdentity, requireIdentity } from "../identity";
 import { formatId } from "../ids";
-import { identityOf } from "../partitionSet/observe";
+import { foundIdentity, identityOf } from "../partitionSet/observe";
 import { PartialFailure } from "../rpcErrors";
 import type { Properties } from "../values";
 import { diffTable } from "./diff";
@@ -50,6 +50,8 @@ interface Found {
   declared: DeclaredTable;
   server: ServerFacts;
   actual?: ActualTable;
+  /** The state knows it, in this very database, and it is not there. */
+  gone: boolean;
   differences: Difference[];
   change: TableChange;
 }
@@ -59,13 +61,15 @@ async function find(session: Session, news: Properties, olds: Properties): Promi
   const server = await readServer(session);
   const client = queryable(session);
   const actual = await readTable(client, declared);
-  if (actual === undefined) {
-    return { declared, server, differences: [], change: { statements: [], refused: [] } };
-  }
+  const recorded = recordedIdentity(olds);
   const relation = `${declared.schema}.${declared.name}`;
-  requireIdentity(recordedIdentity(olds), identityOf(server, actual.oid), olds.acceptIdentity, relation);
+  const moved = requireIdentity(recorded, foundIdentity(server, actual?.oid), olds.acceptIdentity, relation);
+  if (actual === undefined) {
+    const gone = recorded !== undefined && !moved;
+    return { declared, server, gone, differences: [], change: { statements: [], refused: [] } };
+  }
   const differences = await compareTable(client, declared, actual);
-  return { declared, server, actual, differences, change: planTableChange(declared, actual, differences) };
+  return { declared, server, actual, gone: false, differences, change: planTableChange(declared, actual, differences) };
 }
 
 /** Checked inputs without unknowns always have a table; a failure here is a Check that was skipped. */
@@ -84,12 +88,14 @@ async function preview(
   const found = await context.database.orElse(
     () => context.database.sessions.withSession((session) => find(session, news, olds)),
     async (reason) => {
-      await context.log.diagnostic("warning", `Planned from the state alone, without the database: ${reason}`);
+      await context.log.diagnostic("warning", `Planned from the state alone, without the database: ${reason}.`);
       return undefined;
     },
   );
   const isNew = found === undefined ? recordedIdentity(olds) === undefined : found.actual === undefined;
-  if (isNew) {
+  if (found?.gone) {
+    await context.log.diagnostic("warning", goneText(found.declared));
+  } else if (isNew) {
     await showCreation(context, declaredOf(news));
   } else if (found !== undefined) {
     await showChange(context, found);
@@ -124,7 +130,7 @@ async function apply(context: Context, { news }: CreateRequest | UpdateRequest, 
     const client = queryable(session);
     const underLocks = underLadder(context, session);
     if (found.actual === undefined) {
-      if (recordedIdentity(olds) !== undefined) throw new Error(goneText(found.declared));
+      if (found.gone) throw new Error(goneText(found.declared));
       const made = await createTable(client, found.declared, underLocks);
       return outputsOf(news, found.server, made.oid, []);
     }
@@ -176,9 +182,9 @@ async function deleteTable(context: Context, { olds, oldInputs }: DeleteRequest)
     const server = await readServer(session);
     const client = queryable(session);
     const actual = await readTable(client, declared);
-    if (actual === undefined) return;
     const relation = `${declared.schema}.${declared.name}`;
-    requireIdentity(recorded, identityOf(server, actual.oid), oldInputs.acceptIdentity, relation);
+    requireIdentity(recorded, foundIdentity(server, actual?.oid), oldInputs.acceptIdentity, relation);
+    if (actual === undefined) return;
     await dropTable(client, { ...declared, oid: actual.oid }, declared.onDelete, underLadder(context, session));
   });
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  type FoundIdentity,
   type Identity,
   IdentityMismatch,
   identityText,
@@ -9,7 +10,7 @@ import {
 } from "../../../provider/identity";
 
 const recorded: Identity = { systemIdentifier: "71", database: "app", parentOid: 16400 };
-const require = (actual: Identity, accept?: string) => requireIdentity(recorded, actual, accept, "public.events");
+const require = (actual: FoundIdentity, accept?: string) => requireIdentity(recorded, actual, accept, "public.events");
 
 describe("identity of cluster, database and table", () => {
   it("accepts what was recorded", () => assert.equal(require({ ...recorded }), false));
@@ -36,6 +37,18 @@ describe("identity of cluster, database and table", () => {
       assert.throws(() => require({ ...actual, parentOid: 1 }, identityText(actual)), IdentityMismatch);
     });
   }
+
+  it("takes a table that is gone from its own database for drift", () => {
+    assert.equal(require({ ...recorded, parentOid: undefined }), false);
+  });
+
+  it("refuses a database without the table; the value that accepts it also holds once the table is made there", () => {
+    const elsewhere = { ...recorded, database: "other", parentOid: undefined };
+    assert.throws(() => require(elsewhere), /where there is no such table.*acceptIdentity: "71\/other\/none"/);
+    assert.equal(require(elsewhere, "71/other/none"), true);
+    assert.equal(require({ ...elsewhere, parentOid: 5 }, "71/other/none"), true);
+    assert.throws(() => require({ ...recorded, parentOid: 5 }, "71/app/none"), IdentityMismatch);
+  });
 
   it("does not judge by a system identifier that the role may not read", () => {
     assert.equal(require({ ...recorded, systemIdentifier: UNREADABLE }), false);
