@@ -18,6 +18,8 @@ export function plan(desired: DesiredSet, actual: ActualSet, known: KnownOids): 
   const mismatches = keyMismatches(desired, parent);
   if (mismatches.length > 0) return { steps: [], findings: mismatches, unchanged: [] };
   const context = makeContext(desired, actual, parent, known);
+  const growth = hashGrowth(context);
+  if (growth !== undefined) return { steps: [], findings: [growth], unchanged: [] };
   if (actual.parent === undefined) context.findings.push(notThere(parent));
   decide(context, new DraftBuilder(desired.schema));
   const refused = reportUnmanaged(context);
@@ -76,4 +78,18 @@ function typesDiffer({ keyTypes, keyType }: DesiredSet, parent: ActualParent): b
     const there = parent.keyTypes[at];
     return there !== undefined && keyClass(type) !== keyClass(there);
   });
+}
+
+/** Rows of a hash partition belong to several partitions of another modulus: that is a split, not another bound. */
+function hashGrowth({ declared, childByName, parent }: Context): Finding | undefined {
+  for (const { name, partition } of declared) {
+    const bound = childByName.get(name)?.bound;
+    if (partition.tier !== "live" || bound === undefined) continue;
+    if (!("modulus" in bound && "modulus" in partition) || bound.modulus === partition.modulus) continue;
+    const reason =
+      `${qualified(parent)} is divided by modulus ${bound.modulus}, but ${partition.modulus} is declared. This version ` +
+      `does not split hash partitions: declare ${bound.modulus}.`;
+    return { severity: "error", path: "partitionBy.hash.partitions", relation: qualified(parent), reason };
+  }
+  return undefined;
 }

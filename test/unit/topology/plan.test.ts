@@ -45,6 +45,27 @@ describe("plan", () => {
     assert.equal(actual({ strategy: "hash", keyColumns: ["x"], keyTypes: ["text"] }).length, 3);
   });
 
+  it("refuses another number of hash partitions, which would be a split", () => {
+    const hash = (modulus: number) => {
+      const names = Array.from({ length: modulus }, (_, remainder) => [
+        `p${remainder}`,
+        { modulus, remainder, tier: "live" },
+      ]);
+      return desiredOf(
+        {},
+        { strategy: "hash", keyType: undefined, keyTypes: [], partitions: Object.fromEntries(names) },
+      );
+    };
+    const world = new World(hash(2));
+    settle(hash(2), world);
+    const made = plan(hash(4), world.actual(), world.known);
+    assert.deepEqual(made.steps, []);
+    assert.deepEqual(reasons(made), [
+      "error partitionBy.hash.partitions: app.t is divided by modulus 2, but 4 is declared. This version does not split " +
+        "hash partitions: declare 2.",
+    ]);
+  });
+
   describe("of live partitions", () => {
     it("creates what is missing in the order of bounds, DEFAULT last", () => {
       const desired = desiredOf({ rest: "default", c: ["20", "30"], b: ["10", "20"], a: ["0", "10"] });
