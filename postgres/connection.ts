@@ -1,5 +1,5 @@
 /** Sessions on one database: opened when needed, pinned to known settings, and thrown away when anything is in doubt. */
-import { Client, type ClientConfig } from "pg";
+import { Client, type ClientConfig, DatabaseError } from "pg";
 import { ConnectionError, errorCode, explainError } from "./errors";
 import { type ConnectionArgs, type ConnectionSettings, resolveSettings, type TlsSettings } from "./settings";
 
@@ -97,6 +97,9 @@ export class Sessions {
   private readonly waiting: (() => void)[] = [];
   private opening = 0;
   private closed = false;
+  /** The first attempt to open a session, until it has shown that there is a server. */
+  private first: Promise<void> | undefined;
+  private answered = false;
 
   /** Opens no connection. @throws RangeError when the arguments cannot be used. */
   constructor(args: ConnectionArgs, environment: Record<string, string | undefined> = process.env) {
@@ -185,7 +188,27 @@ export class Sessions {
     if (!healthy || this.closed) await session.client.end().catch(() => undefined);
   }
 
+  /**
+   * Everybody waits for the first attempt. When nobody answers at that address, one time-out tells it to all of them, and
+   * to those who come later: ten tables would otherwise wait for ten time-outs.
+   */
   private async open(): Promise<PooledSession> {
+    if (this.first !== undefined) {
+      await this.first;
+      return this.connect();
+    }
+    const attempt = this.connect();
+    this.first = attempt.then(
+      () => undefined,
+      (error: unknown) => {
+        if (!this.answered) throw error;
+      },
+    );
+    this.first.catch(() => undefined);
+    return attempt;
+  }
+
+  private async connect(): Promise<PooledSession> {
     const { tls } = this.settings;
     for (const [index, attempt] of tls.entries()) {
       try {
@@ -200,15 +223,23 @@ export class Sessions {
   private async openWith(tls: TlsSettings | undefined): Promise<PooledSession> {
     const client = new Client(this.clientConfig(tls));
     client.on("error", () => undefined);
+    const limit = this.settings.connectTimeoutMs;
+    // The timer of `pg`, started right after this one with the same limit, ends the attempt with an error without a code.
+    let late = false;
+    const timer = limit > 0 ? setTimeout(() => (late = true), limit) : undefined;
     try {
       await client.connect();
+      clearTimeout(timer);
+      this.answered = true;
       // Alone and first: a role's own limit could end the longer statement.
       await client.query("SET statement_timeout = 0");
       const { rows } = await client.query<{ pid: number }>(PIN);
       return new PooledSession(client, Number(rows[0]?.pid));
     } catch (error) {
+      clearTimeout(timer);
+      this.answered ||= error instanceof DatabaseError;
       await client.end().catch(() => undefined);
-      throw error;
+      throw late ? new NoAnswer(limit) : error;
     }
   }
 
@@ -231,12 +262,21 @@ export class Sessions {
   private connectionError(error: unknown): ConnectionError {
     const code = errorCode(error);
     const needsPassword = this.settings.password === undefined && code === undefined;
-    const asked = needsPassword ? " No password is configured; the server may have asked for one." : "";
+    const asked = needsPassword ? ". No password is configured; the server may have asked for one" : "";
     const named = code !== undefined && /^E[A-Z]+$/.test(code) ? ` (${code})` : "";
     return new ConnectionError(
       `Cannot connect to ${this.target} as ${this.settings.user}: ${explainError(error)}${named}${asked}`,
       code,
     );
+  }
+}
+
+/** The time for an attempt to connect is over. */
+class NoAnswer extends Error {
+  readonly code = "ETIMEDOUT";
+
+  constructor(limitMs: number) {
+    super(`no answer within ${limitMs / 1000} s`);
   }
 }
 

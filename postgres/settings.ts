@@ -63,6 +63,9 @@ export interface TlsSettings {
   key?: string;
 }
 
+/** A certificate or key is not on this machine; another one, with the same arguments, may well connect. */
+export class MissingCertificate extends RangeError {}
+
 type Environment = Record<string, string | undefined>;
 
 const ENVIRONMENT: Record<string, string> = {
@@ -81,7 +84,8 @@ const ENVIRONMENT: Record<string, string> = {
 
 /**
  * Puts the settings together. Opens no connection; reads certificate and password files.
- * @throws RangeError when a value cannot be used; its message names the setting and holds no secret.
+ * @throws RangeError when a value cannot be used (`MissingCertificate` when that is so on this machine only); its message
+ * names the setting and holds no secret.
  */
 export function resolveSettings(args: ConnectionArgs, environment: Environment = process.env): ConnectionSettings {
   const parsed: Record<string, string> = args.connectionString ? parseConnectionString(args.connectionString) : {};
@@ -145,8 +149,8 @@ function tlsAttempts(setting: Setting, home: string): (TlsSettings | undefined)[
   return attempts[mode];
 }
 
-function missingRoot(mode: SslMode): RangeError {
-  return new RangeError(
+function missingRoot(mode: SslMode): MissingCertificate {
+  return new MissingCertificate(
     `sslmode ${mode} needs sslrootcert: a file, PEM text, or "system" for the certificates that the system trusts.`,
   );
 }
@@ -168,7 +172,7 @@ function pem(name: string, value: string): string {
   try {
     return readFileSync(value, "utf8");
   } catch {
-    throw new RangeError(`${name}: the file cannot be read.`);
+    throw new MissingCertificate(`${name}: the file cannot be read.`);
   }
 }
 

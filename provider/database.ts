@@ -2,7 +2,11 @@
 import { Sessions } from "../postgres/connection";
 import { ConnectionError } from "../postgres/errors";
 import { type LockLadder, ladderOf } from "../postgres/ladder";
+import { MissingCertificate } from "../postgres/settings";
 import type { ProviderConfig } from "./config";
+
+/** The message without its full stop, so that it can stand within a sentence. */
+const oneSentence = ({ message }: Error): string => message.replace(/\.$/, "");
 
 export class Database {
   private opened: Sessions | undefined;
@@ -39,7 +43,7 @@ export class Database {
     try {
       return await read();
     } catch (error) {
-      if (error instanceof ConnectionError) return fallback(error.message);
+      if (error instanceof ConnectionError || error instanceof MissingCertificate) return fallback(oneSentence(error));
       throw error;
     }
   }

@@ -171,7 +171,8 @@ function programText(program: string, database: StackOptions["database"]): strin
   ].join("\n");
 }
 
-function stackEnvironment(directory: string, pulumiBin: string): NodeJS.ProcessEnv {
+/** Environment of the CLI for a project in `directory` with its backend in `directory/backend`, and nothing of the caller's. */
+export function stackEnvironment(directory: string, pulumiBin: string): NodeJS.ProcessEnv {
   const nodeBin = join(ROOT, "node_modules", ".bin");
   return {
     ...withoutPulumi(process.env),
