@@ -1,6 +1,7 @@
 /** Plans carried out on real servers: every method end to end, and everything that can come in between. */
 import assert from "node:assert/strict";
 import { ADVISORY_CLASS } from "../../../postgres/advisory";
+import { type Clock, DEFAULT_LADDER } from "../../../postgres/ladder";
 import { renderStep } from "../../../postgres/statements";
 import { describeOnEachPostgres } from "../../support/postgres";
 import { carryOut, childrenOf, oidOf, QUICK, range, read, readParentOf, sessionsOn, step, withFamily } from "./support";
@@ -38,7 +39,7 @@ describeOnEachPostgres("executor", (server) => {
           const sent = (await database.statementLog()).filter(
             ({ applicationName }) => applicationName === "pulumi-pgpartition",
           );
-          const changing = sent.map(({ sql }) => sql).filter((sql) => !/^(SELECT|WITH|SET LOCAL|\s)/.test(sql));
+          const changing = sent.map(({ sql }) => sql).filter((sql) => !/^(SELECT|WITH|SET|\s)/.test(sql));
           const expected = steps.flatMap((one) => renderStep(one, planned).map(({ sql }) => sql));
           assert.deepEqual(changing, ["BEGIN", ...expected, "COMMIT"]);
         },
@@ -92,6 +93,29 @@ describeOnEachPostgres("executor", (server) => {
         'LOCK TABLE ONLY "s"."c1" IN ACCESS EXCLUSIVE MODE',
         'DROP TABLE "s"."c1"',
       ]);
+    }));
+
+  it("waits the whole budget once, and not again for every step that the same session is in the way of", () =>
+    withFamily(server().createDatabase(), {}, async ({ client, sessions, database }) => {
+      const reader = await database.client("reader");
+      await reader.query("BEGIN");
+      await reader.query("SELECT * FROM s.p");
+      let now = 0;
+      const clock: Clock = {
+        now: () => now,
+        sleep: async (ms) => {
+          now += ms;
+        },
+        random: () => 0,
+      };
+      const steps = [
+        step("detachPlain", "c0", { oid: await oidOf(client, "s.c0") }),
+        step("detachPlain", "c1", { oid: await oidOf(client, "s.c1") }),
+      ];
+      const report = await carryOut(sessions, steps, { clock, ladder: DEFAULT_LADDER });
+      const reasons = report.failed.map(({ error }) => error.reason);
+      assert.match(reasons[0] ?? "", /^No lock within 12\d s/);
+      assert.match(reasons[1] ?? "", /^No lock within 5 s/);
     }));
 
   it("detaches in the plain way when a transaction uses the parent for a while", () =>
