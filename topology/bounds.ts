@@ -71,7 +71,7 @@ function toDatum(values: (string | null)[], unreadable: Error): RangeDatum {
 }
 
 /** LIST values have no order of their own: sorted by code units, NULL last, so that equal lists have equal JSON. */
-export function sortValues(values: readonly (string | null)[]): (string | null)[] {
+function sortValues(values: readonly (string | null)[]): (string | null)[] {
   return [...values].sort((a, b) => (a === null ? 1 : 0) - (b === null ? 1 : 0) || compareText(a ?? "", b ?? ""));
 }
 
@@ -185,7 +185,7 @@ export function boundsOverlap(a: PartitionBound, b: PartitionBound, types?: KeyT
 }
 
 /** True when one end of a RANGE is below the other under every usual collation. */
-export function surelyBelow(a: RangeDatum, b: RangeDatum, types?: KeyTypes): boolean {
+function surelyBelow(a: RangeDatum, b: RangeDatum, types?: KeyTypes): boolean {
   return endsAreSure(a, b, types) && compareEnds(a, b, types) < 0;
 }
 

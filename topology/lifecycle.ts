@@ -49,7 +49,7 @@ export function compareDurations(a: Duration, b: Duration): number {
 }
 
 /** The moment (or number) that lies `after` before `asOf`, by the calendar of the grid's time zone; undefined before all time. */
-export function cutoff(grid: Grid, asOf: string, after: Duration): string | undefined {
+function cutoff(grid: Grid, asOf: string, after: Duration): string | undefined {
   if ("distance" in after) {
     if (grid.kind !== "numeric") return undefined;
     const value = BigInt(asOf) - BigInt(after.distance);

@@ -68,7 +68,7 @@ const PRESETS: Record<string, (grid: Grid) => string> = {
 const DEFAULT_NAME = "{table}_default";
 
 /** The template that applies when none is declared. */
-export function defaultTemplate(source: NameSource): string {
+function defaultTemplate(source: NameSource): string {
   if (source.strategy === "hash") return "{table}_p{n}";
   if (source.strategy === "list") return "{table}_{value}";
   if (source.grid === undefined || source.grid.kind === "numeric") return "{table}_{from}";

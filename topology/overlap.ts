@@ -1,13 +1,5 @@
 /** Finds, among many bounds, those that a new bound collides with, without comparing each with each. */
-import {
-  boundKey,
-  boundsOverlap,
-  columnsOf,
-  compareEnds,
-  greatestCommonDivisor,
-  type KeyTypes,
-  keyClasses,
-} from "./bounds";
+import { boundsOverlap, columnsOf, compareEnds, greatestCommonDivisor, type KeyTypes, keyClasses } from "./bounds";
 import { valueKey } from "./keys";
 import type { PartitionBound } from "./model";
 
@@ -139,9 +131,4 @@ function isOrdered(bound: PartitionBound, types: KeyTypes): boolean {
   if (!("from" in bound)) return true;
   const classOf = keyClasses(types);
   return columnsOf(bound.from).every((_, column) => classOf(column) !== "text");
-}
-
-/** Groups of items by equal bound. */
-export function byBound<T extends Bounded>(items: readonly T[], types: KeyTypes): Map<string, T> {
-  return new Map(items.map((item) => [boundKey(item.bound, types), item]));
 }

@@ -50,7 +50,7 @@ function pad(value: number, digits: number): string {
 }
 
 /** Canonical text of a wall clock reading, without a zone (for timestamptz: of the reading in UTC). */
-export function wallText(type: TimeType, wall: Temporal.PlainDateTime): string {
+function wallText(type: TimeType, wall: Temporal.PlainDateTime): string {
   if (wall.year < 1 || wall.year > 9999) throw new ValueError(`the year ${wall.year} is outside 0001 to 9999`);
   const date = `${pad(wall.year, 4)}-${pad(wall.month, 2)}-${pad(wall.day, 2)}`;
   if (type === "date") return date;
@@ -64,7 +64,7 @@ export function wallText(type: TimeType, wall: Temporal.PlainDateTime): string {
  * The first instant at which clocks in `timezone` show `wall` or later, as a UTC wall clock. Readings that a clock change
  * leaves out all stand for the instant of the change, so that later readings never map to earlier instants.
  */
-export function firstInstant(wall: Temporal.PlainDateTime, timezone: string): Temporal.PlainDateTime {
+function firstInstant(wall: Temporal.PlainDateTime, timezone: string): Temporal.PlainDateTime {
   if (timezone === "UTC") return wall;
   const zoned = wall.toZonedDateTime(timezone, { disambiguation: "compatible" });
   if (zoned.toPlainDateTime().equals(wall)) return utcWall(zoned);
