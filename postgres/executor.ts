@@ -51,8 +51,11 @@ export interface ExecutionReport {
   skipped: StepSkip[];
 }
 
-/** Least time for a step that is tried alone after its transaction failed for want of locks. */
-const ALONE_BUDGET_MS = 5_000;
+/**
+ * Longest wait of a step once an earlier one has used up the whole budget: whoever was in its way is likely to be in the
+ * way of all, and a plan of a hundred steps must not wait a hundred times for one forgotten transaction.
+ */
+const NEXT_BUDGET_MS = 5_000;
 
 /**
  * Carries out the steps in their order; a step that fails stops only those that follow it by `after`.
@@ -95,7 +98,7 @@ class Run {
   private readonly report: ExecutionReport = { done: [], failed: [], skipped: [] };
   private readonly satisfied = new Set<string>();
   private readonly planned: ReadonlySet<string>;
-  private readonly ladder: LockLadder;
+  private ladder: LockLadder;
   private readonly worker: Worker;
   private readonly started = new Set<string>();
   private lost = false;
@@ -136,19 +139,25 @@ class Run {
   /** Steps of one transaction number. When they fail together each is tried alone, so that one cannot stop the others. */
   private async group(steps: Step[]): Promise<void> {
     const together = steps.filter((step) => this.isReady(step, steps));
-    if (together.length < 2 || this.isCancelled()) return this.oneByOne(steps, this.ladder);
-    let ladder = this.ladder;
+    if (together.length < 2 || this.isCancelled()) return this.oneByOne(steps);
     try {
-      await this.worker.run(together, ladder);
+      await this.worker.run(together, this.ladder);
     } catch (error) {
       this.lost = !this.isCancelled() && isSessionLost(error);
-      if (error instanceof LockTimeoutError) ladder = { ...ladder, budget: Math.min(ALONE_BUDGET_MS, ladder.budget) };
+      this.waitLess(error);
     }
     const finished = this.finishCompleted(together);
-    await this.oneByOne(
-      steps.filter((step) => !finished.has(step)),
-      ladder,
-    );
+    await this.oneByOne(steps.filter((step) => !finished.has(step)));
+  }
+
+  /** A guard that is left on DEFAULT refuses rows, so that its removal is always given the whole time. */
+  private ladderFor(step: Step): LockLadder {
+    return step.kind === "unguardDefault" ? (this.options.ladder ?? DEFAULT_LADDER) : this.ladder;
+  }
+
+  private waitLess(error: unknown): void {
+    if (!(error instanceof LockTimeoutError)) return;
+    this.ladder = { ...this.ladder, budget: Math.min(NEXT_BUDGET_MS, this.ladder.budget) };
   }
 
   /** Reports the steps that the worker committed. */
@@ -158,17 +167,18 @@ class Run {
     return new Set(finished);
   }
 
-  private async oneByOne(steps: Step[], ladder: LockLadder): Promise<void> {
-    for (const step of steps) await this.alone(step, ladder);
+  private async oneByOne(steps: Step[]): Promise<void> {
+    for (const step of steps) await this.alone(step);
   }
 
-  private async alone(step: Step, ladder: LockLadder): Promise<void> {
+  private async alone(step: Step): Promise<void> {
     const obstacle = this.obstacle(step);
     if (obstacle !== undefined) return this.skip(step, obstacle);
     try {
-      await this.worker.run([step], ladder);
+      await this.worker.run([step], this.ladderFor(step));
       this.finishCompleted([step]);
     } catch (error) {
+      this.waitLess(error);
       await this.judgeFailure(step, error);
     }
   }
