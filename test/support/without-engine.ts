@@ -1,0 +1,81 @@
+/**
+ * What `pulumi up` has the provider do for one table and its partitions, without the engine around it: as fast as the
+ * database, and the state is in the test's hands. It uses the build and exports its one function
+ * in the way of CommonJS, so that Node.js runs this file without a loader, in a quarter of the time:
+ * `node without-engine.ts <arguments as JSON>` is `upWithoutEngine` in a process that can be killed.
+ */
+import type { Context, ResourceHandler } from "../../provider/handler";
+import type { Properties } from "../../provider/values";
+import type { Connection } from "./postgres";
+
+const { Database } = require("../../dist/provider/database") as typeof import("../../provider/database");
+const { partitionSetHandler } =
+  require("../../dist/provider/partitionSet/handler") as typeof import("../../provider/partitionSet/handler");
+const { tableHandler } = require("../../dist/provider/table/handler") as typeof import("../../provider/table/handler");
+const { ViewPublisher } = require("../../dist/provider/views") as typeof import("../../provider/views");
+
+/** Inputs of the two resources, as a program gives them. */
+export interface Program {
+  table: Properties;
+  set: Properties;
+}
+
+/** What the engine would keep of one resource. */
+interface Recorded {
+  inputs: Properties;
+  outputs: Properties;
+}
+
+export interface State {
+  table?: Recorded;
+  set?: Recorded;
+}
+
+/** Brings the database to what the program declares, and gives the new state. */
+async function upWithoutEngine(connection: Connection, program: Program, state: State): Promise<State> {
+  const { user, ...rest } = connection;
+  const database = new Database({ ...rest, username: user, sslmode: "disable" });
+  try {
+    const table = await applyOne(tableHandler, database, program.table, state.table);
+    const set = await applyOne(partitionSetHandler, database, program.set, state.set);
+    return { table, set };
+  } finally {
+    await database.cancel();
+  }
+}
+
+async function applyOne(
+  handler: ResourceHandler,
+  database: InstanceType<typeof Database>,
+  news: Properties,
+  recorded: Recorded | undefined,
+): Promise<Recorded> {
+  const { inputs, failures } = handler.check({ olds: recorded?.inputs ?? {}, news });
+  if (failures.length > 0) throw new Error(JSON.stringify(failures));
+  const context: Context = {
+    name: "test",
+    log: { diagnostic: async () => undefined, status: async () => undefined },
+    database,
+    views: new ViewPublisher("", "", {}),
+    signal: new AbortController().signal,
+  };
+  if (recorded === undefined) {
+    const { outputs } = await handler.create(context, { news: inputs, preview: false });
+    return { inputs, outputs };
+  }
+  const { inputs: oldInputs, outputs: olds } = recorded;
+  const outputs = await handler.update(context, { id: "test", olds, oldInputs, news: inputs, preview: false });
+  return { inputs, outputs };
+}
+
+export type UpWithoutEngine = typeof upWithoutEngine;
+
+module.exports = { upWithoutEngine };
+
+if (require.main === module) {
+  const [connection, program, state] = JSON.parse(process.argv[2] ?? "[]") as Parameters<typeof upWithoutEngine>;
+  upWithoutEngine(connection, program, state).catch((error: unknown) => {
+    console.error(error);
+    process.exitCode = 1;
+  });
+}
