@@ -48,13 +48,16 @@ const DIFFERENCES: { key: keyof Identity; what: string }[] = [
 ];
 
 /**
- * How the actual identity differs from the recorded one, in words; empty when it does not. A table that is gone from its
- * own database makes no difference: that is drift. Pure.
+ * How the actual identity differs from the recorded one, in words; empty when it does not. OIDs are compared within one
+ * database only, and a table that is gone from its own database makes no difference: that is drift. Pure.
  */
 export function identityDifferences(recorded: Identity, actual: FoundIdentity): string[] {
   const unreadable = [recorded, actual].some(({ systemIdentifier }) => systemIdentifier === UNREADABLE);
-  return DIFFERENCES.filter(({ key }) => !(key === "systemIdentifier" && unreadable) && actual[key] !== undefined)
-    .filter(({ key }) => recorded[key] !== actual[key])
+  const different = DIFFERENCES.filter(({ key }) => !(key === "systemIdentifier" && unreadable)).filter(
+    ({ key }) => actual[key] !== undefined && recorded[key] !== actual[key],
+  );
+  return different
+    .filter(({ key }) => key !== "parentOid" || different.length === 1)
     .map(({ key, what }) => `${what}: recorded ${recorded[key]}, found ${actual[key]}`);
 }
 
