@@ -115,6 +115,15 @@ describe("expand", () => {
     assert.deepEqual(desired?.partitions.a, { from: ["1", "2026-01-01"], to: ["1", "2027-01-01"], tier: "live" });
   });
 
+  it("leaves the order of text to PostgreSQL where collations disagree", () => {
+    const ends = (from: string, to: string) =>
+      expand({ table: "t", partitionBy: { range: { column: "k", type: "text" } }, partitions: { a: { from, to } } })
+        .failures;
+    assert.deepEqual(ends("b", "Z"), []);
+    assert.equal(ends("z", "b").length, 1);
+    assert.equal(ends("Z", "Z").length, 1);
+  });
+
   it("splits a hash beside the policy when a bucket is detached", () => {
     const raw = (bucket: Raw) => ({
       table: "m",
