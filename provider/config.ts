@@ -1,7 +1,7 @@
 /** Provider configuration: connection and safety policy. No connection is opened here. */
 import type { InputFailure } from "../topology/model";
 import { UNKNOWN } from "../topology/unknown";
-import type { PropertyDifference } from "./handler";
+import type { PropertyDifference } from "./difference";
 import { RejectedInputs } from "./rpcErrors";
 import type { Properties } from "./values";
 

@@ -1,25 +1,10 @@
 /** What a resource kind does. The server turns requests into these calls; handlers know nothing of gRPC. */
-import type { InputFailure } from "../topology/model";
+import type { InputFailure, RelationName } from "../topology/model";
 import type { Database } from "./database";
+import type { Difference } from "./difference";
 import type { ResourceLog } from "./engineLog";
 import type { Properties } from "./values";
 import type { ViewPublisher } from "./views";
-
-export type DifferenceKind = "add" | "delete" | "update" | "addReplace" | "updateReplace";
-
-export interface PropertyDifference {
-  /** Path in the engine's syntax: `partitions.events_2027_01.tier`, `partitions["a b"]`. */
-  path: string;
-  kind: DifferenceKind;
-  /** True: the old value is to be shown from the old inputs; false (default): from the old outputs. */
-  inputDiff?: boolean;
-}
-
-export interface Difference {
-  differences: PropertyDifference[];
-  /** Lines for Diagnostics: what a reviewer has to know although nothing is done about it. */
-  warnings?: string[];
-}
 
 export interface Context {
   name: string;
@@ -74,6 +59,8 @@ export interface DeleteRequest {
 }
 
 export interface ResourceHandler {
+  /** The table that inputs or outputs are about, once that is known. */
+  relation(properties: Properties): RelationName | undefined;
   check(request: CheckRequest): { inputs: Properties; failures: InputFailure[] };
   diff(request: DiffRequest): Difference;
   create(context: Context, request: CreateRequest): Promise<Resource>;
@@ -81,4 +68,30 @@ export interface ResourceHandler {
   read(context: Context, request: ReadRequest): Promise<Resource | undefined>;
   update(context: Context, request: UpdateRequest): Promise<Properties>;
   delete(context: Context, request: DeleteRequest): Promise<void>;
+}
+
+/** What a resource does either for a preview or for real; `olds` are empty when it is new. */
+export type Converge = (
+  context: Context,
+  request: CreateRequest | UpdateRequest,
+  olds: Properties,
+) => Promise<Properties>;
+
+/** Create and Update of a resource that converges: both bring what is there, whatever it is, to what is declared. */
+export function converging(
+  preview: Converge,
+  apply: Converge,
+  idOf: (outputs: Properties) => string,
+): Pick<ResourceHandler, "create" | "update"> {
+  const converge = (request: CreateRequest) => (request.preview ? preview : apply);
+  return {
+    async create(context, request) {
+      const outputs = await converge(request)(context, request, {});
+      return { id: idOf(outputs), outputs };
+    },
+    update(context, request) {
+      const olds = { ...request.olds, acceptIdentity: request.news.acceptIdentity };
+      return converge(request)(context, request, olds);
+    },
+  };
 }

@@ -5,11 +5,13 @@ import { ResourceProviderService } from "@pulumi/pulumi/proto/provider_grpc_pb";
 import * as proto from "@pulumi/pulumi/proto/provider_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { checkConfig, diffConfig } from "./config";
-import type { DifferenceKind, PropertyDifference, ResourceHandler } from "./handler";
+import type { DifferenceKind, PropertyDifference } from "./difference";
+import type { Context, ResourceHandler } from "./handler";
 import { HANDLERS } from "./handlers";
 import type { ProviderProcess } from "./providerProcess";
 import { toServiceError } from "./rpcErrors";
 import { readSchema, VERSION } from "./schema";
+import { nameOf, typeOf } from "./urns";
 import { decode, encode } from "./values";
 import { oldViewsOf, ViewPublisher } from "./views";
 
@@ -25,17 +27,6 @@ function unary<Request, Response>(handle: Unary<Request, Response>): grpc.handle
         (error: unknown) => callback(toServiceError(error)),
       );
   };
-}
-
-/** Type token of a URN: its third part, last of the qualified type chain. */
-export function typeOf(urn: string): string {
-  const chain = urn.split("::")[2] ?? "";
-  return chain.slice(chain.lastIndexOf("$") + 1);
-}
-
-/** Resource name of a URN: everything after the third `::` (names may hold `::` themselves). */
-export function nameOf(urn: string): string {
-  return urn.split("::").slice(3).join("::");
 }
 
 function handlerFor(urn: string): ResourceHandler {
@@ -106,7 +97,9 @@ export function createService(provider: ProviderProcess): grpc.UntypedServiceImp
 
     check: unary<proto.CheckRequest, proto.CheckResponse>((request) => {
       const news = decode(request.getNews());
-      const result = handlerFor(request.getUrn()).check({ olds: decode(request.getOlds()).values, news: news.values });
+      const handler = handlerFor(request.getUrn());
+      const result = handler.check({ olds: decode(request.getOlds()).values, news: news.values });
+      provider.claims.declare(request.getUrn(), handler.relation(result.inputs));
       return checkResponse(result, news.secrets);
     }),
 
@@ -124,10 +117,12 @@ export function createService(provider: ProviderProcess): grpc.UntypedServiceImp
 
     create: unary<proto.CreateRequest, proto.CreateResponse>(async (request) => {
       const news = decode(request.getProperties());
-      const created = await handlerFor(request.getUrn()).create(context(request), {
+      const handler = handlerFor(request.getUrn());
+      const created = await handler.create(context(request), {
         news: news.values,
         preview: request.getPreview(),
       });
+      if (!request.getPreview()) provider.claims.create(request.getUrn(), handler.relation(created.outputs));
       const response = new proto.CreateResponse();
       response.setId(created.id);
       response.setProperties(encode(created.outputs, news.secrets));
@@ -165,11 +160,16 @@ export function createService(provider: ProviderProcess): grpc.UntypedServiceImp
     }),
 
     delete: unary<proto.DeleteRequest, Empty>(async (request) => {
-      await handlerFor(request.getUrn()).delete(context(request), {
-        id: request.getId(),
-        olds: decode(request.getProperties()).values,
-        oldInputs: decode(request.getOldInputs()).values,
-      });
+      const urn = request.getUrn();
+      const handler = handlerFor(urn);
+      const olds = decode(request.getProperties()).values;
+      const successor = provider.claims.successor(urn, handler.relation(olds));
+      if (successor === undefined) {
+        const oldInputs = decode(request.getOldInputs()).values;
+        await handler.delete(context(request), { id: request.getId(), olds, oldInputs });
+      } else {
+        await forget(context(request), successor);
+      }
       return new Empty();
     }),
 
@@ -178,6 +178,12 @@ export function createService(provider: ProviderProcess): grpc.UntypedServiceImp
       return new Empty();
     }),
   };
+}
+
+/** The resource goes from the state only. */
+async function forget({ log, views }: Context, successor: string): Promise<void> {
+  await views.withdraw();
+  await log.diagnostic("info", `Nothing was deleted: ${nameOf(successor)} stands for the same table now.`);
 }
 
 function checkResponse(

@@ -5,8 +5,8 @@ import type { DesiredSet, Plan, Step } from "../../topology/model";
 import { plan } from "../../topology/plan";
 import { desiredFromChecked, expand } from "../../topology/policy";
 import { containsUnknown, UNKNOWN } from "../../topology/unknown";
-import type { Context, CreateRequest, ResourceHandler, UpdateRequest } from "../handler";
-import { formatId } from "../ids";
+import { type Context, type CreateRequest, converging, type ResourceHandler, type UpdateRequest } from "../handler";
+import { formatId, relationFrom } from "../ids";
 import { PartialFailure } from "../rpcErrors";
 import type { Properties } from "../values";
 import { applySet } from "./apply";
@@ -19,6 +19,8 @@ import { readSetResource } from "./read";
 import { outputsFromPlan, viewRows } from "./state";
 
 export const partitionSetHandler: ResourceHandler = {
+  relation: ({ schema, table }) => relationFrom(schema, table),
+
   check({ olds, news }) {
     const { checked, failures } = expand(news, olds);
     return { inputs: checked, failures };
@@ -26,15 +28,7 @@ export const partitionSetHandler: ResourceHandler = {
 
   diff: diffSet,
 
-  async create(context, request) {
-    const outputs = request.preview ? await preview(context, request, {}) : await apply(context, request, {});
-    return { id: idOf(outputs), outputs };
-  },
-
-  update(context, request) {
-    const olds = { ...request.olds, acceptIdentity: request.news.acceptIdentity };
-    return request.preview ? preview(context, request, olds) : apply(context, request, olds);
-  },
+  ...converging(preview, apply, idOf),
 
   read: readSetResource,
 

@@ -1,6 +1,7 @@
 /** Diff of a Table: declared properties, and the drift that the last refresh found. */
 import { UNKNOWN } from "../../topology/unknown";
-import type { Difference, DiffRequest, PropertyDifference } from "../handler";
+import type { Difference, PropertyDifference } from "../difference";
+import type { DiffRequest } from "../handler";
 import { isRecord, sameValue } from "../values";
 
 /** Another name is another table; the old one is guarded by `onDelete`. */

@@ -11,9 +11,15 @@ import { readTable } from "../../postgres/table/read";
 import type { ActualTable, DeclaredTable } from "../../topology/table/model";
 import { checkTable } from "../../topology/table/validate";
 import { containsUnknown, UNKNOWN } from "../../topology/unknown";
-import type { Context, CreateRequest, DeleteRequest, ResourceHandler, UpdateRequest } from "../handler";
+import {
+  type Context,
+  type CreateRequest,
+  converging,
+  type DeleteRequest,
+  type ResourceHandler,
+  type UpdateRequest,
+} from "../handler";
 import { recordedIdentity, requireIdentity } from "../identity";
-import { formatId } from "../ids";
 import { foundIdentity, identityOf } from "../partitionSet/observe";
 import { PartialFailure } from "../rpcErrors";
 import type { Properties } from "../values";
@@ -21,8 +27,11 @@ import { diffTable } from "./diff";
 import { queryable, underLadder } from "./locks";
 import { changeText, differenceText } from "./present";
 import { readTableResource } from "./read";
+import { declaredOf, idOf, outputsOf } from "./state";
 
 export const tableHandler: ResourceHandler = {
+  relation: ({ schema, name }) => relationFrom(schema, name),
+
   check({ news }) {
     const { checked, failures } = checkTable(news);
     return { inputs: checked, failures };
@@ -30,15 +39,7 @@ export const tableHandler: ResourceHandler = {
 
   diff: diffTable,
 
-  async create(context, request) {
-    const outputs = request.preview ? await preview(context, request, {}) : await apply(context, request, {});
-    return { id: idOf(outputs), outputs };
-  },
-
-  update(context, request) {
-    const olds = { ...request.olds, acceptIdentity: request.news.acceptIdentity };
-    return request.preview ? preview(context, request, olds) : apply(context, request, olds);
-  },
+  ...converging(preview, apply, idOf),
 
   read: readTableResource,
 
@@ -70,13 +71,6 @@ async function find(session: Session, news: Properties, olds: Properties): Promi
   }
   const differences = await compareTable(client, declared, actual);
   return { declared, server, actual, gone: false, differences, change: planTableChange(declared, actual, differences) };
-}
-
-/** Checked inputs without unknowns always have a table; a failure here is a Check that was skipped. */
-export function declaredOf(checked: Properties): DeclaredTable {
-  const { table, failures } = checkTable(checked);
-  if (table === undefined) throw new Error(failures.map(({ property, reason }) => `${property}: ${reason}`).join("\n"));
-  return table;
 }
 
 async function preview(
@@ -155,21 +149,6 @@ function goneText({ schema, name }: DeclaredTable): string {
     `${schema}.${name}, which this stack made or adopted, is gone: it was dropped or renamed outside. ` +
     `Run \`pulumi refresh\` to record that; the next \`pulumi up\` then creates it again, empty.`
   );
-}
-
-/** `drift` holds the differences that were left, so that Diff can show them without a database. */
-export function outputsOf(inputs: Properties, server: ServerFacts, oid: number, left: Difference[]): Properties {
-  return {
-    ...inputs,
-    identity: identityOf(server, oid),
-    drift: left.map(({ path, declared, actual }) => ({ path, declared, actual })),
-  };
-}
-
-export function idOf(outputs: Properties): string {
-  const { identity, schema, name } = outputs;
-  if (typeof identity !== "object" || identity === null || !("database" in identity)) return "";
-  return formatId({ database: String(identity.database), schema: String(schema), table: String(name) });
 }
 
 /** A table without declared columns belongs to somebody else and is only forgotten. */

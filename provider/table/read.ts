@@ -9,8 +9,8 @@ import { recordedIdentity, requireIdentity } from "../identity";
 import { formatId, parseId, requireDatabase } from "../ids";
 import { foundIdentity } from "../partitionSet/observe";
 import type { Properties } from "../values";
-import { declaredOf, outputsOf } from "./handler";
 import { queryable } from "./locks";
+import { declaredOf, outputsOf } from "./state";
 
 export function readTableResource(context: Context, request: ReadRequest): Promise<Resource | undefined> {
   const imported = Object.keys(request.olds).length === 0;

@@ -1,0 +1,30 @@
+/** What a Table keeps in Pulumi's state. Pure. */
+import type { ServerFacts } from "../../postgres/server";
+import type { Difference } from "../../postgres/table/difference";
+import type { DeclaredTable } from "../../topology/table/model";
+import { checkTable } from "../../topology/table/validate";
+import { formatId } from "../ids";
+import { identityOf } from "../partitionSet/observe";
+import type { Properties } from "../values";
+
+/** Checked inputs without unknowns always have a table; a failure here is a Check that was skipped. */
+export function declaredOf(checked: Properties): DeclaredTable {
+  const { table, failures } = checkTable(checked);
+  if (table === undefined) throw new Error(failures.map(({ property, reason }) => `${property}: ${reason}`).join("\n"));
+  return table;
+}
+
+/** `drift` holds the differences that were left, so that Diff can show them without a database. */
+export function outputsOf(inputs: Properties, server: ServerFacts, oid: number, left: Difference[]): Properties {
+  return {
+    ...inputs,
+    identity: identityOf(server, oid),
+    drift: left.map(({ path, declared, actual }) => ({ path, declared, actual })),
+  };
+}
+
+export function idOf(outputs: Properties): string {
+  const { identity, schema, name } = outputs;
+  if (typeof identity !== "object" || identity === null || !("database" in identity)) return "";
+  return formatId({ database: String(identity.database), schema: String(schema), table: String(name) });
+}
