@@ -84,6 +84,7 @@ function resolve(inputs: Partial<Inputs>, old: Record<string, unknown>, report: 
     return undefined;
   }
   refuseMisplaced(inputs, partitioning, report);
+  refuseNoPartitions(inputs, partitioning, report);
   const { grid, keyTypes } = partitioning;
   const schedule = grid && resolveSchedule(inputs, grid, property(old.window, "from"), report);
   const explicit = explicitEntries(inputs, partitioning, report);
@@ -111,6 +112,16 @@ function refuseMisplaced(inputs: Partial<Inputs>, { strategy, grid }: Partitioni
   if (inputs.window !== undefined) fail(report, "window", strategyRule(strategy));
   for (const key of ["lifecycle", "pins"] as const)
     if ((inputs[key] ?? []).length > 0) fail(report, key, strategyRule(strategy));
+}
+
+/** A set may list its partitions one by one; without such a list only the policy can tell which there are. */
+function refuseNoPartitions(inputs: Partial<Inputs>, partitioning: Partitioning, report: Report): void {
+  const { strategy, lists, modulus } = partitioning;
+  if (inputs.partitions !== undefined || needsUnknown(report)) return;
+  if (strategy === "list" && lists === undefined)
+    fail(report, "partitionBy.list.values", "is required unless the partitions are listed in partitions");
+  if (strategy === "hash" && modulus === undefined)
+    fail(report, "partitionBy.hash.partitions", "is required unless the partitions are listed in partitions");
 }
 
 function readAged(schedule: Schedule, report: Report): AgedPeriod[] {

@@ -23,8 +23,8 @@ export class Project {
 
   /** Runs a program in the directory. */
   run(program: string, args: string[], env: Record<string, string> = {}): Promise<CommandResult> {
-    const options = { cwd: this.directory, env: { ...this.env, ...env }, stdio: ["ignore", "pipe", "pipe"] } as const;
-    return collect(spawn(program, args, options));
+    const environment = { ...this.env, ...env };
+    return collect(spawn(program, args, { cwd: this.directory, env: environment, stdio: ["ignore", "pipe", "pipe"] }));
   }
 
   async mustRun(program: string, args: string[], env: Record<string, string> = {}): Promise<CommandResult> {

@@ -149,10 +149,10 @@ const inputs = object<Inputs>({
         object<ListInputs>({
           column: required(name),
           type: optional(text),
-          values: required(map(list(rawValue, 1))),
+          values: optional(map(list(rawValue, 1))),
         }),
       ),
-      hash: optional(object<HashInputs>({ columns: required(list(name, 1)), partitions: required(integer(1)) })),
+      hash: optional(object<HashInputs>({ columns: required(list(name, 1)), partitions: optional(integer(1)) })),
     }),
   ),
   window: optional(object<WindowInputs>({ from: optional(textOrInteger), ahead: optional(integer(0)) })),

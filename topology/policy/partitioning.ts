@@ -161,19 +161,19 @@ export function defined(properties: Record<string, unknown>): Record<string, unk
 }
 
 function resolveList({ column, type, values }: Partial<ListInputs>): Partitioning | undefined {
-  if (column === undefined || values === undefined) return undefined;
+  if (column === undefined) return undefined;
   return {
     strategy: "list",
     keyColumns: [column],
     keyTypes: type === undefined ? [] : [type],
     timezone: DEFAULTS.timezone,
     lists: values,
-    checked: { list: defined({ column, type, values: Object.fromEntries(values) }) },
+    checked: { list: defined({ column, type, values: values && Object.fromEntries(values) }) },
   };
 }
 
 function resolveHash({ columns, partitions }: Partial<HashInputs>, report: Report): Partitioning | undefined {
-  if (columns === undefined || partitions === undefined) return undefined;
+  if (columns === undefined) return undefined;
   if (repeated(columns, "partitionBy.hash.columns", report)) return undefined;
   return {
     strategy: "hash",
@@ -181,7 +181,7 @@ function resolveHash({ columns, partitions }: Partial<HashInputs>, report: Repor
     keyTypes: [],
     timezone: DEFAULTS.timezone,
     modulus: partitions,
-    checked: { hash: { columns, partitions } },
+    checked: { hash: defined({ columns, partitions }) },
   };
 }
 
