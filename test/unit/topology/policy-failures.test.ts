@@ -42,6 +42,26 @@ describe("bad inputs", () => {
       /^lifecycle\[1\]\.tier: must come after dropped/,
     ],
     [
+      "two rules at one age",
+      monthly({
+        lifecycle: [
+          { after: "1 day", tier: "detached" },
+          { after: "24 hours", tier: "dropped" },
+        ],
+      }),
+      /^lifecycle\[1\]\.after: must be later than 1 day/,
+    ],
+    [
+      "one tier at two ages",
+      monthly({
+        lifecycle: [
+          { after: "1 day", tier: "detached" },
+          { after: "2 days", tier: "detached" },
+        ],
+      }),
+      /^lifecycle\[1\]\.tier: must come after detached/,
+    ],
+    [
       "a tier of a later version",
       monthly({ lifecycle: [{ after: "1 day", tier: "archived" }] }),
       /^lifecycle\[0\]\.tier: is a tier that this version does not have/,
