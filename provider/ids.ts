@@ -1,5 +1,7 @@
 /** Resource ids: `database/schema.table`, with parts in double quotes when they hold a `"`, a `.` or a `/`. */
 
+import type { RelationName } from "../topology/model";
+
 export interface TableId {
   database: string;
   schema: string;
@@ -26,6 +28,11 @@ export function parseId(id: string): TableId | undefined {
     .map((text) => (text.startsWith('"') ? text.slice(1, -1).replaceAll('""', '"') : text));
   if (database === undefined || schema === undefined || table === undefined) return undefined;
   return { database, schema, table };
+}
+
+/** A relation by two properties; undefined while one of them is not known. */
+export function relationFrom(schema: unknown, name: unknown): RelationName | undefined {
+  return typeof schema === "string" && typeof name === "string" ? { schema, name } : undefined;
 }
 
 /** @throws when an imported id is about another database than the provider's. */

@@ -1,5 +1,6 @@
 /** The one process behind one Provider resource: its connection, its log, and when it has to stop. */
 
+import { Claims } from "./claims";
 import { connectionOf } from "./config";
 import { Database } from "./database";
 import { EngineLog } from "./engineLog";
@@ -11,6 +12,7 @@ const ENGINE_CHECK_MS = 1000;
 
 export class ProviderProcess {
   readonly log: EngineLog;
+  readonly claims = new Claims();
   readonly maxMessageBytes = MAX_MESSAGE_BYTES;
   private readonly abort = new AbortController();
   private configured: Database | undefined;

@@ -1,6 +1,7 @@
 /** The Table resource: the partitioned parent itself. */
 
 import type { Session } from "../../postgres/connection";
+import { hasSqlstate, SQLSTATE } from "../../postgres/errors";
 import { readServer, type ServerFacts } from "../../postgres/server";
 import { applyStatements, createTable, dropTable } from "../../postgres/table/apply";
 import { planTableChange, type TableChange } from "../../postgres/table/change";
@@ -20,6 +21,7 @@ import {
   type UpdateRequest,
 } from "../handler";
 import { recordedIdentity, requireIdentity } from "../identity";
+import { relationFrom } from "../ids";
 import { foundIdentity, identityOf } from "../partitionSet/observe";
 import { PartialFailure } from "../rpcErrors";
 import type { Properties } from "../values";
@@ -121,27 +123,37 @@ async function showChange(context: Context, found: Found): Promise<void> {
 async function apply(context: Context, { news }: CreateRequest | UpdateRequest, olds: Properties): Promise<Properties> {
   return context.database.sessions.withSession(async (session) => {
     const found = await find(session, news, olds);
-    const client = queryable(session);
-    const underLocks = underLadder(context, session);
-    if (found.actual === undefined) {
-      if (found.gone) throw new Error(goneText(found.declared));
-      const made = await createTable(client, found.declared, underLocks);
+    if (found.gone) throw new Error(goneText(found.declared));
+    if (found.actual !== undefined) return change(context, session, found, news);
+    try {
+      const made = await createTable(queryable(session), found.declared, underLadder(context, session));
       return outputsOf(news, found.server, made.oid, []);
+    } catch (error) {
+      if (!hasSqlstate(error, ...MADE_MEANWHILE)) throw error;
+      const now = await find(session, news, olds);
+      // The name may be that of an index, or of another kind of relation.
+      if (now.actual === undefined) throw error;
+      return change(context, session, now, news);
     }
-    await applyStatements(client, found.change.statements, underLocks);
-    const outputs = outputsOf(
-      news,
-      found.server,
-      found.actual.oid,
-      found.change.refused.map(({ difference }) => difference),
-    );
-    if (found.change.refused.length > 0) {
-      const title = `${found.declared.schema}.${found.declared.name}`;
-      const reasons = found.change.refused.map(({ difference, reason }) => differenceText(title, difference, reason));
-      throw new PartialFailure(idOf(outputs), outputs, news, reasons);
-    }
-    return outputs;
   });
+}
+
+/** Another run made the table since it was looked for; the second code comes when both were at it at the same time. */
+const MADE_MEANWHILE = [SQLSTATE.duplicateTable, SQLSTATE.uniqueViolation];
+
+/** Brings a table that is there into its declared shape, as far as that is possible. */
+async function change(context: Context, session: Session, found: Found, news: Properties): Promise<Properties> {
+  const { actual, declared, server, change: planned } = found;
+  if (actual === undefined) throw new Error(goneText(declared));
+  await applyStatements(queryable(session), planned.statements, underLadder(context, session));
+  const left = planned.refused.map(({ difference }) => difference);
+  const outputs = outputsOf(news, server, actual.oid, left);
+  if (left.length > 0) {
+    const title = `${declared.schema}.${declared.name}`;
+    const reasons = planned.refused.map(({ difference, reason }) => differenceText(title, difference, reason));
+    throw new PartialFailure(idOf(outputs), outputs, news, reasons);
+  }
+  return outputs;
 }
 
 function goneText({ schema, name }: DeclaredTable): string {

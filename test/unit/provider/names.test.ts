@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { formatId, parseId } from "../../../provider/ids";
 import { formatPath } from "../../../provider/paths";
-import { nameOf, typeOf } from "../../../provider/server";
+import { nameOf, typeOf } from "../../../provider/urns";
 
 describe("resource ids", () => {
   it("are read back whatever the names hold", () => {
