@@ -17,6 +17,7 @@ export const SQLSTATE = {
   undefinedObject: "42704",
   objectNotInPrerequisiteState: "55000",
   checkViolation: "23514",
+  uniqueViolation: "23505",
 } as const;
 
 /** What is known of an error. */

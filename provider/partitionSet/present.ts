@@ -151,7 +151,8 @@ function fullText(steps: Step[], render: (step: Step) => Rendered): string[] {
   });
 }
 
-/** `error partitions.events_2026_01: …` */
+/** `partitions.events_2026_01 (public.events_default): …`; a finding about no property in particular speaks for itself. */
 export function findingText({ path, relation, reason }: Finding): string {
+  if (path === "") return reason;
   return `${path}${relation === undefined ? "" : ` (${relation})`}: ${reason}`;
 }
