@@ -118,6 +118,7 @@ function catalogParent(
       name: fallback.name,
       oid: fallback.oid,
       bytes: Number(fallback.bytes),
+      guarded: fallback.guarded,
     },
     defaultDescendants: fallback?.descendants ?? [],
   };

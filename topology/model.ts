@@ -114,7 +114,8 @@ export interface ActualParent extends RelationName {
   keyColumns: (string | null)[];
   /** format_type() of each key column or expression. */
   keyTypes: string[];
-  defaultPartition?: RelationName & { oid: number; bytes: number };
+  /** `guarded`: an interrupted run has left its CHECK on it, which refuses rows that nobody else takes. */
+  defaultPartition?: RelationName & { oid: number; bytes: number; guarded?: boolean };
   /** Tables that the parent references by foreign keys. */
   references: RelationName[];
   /** Tables whose foreign keys reference the parent. */

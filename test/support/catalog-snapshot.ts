@@ -36,5 +36,5 @@ export async function catalogSnapshot(client: Client, schema: string): Promise<s
   );
   const counts = tables.rows.map(({ name }) => `SELECT 'rows of ${name}: ' || count(*) AS text FROM ${name}`);
   const rows = counts.length === 0 ? [] : (await client.query<{ text: string }>(counts.join(" UNION ALL "))).rows;
-  return [...objects.rows, ...rows].map(({ text }) => text.replaceAll(`${schema}.`, "")).sort();
+  return [...objects.rows, ...rows].map(({ text }) => text.replace(new RegExp(`\\b${schema}\\.`, "g"), "")).sort();
 }

@@ -47,10 +47,9 @@ export function orderSteps(context: Context): Step[] {
   alone(drafts.rebounds);
   const ranges = additions.filter((draft) => !isDefault(draft));
   const guard = fresh ? undefined : guardFor(context, ranges);
-  if (guard !== undefined) alone([guard.on]);
-  const guarded = ranges.map((draft) =>
-    guard === undefined ? draft : { ...draft, after: [...draft.after, guard.on.id] },
-  );
+  const on = guard?.on;
+  if (on !== undefined) alone([on]);
+  const guarded = ranges.map((draft) => (on === undefined ? draft : { ...draft, after: [...draft.after, on.id] }));
   appendAdditions(numbered, [...guarded, ...(fresh ? additions.filter(isDefault) : [])], method, batch);
   if (guard !== undefined) alone([guard.off]);
   if (!fresh) appendAdditions(numbered, additions.filter(isDefault), method, 1);
@@ -93,10 +92,15 @@ function appendAdditions(numbered: Numbered, drafts: readonly Draft[], method: S
   flush();
 }
 
-/** A CHECK on a large DEFAULT that excludes the new bounds, and its removal, which must follow even when an attach failed. */
-function guardFor({ parent, actual }: Context, additions: readonly Draft[]): { on: Draft; off: Draft } | undefined {
+/**
+ * A CHECK on a large DEFAULT that excludes the new bounds, and its removal, which must follow even when an attach failed.
+ * The removal alone, when an interrupted run has left the CHECK there.
+ */
+function guardFor({ parent, actual }: Context, additions: readonly Draft[]): { on?: Draft; off: Draft } | undefined {
   const fallback = parent.defaultPartition;
-  if (fallback === undefined || fallback.bytes <= GUARD_DEFAULT_BYTES || additions.length === 0) return undefined;
+  if (fallback === undefined) return undefined;
+  const needed = fallback.bytes > GUARD_DEFAULT_BYTES && additions.length > 0;
+  if (!needed && !fallback.guarded) return undefined;
   const excludes = additions.flatMap(({ bound }): PartitionBound[] => (bound === undefined ? [] : [bound]));
   const rows = actual.children.find(({ oid }) => oid === fallback.oid)?.rows;
   const base = { partition: fallback.name, schema: fallback.schema, excludes, oid: fallback.oid };
@@ -115,9 +119,9 @@ function guardFor({ parent, actual }: Context, additions: readonly Draft[]): { o
     id: `unguardDefault:${fallback.name}`,
     kind: "unguardDefault",
     method: "unguard",
-    reason: "the new bounds are attached",
+    reason: needed ? "the new bounds are attached" : "an interrupted run has left its CHECK",
     effect: { data: "none" },
-    after: [on.id],
+    after: needed ? [on.id] : [],
   };
-  return { on, off };
+  return needed ? { on, off } : { off };
 }

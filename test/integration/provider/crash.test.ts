@@ -30,6 +30,8 @@ interface Shape {
   everyPlace: boolean;
   /** What is there, with rows, before the run that is killed. */
   before?: Program;
+  /** DEFAULT looks so large that attaching has a CHECK made first, which has to be gone in the end. */
+  largeDefault?: boolean;
   program: Program;
 }
 
@@ -94,7 +96,14 @@ const SHAPES: Shape[] = [
     program: program("2027-01", { lifecycle: LIFECYCLE }),
   },
   {
-    title: "the same happens beside DEFAULT with an owner, rights, comments and a foreign key",
+    title: "3 partitions are made beside a large DEFAULT, which has a CHECK meanwhile",
+    everyPlace: true,
+    before: program("2026-10", { default: true }),
+    largeDefault: true,
+    program: program("2027-01", { default: true }),
+  },
+  {
+    title: "partitions are made, detached and dropped beside DEFAULT with an owner, rights, comments and a foreign key",
     everyPlace: false,
     before: program("2026-10", RICH),
     program: program("2027-01", { ...RICH, lifecycle: LIFECYCLE }),
@@ -148,7 +157,7 @@ describeOnEachPostgres("kill -9 of a run without the engine", (server) => {
 });
 
 /** The schema as it is before the run that is killed, and the state that belongs to it. */
-async function start({ client, database }: Lane, { before: earlier }: Shape): Promise<State> {
+async function start({ client, database }: Lane, { before: earlier, largeDefault }: Shape): Promise<State> {
   // Rights that come from the schema's defaults have to be the same on every partition, however it was made.
   await client.query(`
     DROP SCHEMA IF EXISTS ${SCHEMA} CASCADE;
@@ -163,6 +172,9 @@ async function start({ client, database }: Lane, { before: earlier }: Shape): Pr
   await client.query(
     `INSERT INTO ${SCHEMA}.events SELECT g, timestamptz '2026-01-01 Z' + g * interval '1 day', 'x', 1 FROM generate_series(0, 364) g`,
   );
+  if (largeDefault) {
+    await client.query(`UPDATE pg_class SET relpages = 2000 WHERE oid = '${SCHEMA}.events_default'::regclass`);
+  }
   return state;
 }
 
