@@ -94,6 +94,7 @@ async function preview(
   } else if (isNew) {
     await showCreation(context, declaredOf(news));
   } else if (found !== undefined) {
+    if (recordedIdentity(olds) === undefined) await context.log.diagnostic("info", adoptionText(found));
     await showChange(context, found);
   }
   const identity = found?.actual === undefined ? olds.identity : identityOf(found.server, found.actual.oid);
@@ -107,6 +108,12 @@ async function showCreation(context: Context, declared: DeclaredTable): Promise<
       ? `${title}: expected to exist already (no columns are declared)`
       : changeText(`${title}: to create`, renderCreateTable(declared));
   await context.log.diagnostic("info", text);
+}
+
+function adoptionText({ declared, differences }: Found): string {
+  const unlike = differences.some(({ severity }) => severity === "change");
+  const how = unlike ? "is adopted; these are its differences" : "is as declared: it is adopted without being touched";
+  return `${declared.schema}.${declared.name} exists already and ${how}.`;
 }
 
 async function showChange(context: Context, found: Found): Promise<void> {

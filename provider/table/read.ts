@@ -42,7 +42,7 @@ async function importTable(session: Session, id: string): Promise<Resource | und
   const actual = await readTable(queryable(session), { schema: target.schema, name: target.table });
   if (actual === undefined) return undefined;
   const inputs = importedInputs(actual);
-  return { id: formatId(target), inputs, outputs: outputsOf(inputs, server, actual.oid, []) };
+  return { id: formatId(target), inputs, outputs: { ...outputsOf(inputs, server, actual.oid, []), imported: true } };
 }
 
 /** The parent as somebody else's: name and key. Its columns are declared only when a program says so. Pure. */
