@@ -11,6 +11,8 @@ type Row = Record<string, unknown>;
 export interface Session {
   /** Process id of the server's backend. */
   readonly pid: number;
+  /** True while its user cancels its statements, at places where nothing is left half done; nobody else may then. */
+  cancelledByUser?: boolean;
   /** Sends one statement. Without parameters it goes as a simple query, as DETACH CONCURRENTLY demands. */
   query<R extends Row = Row>(sql: string, parameters?: unknown[]): Promise<R[]>;
   /**
@@ -49,6 +51,7 @@ const PIN = `SELECT pg_catalog.pg_backend_pid() AS pid, ${Object.entries(PINNED)
 class PooledSession implements Session {
   broken = false;
   busy = false;
+  cancelledByUser = false;
 
   constructor(
     readonly client: Client,
@@ -129,21 +132,24 @@ export class Sessions {
     }
   }
 
-  /** Asks the server to cancel what this session is waiting for or doing. */
-  async cancel(pid: number): Promise<void> {
+  /**
+   * Asks the server to cancel what this session is waiting for or doing. A connection is opened for that; `still` is asked
+   * when it is there.
+   */
+  async cancel(pid: number, still: () => boolean = () => true): Promise<void> {
     const canceller = await this.open();
     try {
-      await canceller.query("SELECT pg_catalog.pg_cancel_backend($1)", [pid]);
+      if (still()) await canceller.query("SELECT pg_catalog.pg_cancel_backend($1)", [pid]);
     } finally {
       await canceller.client.end();
     }
   }
 
-  /** Cancels every running statement and closes all sessions; may be called again. */
+  /** Cancels every running statement that nobody else does, and closes all sessions; may be called again. */
   async cancelAll(): Promise<void> {
     this.closed = true;
-    const running = [...this.used].filter((session) => session.busy).map((session) => session.pid);
-    await Promise.allSettled(running.map((pid) => this.cancel(pid)));
+    const running = [...this.used].filter((session) => session.busy && !session.cancelledByUser);
+    await Promise.allSettled(running.map((session) => this.cancel(session.pid, () => session.busy)));
     await this.close();
   }
 

@@ -125,13 +125,17 @@ class Run {
   async all(): Promise<ExecutionReport> {
     const { signal, sessions } = this.options;
     const cancel = () => {
-      if (!this.worker.uninterruptible) sessions.cancel(this.session.pid).catch(() => undefined);
+      const still = () => !this.worker.uninterruptible;
+      this.worker.cancelling = sessions.cancel(this.session.pid, still).catch(() => undefined);
     };
+    this.session.cancelledByUser = true;
     signal?.addEventListener("abort", cancel, { once: true });
     try {
       for (const steps of groups(this.plan.steps)) await this.group(steps);
     } finally {
       signal?.removeEventListener("abort", cancel);
+      await this.worker.cancelling;
+      this.session.cancelledByUser = false;
     }
     return this.report;
   }
@@ -150,9 +154,14 @@ class Run {
     await this.oneByOne(steps.filter((step) => !finished.has(step)));
   }
 
-  /** A guard that is left on DEFAULT refuses rows, so that its removal is always given the whole time. */
+  /**
+   * A guard that is left on DEFAULT refuses rows, so that its removal is given the whole time; but who has cancelled waits
+   * for it, and then the next run removes it.
+   */
   private ladderFor(step: Step): LockLadder {
-    return step.kind === "unguardDefault" ? (this.options.ladder ?? DEFAULT_LADDER) : this.ladder;
+    if (step.kind !== "unguardDefault") return this.ladder;
+    const ladder = this.options.ladder ?? DEFAULT_LADDER;
+    return this.isCancelled() ? { ...ladder, budget: Math.min(NEXT_BUDGET_MS, ladder.budget) } : ladder;
   }
 
   private waitLess(error: unknown): void {

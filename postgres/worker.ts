@@ -31,6 +31,8 @@ const QUIET = { looks: 10, pauseMs: 20 };
 export class Worker {
   /** True while a statement runs whose cancellation would leave something half done. */
   uninterruptible = false;
+  /** A cancellation on its way to the server; it must not meet a statement that is not to be interrupted. */
+  cancelling: Promise<void> | undefined;
   /** Steps of the last {@link Worker.run} that are committed, or were found reached. */
   readonly outcomes = new Map<string, Outcome>();
 
@@ -61,6 +63,7 @@ export class Worker {
     this.uninterruptible = segment.items.some(({ step }) => finalizes || step.kind === "unguardDefault");
     faultPoint("beforeTransaction");
     try {
+      if (this.uninterruptible) await this.cancelling;
       await climb({
         ladder,
         clock,
@@ -155,6 +158,7 @@ export class Worker {
     await session.query(`SET lock_timeout = '${ladder.steps.at(-1) ?? 0}ms'`);
     this.uninterruptible = true;
     try {
+      await this.cancelling;
       await session.query(statement.sql);
     } finally {
       this.uninterruptible = false;
