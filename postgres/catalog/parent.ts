@@ -135,6 +135,16 @@ SELECT c.oid, c.nspname::text AS schema, c.relname::text AS name,
       SELECT FROM pg_catalog.pg_publication_rel whole WHERE whole.prpubid = b.oid AND whole.prrelid = c.oid)) AS publications
 FROM parent c JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = c.oid`;
 
+/** OID of the partitioned table of that name; undefined when there is none. */
+export async function findParent(session: Session, { schema, name }: RelationName): Promise<number | undefined> {
+  const [row] = await session.query<{ oid: number }>(
+    `SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'p'`,
+    [schema, name],
+  );
+  return row?.oid;
+}
+
 /** Undefined when there is no partitioned table of that name. */
 export async function readParent(session: Session, schema: string, table: string): Promise<ParentRow | undefined> {
   const [raw] = await session.query<RawParent>(PARENT, [schema, table]);

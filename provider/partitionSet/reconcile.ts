@@ -1,5 +1,6 @@
 /** Reads, plans and executes under one advisory lock of the parent, so that no plan is made from what another run changes. */
 import { DEFAULT_ADVISORY_WAIT, withParentLock } from "../../postgres/advisory";
+import { findParent } from "../../postgres/catalog/parent";
 import type { Session } from "../../postgres/connection";
 import { describeBlockers } from "../../postgres/errors";
 import { type ExecutionEvent, type ExecutionReport, executeLocked } from "../../postgres/executor";
@@ -30,25 +31,32 @@ export async function reconcile(
   makePlan: MakePlan,
 ): Promise<Reconciliation> {
   return context.database.sessions.withSession(async (session) => {
-    const before = await observe(session, desired, olds);
-    const parent = before.actual.parent;
-    if (parent === undefined) return { plan: await makePlan(session, before), after: before, reasons: [] };
-    const label = qualified(parent);
-    const wait = DEFAULT_ADVISORY_WAIT;
-    return withParentLock(session, { oid: parent.oid, label }, wait, systemClock, context.signal, () =>
-      underLock(context, session, desired, olds, makePlan),
-    );
+    const name = { schema: desired.schema, name: desired.table };
+    const oid = await findParent(session, name);
+    const work = () => underLock(context, session, { desired, olds, oid }, makePlan);
+    if (oid === undefined) return work();
+    const parent = { oid, label: qualified(name) };
+    return withParentLock(session, parent, DEFAULT_ADVISORY_WAIT, systemClock, context.signal, work);
   });
+}
+
+interface Work {
+  desired: DesiredSet;
+  olds: Properties;
+  /** The parent whose lock is held. */
+  oid: number | undefined;
 }
 
 async function underLock(
   context: Context,
   session: Session,
-  desired: DesiredSet,
-  olds: Properties,
+  { desired, olds, oid }: Work,
   makePlan: MakePlan,
 ): Promise<Reconciliation> {
   const before = await observe(session, desired, olds);
+  if (before.actual.parent?.oid !== oid) {
+    throw new Error(`${desired.schema}.${desired.table} was made or dropped by somebody else just now; run again.`);
+  }
   const plan = await makePlan(session, before);
   const parent = before.catalog?.parent;
   if (parent === undefined || plan.steps.length === 0) {
