@@ -40,12 +40,13 @@ export function diffSet({ olds, oldInputs, news }: DiffRequest): {
 }
 
 /**
- * The declared policy. After an import it is not compared: the imported inputs list partitions one by one, and a program
- * that says the same by a policy describes no change.
+ * The declared policy. Right after an import only the names are compared: the imported inputs list partitions one by one,
+ * and a program that says the same by a policy describes no change. They have not been through Check, which would have
+ * filled in `onDelete`.
  */
 function policyDifferences(olds: Properties, oldInputs: Properties, news: Properties): PropertyDifference[] {
-  if (olds.imported === true) return [];
-  const names = new Set([...Object.keys(oldInputs), ...Object.keys(news)]);
+  const fresh = olds.imported === true && oldInputs.onDelete === undefined;
+  const names = fresh ? REPLACING : new Set([...Object.keys(oldInputs), ...Object.keys(news)]);
   return [...names]
     .filter((name) => !DERIVED.has(name) && !name.startsWith("__") && !sameValue(oldInputs[name], news[name]))
     .map((name) => ({ path: name, kind: policyKind(name, oldInputs, news), inputDiff: true }));
