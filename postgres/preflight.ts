@@ -1,6 +1,6 @@
 /** Looks, before anything is done, for what would make a plan fail or wait: reads only, and quickly. */
 import type { Finding, PartitionBound, Plan, Step } from "../topology/model";
-import { findUsers } from "./blockers";
+import { findSnapshots, findUsers } from "./blockers";
 import { boundPredicate } from "./boundSql";
 import type { Session } from "./connection";
 import { describeBlockers, hasSqlstate, SQLSTATE } from "./errors";
@@ -87,7 +87,10 @@ async function privileges(session: Session, plan: Plan, parent: CatalogParent): 
   ];
 }
 
-/** Prepared transactions and sessions idle in a transaction hold their locks until somebody ends them. */
+/**
+ * Prepared transactions and sessions idle in a transaction hold their locks until somebody ends them; the end of an
+ * interrupted detach also waits for every older snapshot in the database.
+ */
 async function holders(session: Session, plan: Plan, parent: CatalogParent): Promise<Finding[]> {
   const relations = new Set(
     plan.steps.flatMap((step) =>
@@ -99,7 +102,10 @@ async function holders(session: Session, plan: Plan, parent: CatalogParent): Pro
     ({ gid, state, ageMs }) =>
       gid !== undefined || (state?.startsWith("idle in transaction") && ageMs >= IDLE_LIMIT_MS),
   );
-  return staying.map((blocker) => {
+  const finalizes = plan.steps.some(({ method }) => method === "finalize");
+  const known = new Set(staying.map(({ pid }) => pid));
+  const snapshots = finalizes ? await findSnapshots(session, IDLE_LIMIT_MS) : [];
+  return [...staying, ...snapshots.filter(({ pid }) => !known.has(pid))].map((blocker) => {
     const advice =
       "The update waits for it as long as the lock ladder allows, and then fails without having done anything.";
     return finding("warning", "", blocker.relation ?? qualified(parent), `${describeBlockers([blocker])} ${advice}`);

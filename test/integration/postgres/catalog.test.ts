@@ -227,6 +227,23 @@ describeOnEachPostgres("catalog", (server) => {
       await client.query(`DROP ROLE ${role}`);
     }));
 
+  it("names older snapshots in the way of an interrupted detach", () =>
+    withFamily(server().createDatabase(), {}, async ({ sessions, database }) => {
+      const report = await database.client("nightly report");
+      await report.query("BEGIN ISOLATION LEVEL REPEATABLE READ");
+      await report.query("SELECT 1 FROM pg_class");
+      const set = await read(sessions);
+      const look = (method: "finalize" | "detachConcurrently") =>
+        sessions.withSession(async (session) =>
+          preflight(session, await readServer(session), planOf(step(method, "c1")), set),
+        );
+      let findings = await look("finalize");
+      // A snapshot counts when it is a second old.
+      while (findings.length === 0) findings = await look("finalize");
+      assert.match(findings[0]?.reason ?? "", /application nightly report.* has an older snapshot/);
+      assert.deepEqual(await look("detachConcurrently"), []);
+    }));
+
   it("says before anything is done what would make the plan fail or wait", () =>
     withFamily(server().createDatabase(), { withDefault: true }, async ({ client, sessions, database }) => {
       await client.query("INSERT INTO s.p SELECT 1, k FROM generate_series(20, 25) k");
