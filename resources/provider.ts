@@ -26,7 +26,10 @@ export interface ProviderArgs {
   maxConnections?: Input<number>;
   /** Longest time in milliseconds that one attempt waits for a lock. 10 to 900; default: 500. */
   lockTimeoutMs?: Input<number>;
-  /** How long in seconds a step goes on trying before it fails and names who holds the lock. Default: 120. */
+  /**
+   * How long in seconds a step goes on trying before it fails and names who holds the lock; the steps after it in the same
+   * set then try for 5 s at most. Default: 120.
+   */
   lockBudgetSeconds?: Input<number>;
 }
 
