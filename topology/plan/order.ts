@@ -110,7 +110,9 @@ function guardFor({ parent, actual }: Context, additions: readonly Draft[]): { o
     id: `guardDefault:${fallback.name}`,
     kind: "guardDefault",
     method: "guard",
-    reason: `${parent.schema}.${fallback.name} is large: a validated CHECK spares its scan under ACCESS EXCLUSIVE`,
+    reason:
+      `${parent.schema}.${fallback.name} is large: a validated CHECK spares its scan under ACCESS EXCLUSIVE; ` +
+      "until the new partitions are attached, rows of their ranges are refused (23514)",
     effect: { data: "none", ...size },
     after: [],
   };

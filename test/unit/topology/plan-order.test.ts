@@ -143,6 +143,7 @@ describe("plan", () => {
       const made = guarded(GUARD_DEFAULT_BYTES + 1);
       assert.deepEqual(ids(made), ["guardDefault:rest guard", "create:a likeAttach", "unguardDefault:rest unguard"]);
       assert.deepEqual(made.steps[0]?.excludes, [span("0", "10")]);
+      assert.match(made.steps[0]?.reason ?? "", /rows of their ranges are refused \(23514\)/);
       assert.deepEqual(made.steps[1]?.after, ["guardDefault:rest"]);
       assert.deepEqual(made.steps[2]?.after, ["guardDefault:rest"], "even when an attach failed");
     });
