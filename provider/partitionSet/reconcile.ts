@@ -11,6 +11,7 @@ import type { Context } from "../handler";
 import type { Properties } from "../values";
 import { type Observation, observe } from "./observe";
 import { findingText, summary } from "./present";
+import { outputsFromActual } from "./state";
 
 /** Makes the plan from what is there; throws when nothing at all may be done. */
 export type MakePlan = (session: Session, observation: Observation) => Promise<Plan>;
@@ -74,9 +75,18 @@ async function underLock(
   await context.log.status(doneText(plan, report), true);
   return {
     plan,
-    after: await observe(session, desired, olds),
+    after: await observe(session, desired, witnessed(desired, before, olds)),
     reasons: [...refusals(plan), ...failures(plan, report)],
   };
+}
+
+/**
+ * What was attached when the lock was taken is as good as recorded: a partition that this very run detaches, first after
+ * an adoption, must not look like a stranger to the next one.
+ */
+function witnessed({ schema, partitions }: DesiredSet, before: Observation, olds: Properties): Properties {
+  const seen = outputsFromActual({ schema, partitions }, before.actual, before.identity, before.known);
+  return { ...seen, acceptIdentity: olds.acceptIdentity };
 }
 
 /** What the plan itself refused to do. */
