@@ -48,6 +48,8 @@ export async function ensureDevEnvironment(log: Log): Promise<DevEnvironment> {
       PULUMI_CONFIG_PASSPHRASE: "",
       PULUMI_SKIP_UPDATE_CHECK: "true",
       PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+      // Without it the engine begins nothing new after the first error, and healthy tables wait for the next `up`.
+      PULUMI_CONTINUE_ON_ERROR: "true",
       // So that a command typed by hand sees the same point in time as the last `npm start`.
       PULUMI_OPTION_CONFIG_FILE: CONFIG_FILE,
     },
