@@ -164,10 +164,10 @@ describeOnEachPostgres("tables that were there first", (server) => {
 
   it("are imported by id with the CLI's default provider or a named one, and with the import option of a policy", async () => {
     const { host, port, user, password, database: name } = database.connection;
-    await stack.mustRun(["config", "set", "--secret", "pgpartition:password", password]);
     const config = Object.entries({ host, port, username: user, database: name });
     const pairs = config.flatMap(([key, value]) => ["--plaintext", `pgpartition:${key}=${value}`]);
-    await stack.mustRun(["config", "set-all", ...pairs]);
+    // As a pair: by itself a password that begins with a hyphen is taken for a flag.
+    await stack.mustRun(["config", "set-all", "--secret", `pgpartition:password=${password}`, ...pairs]);
     const file = join(stack.directory, "import.json");
     const id = `${name}/public.imported`;
     const named = { db: "urn:pulumi:test::e2e::pulumi:providers:pgpartition::db" };
