@@ -52,7 +52,7 @@ export interface TestServer {
   createDatabase(name?: string): Promise<TestDatabase>;
 }
 
-const TEST_ROOT = resolve(__dirname, "../../.test");
+const TEST_ROOT = process.env.PGPARTITION_TEST_ROOT ?? resolve(__dirname, "../../.test");
 
 const SETTINGS: Record<string, string> = {
   fsync: "off",

@@ -11,7 +11,7 @@ import { ensurePulumi } from "../../tools/pulumi";
 import type { Connection } from "./postgres";
 
 const ROOT = resolve(__dirname, "../..");
-const TEST_ROOT = join(ROOT, ".test");
+const TEST_ROOT = process.env.PGPARTITION_TEST_ROOT ?? join(ROOT, ".test");
 
 export interface CommandResult {
   code: number | null;
