@@ -1,4 +1,5 @@
 /** Provider configuration: connection and safety policy. No connection is opened here. */
+import { type ConnectionArgs, SSL_MODES } from "../postgres/settings";
 import type { InputFailure } from "../topology/model";
 import { UNKNOWN } from "../topology/unknown";
 import type { PropertyDifference } from "./difference";
@@ -6,18 +7,7 @@ import { RejectedInputs } from "./rpcErrors";
 import type { Properties } from "./values";
 
 /** Everything the Provider resource accepts, after parsing. Absent values fall back to libpq's environment variables. */
-export interface ProviderConfig {
-  connectionString?: string;
-  host?: string;
-  port?: number;
-  database?: string;
-  username?: string;
-  password?: string;
-  sslmode?: string;
-  sslrootcert?: string;
-  sslcert?: string;
-  sslkey?: string;
-  maxConnections?: number;
+export interface ProviderConfig extends Omit<ConnectionArgs, "applicationName"> {
   lockTimeoutMs?: number;
   lockBudgetSeconds?: number;
 }
@@ -28,8 +18,6 @@ interface ConfigKey {
   /** Least and greatest value of an integer. */
   range?: [number, number];
 }
-
-const SSL_MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
 
 const KEYS: Record<keyof ProviderConfig, ConfigKey> = {
   connectionString: { kind: "string", secret: true },
@@ -65,7 +53,7 @@ function failureOf(name: string, value: unknown): string | undefined {
   }
   const key = KEYS[name];
   if (key.kind === "sslmode") {
-    return SSL_MODES.includes(String(value)) ? undefined : `must be one of ${SSL_MODES.join(", ")}.`;
+    return SSL_MODES.some((mode) => mode === String(value)) ? undefined : `must be one of ${SSL_MODES.join(", ")}.`;
   }
   if (key.kind === "string") return typeof value === "string" ? undefined : "must be a string.";
   const [least, greatest] = key.range ?? [0, Number.MAX_SAFE_INTEGER];

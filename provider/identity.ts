@@ -4,6 +4,9 @@
  * A stack that is pointed at another cluster (a wrong host, a clone, a re-created table) must not apply one environment's
  * topology to another's data. So the first thing every operation does is to compare; nothing is sent before that but reads.
  */
+
+import type { ServerFacts } from "../postgres/server";
+import { formatId } from "./ids";
 import type { Properties } from "./values";
 import { isRecord } from "./values";
 
@@ -88,4 +91,20 @@ export function requireIdentity(
 function isMoveTo(recorded: Identity, actual: FoundIdentity, acceptIdentity: unknown): boolean {
   const { parentOid: _, ...there } = actual;
   return acceptIdentity === identityText(there) && identityDifferences(recorded, there).length > 0;
+}
+
+/** What a session found under the table's name; without an OID when there is no such table. */
+export function foundIdentity(server: ServerFacts, parentOid: number | undefined): FoundIdentity {
+  return { systemIdentifier: server.systemIdentifier ?? UNREADABLE, database: server.database, parentOid };
+}
+
+export function identityOf(server: ServerFacts, parentOid: number): Identity {
+  return { ...foundIdentity(server, parentOid), parentOid };
+}
+
+/** The id names the database; without one (a preview that reaches none) the engine is told nothing. */
+export function idOfOutputs(outputs: Properties, table: unknown): string {
+  const { identity, schema } = outputs;
+  if (!isRecord(identity) || !("database" in identity)) return "";
+  return formatId({ database: String(identity.database), schema: String(schema), table: String(table) });
 }

@@ -6,7 +6,8 @@ import { plan } from "../../topology/plan";
 import { desiredFromChecked, expand } from "../../topology/policy";
 import { containsUnknown, UNKNOWN } from "../../topology/unknown";
 import { type Context, type CreateRequest, converging, type ResourceHandler, type UpdateRequest } from "../handler";
-import { formatId, relationFrom } from "../ids";
+import { idOfOutputs } from "../identity";
+import { relationFrom } from "../ids";
 import { PartialFailure } from "../rpcErrors";
 import type { Properties } from "../values";
 import { applySet } from "./apply";
@@ -35,11 +36,8 @@ export const partitionSetHandler: ResourceHandler = {
   delete: deleteSet,
 };
 
-/** The id names the database; without one (a preview that reaches none) the engine is told nothing. */
 function idOf(outputs: Properties): string {
-  const { identity, schema, table } = outputs;
-  if (typeof identity !== "object" || identity === null || !("database" in identity)) return "";
-  return formatId({ database: String(identity.database), schema: String(schema), table: String(table) });
+  return idOfOutputs(outputs, outputs.table);
 }
 
 /** Shows what `up` would do; changes nothing. */

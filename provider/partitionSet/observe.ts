@@ -5,7 +5,7 @@ import { type CatalogSet, type ParentFacts, plannedParent } from "../../postgres
 import { readServer, type ServerFacts } from "../../postgres/server";
 import { actualFromState } from "../../topology/fromState";
 import type { ActualSet, DesiredSet, KnownOids } from "../../topology/model";
-import { type FoundIdentity, type Identity, recordedIdentity, requireIdentity, UNREADABLE } from "../identity";
+import { foundIdentity, type Identity, identityOf, recordedIdentity, requireIdentity } from "../identity";
 import type { Properties } from "../values";
 import { knownOids, recordedBounds } from "./state";
 
@@ -47,14 +47,6 @@ export async function observe(session: Session, desired: DesiredSet, olds: Prope
     server,
     catalog: trusted,
   };
-}
-
-export function foundIdentity(server: ServerFacts, parentOid: number | undefined): FoundIdentity {
-  return { systemIdentifier: server.systemIdentifier ?? UNREADABLE, database: server.database, parentOid };
-}
-
-export function identityOf(server: ServerFacts, parentOid: number): Identity {
-  return { ...foundIdentity(server, parentOid), parentOid };
 }
 
 /** The same from the last recorded outputs: what a preview without a database has to go by. */

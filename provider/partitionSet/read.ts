@@ -4,9 +4,10 @@ import { readServer } from "../../postgres/server";
 import type { ActualParent, ActualSet } from "../../topology/model";
 import { desiredFromChecked } from "../../topology/policy";
 import type { Context, ReadRequest, Resource } from "../handler";
+import { identityOf } from "../identity";
 import { formatId, parseId, requireDatabase } from "../ids";
 import type { Properties } from "../values";
-import { identityOf, observe } from "./observe";
+import { observe } from "./observe";
 import { outputsFromActual, viewRows } from "./state";
 
 export async function readSetResource(context: Context, request: ReadRequest): Promise<Resource | undefined> {

@@ -20,9 +20,8 @@ import {
   type ResourceHandler,
   type UpdateRequest,
 } from "../handler";
-import { recordedIdentity, requireIdentity } from "../identity";
+import { foundIdentity, identityOf, recordedIdentity, requireIdentity } from "../identity";
 import { relationFrom } from "../ids";
-import { foundIdentity, identityOf } from "../partitionSet/observe";
 import { PartialFailure } from "../rpcErrors";
 import type { Properties } from "../values";
 import { diffTable } from "./diff";

@@ -1,10 +1,10 @@
 /** What a Table keeps in Pulumi's state. Pure. */
+
 import type { ServerFacts } from "../../postgres/server";
 import type { Difference } from "../../postgres/table/difference";
 import type { DeclaredTable } from "../../topology/table/model";
 import { checkTable } from "../../topology/table/validate";
-import { formatId } from "../ids";
-import { identityOf } from "../partitionSet/observe";
+import { identityOf, idOfOutputs } from "../identity";
 import type { Properties } from "../values";
 
 /** Checked inputs without unknowns always have a table; a failure here is a Check that was skipped. */
@@ -24,7 +24,5 @@ export function outputsOf(inputs: Properties, server: ServerFacts, oid: number, 
 }
 
 export function idOf(outputs: Properties): string {
-  const { identity, schema, name } = outputs;
-  if (typeof identity !== "object" || identity === null || !("database" in identity)) return "";
-  return formatId({ database: String(identity.database), schema: String(schema), table: String(name) });
+  return idOfOutputs(outputs, outputs.name);
 }
