@@ -22,7 +22,7 @@ interface Rendering {
 
 /**
  * The statements of a step in the order in which they run, as a preview shows them and the executor sends them.
- * @throws RangeError when a name cannot be stored by PostgreSQL, or the step lacks its bound.
+ * @throws RangeError when a name cannot be stored by PostgreSQL, or the step lacks what its method needs.
  */
 export function renderStep(step: Step, parent: ParentFacts): Statement[] {
   const child = { schema: step.schema, name: step.partition };
@@ -31,7 +31,9 @@ export function renderStep(step: Step, parent: ParentFacts): Statement[] {
     foreignKeys: [],
     descendants: [],
   };
-  return METHODS[step.method]({
+  const render = METHODS[step.method];
+  if (render === undefined) throw new RangeError(`Step ${step.id} has no statements.`);
+  return render({
     step,
     parent,
     child,
@@ -46,7 +48,7 @@ export function renderAs(step: Step, method: StepMethod, parent: ParentFacts): S
   return renderStep({ ...step, method }, parent);
 }
 
-const METHODS: Record<StepMethod, (rendering: Rendering) => Statement[]> = {
+const METHODS: Partial<Record<StepMethod, (rendering: Rendering) => Statement[]>> = {
   partitionOf,
   likeAttach,
   attach,

@@ -41,7 +41,7 @@ export async function judge(session: Session, step: Step, parentOid: number): Pr
   const rows = await session.query<FoundRow>(FIND, [step.oid ?? 0, step.schema, step.partition]);
   const byName = rows.find(({ schema, name }) => schema === step.schema && name === step.partition);
   const byOid = step.oid === undefined ? byName : rows.find(({ oid }) => oid === step.oid);
-  return JUDGES[step.method]({ step, parentOid, byName, byOid });
+  return JUDGES[step.method]?.({ step, parentOid, byName, byOid }) ?? refused(step, "is not judged by its name");
 }
 
 interface Evidence {
@@ -55,7 +55,7 @@ interface Evidence {
 const GO: Verdict = { kind: "go" };
 const REACHED: Verdict = { kind: "reached" };
 
-const JUDGES: Record<StepMethod, (evidence: Evidence) => Verdict> = {
+const JUDGES: Partial<Record<StepMethod, (evidence: Evidence) => Verdict>> = {
   partitionOf: judgeCreate,
   likeAttach: judgeCreate,
   attach: judgeAttach,

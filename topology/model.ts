@@ -133,6 +133,25 @@ export interface ActualSet {
   detached: ActualPartition[];
   /** Relations, by name, that stand where a declared partition is missing. */
   strangers: Stranger[];
+  /** Absent: none, or planned from the state. */
+  reorganizations?: UnfinishedReorganization[];
+}
+
+/** Rows change tables: `sources` are replaced by `targets`, which together hold every row of theirs. */
+export interface Reorganization {
+  /** Attached children of the parent; DEFAULT may be one of them. */
+  sources: (RelationName & { oid: number; bound: PartitionBound; rows?: number; bytes?: number })[];
+  /** Tables in the step's schema; they may bear names of sources, and DEFAULT may be one of them. */
+  targets: { name: string; bound: PartitionBound }[];
+}
+
+/** A reorganization that a run has begun and not finished, as the comment on its staging table tells. */
+export interface UnfinishedReorganization extends Reorganization {
+  /** Hash of parent, sources and targets: the same reorganization planned again has the same id. */
+  id: string;
+  staging: RelationName & { oid: number };
+  /** `copying`: the sources hold the rows, the copy can be given up. `swapped`: the targets do; sources are left to be dropped. */
+  phase: "copying" | "swapped";
 }
 
 /** What the last `up` or `refresh` recorded, by partition name; proves that a detached table is ours. */
@@ -147,10 +166,15 @@ export type StepKind =
   | "rename"
   | "unguardDefault"
   | "detach"
-  | "drop";
+  | "drop"
+  | "reorganize"
+  | "abandonReorganization";
 
 /** How a step is carried out; each name stands for one sequence of statements in `postgres/statements`. */
-export type StepMethod =
+export type StepMethod = StatementMethod | ReorganizationMethod;
+
+/** Methods whose statements are sent one after the other. */
+export type StatementMethod =
   | "partitionOf"
   | "likeAttach"
   | "attach"
@@ -162,6 +186,12 @@ export type StepMethod =
   | "unguard"
   | "rename"
   | "dropTable";
+
+/**
+ * Methods that move rows. `moveInOneTransaction`: under the lock of the parent, for few rows. `copyAndSwap`: copied while
+ * the application goes on, then exchanged. `abandon`: takes away what an unfinished `copyAndSwap` has made.
+ */
+export type ReorganizationMethod = "moveInOneTransaction" | "copyAndSwap" | "abandon";
 
 export interface Step {
   /** Stable and unique in a plan: `create:events_2027_01`. */
@@ -179,11 +209,13 @@ export interface Step {
   oid?: number;
   /** For `rename`: the name and schema it has now. */
   current?: RelationName;
+  /** For `reorganize` and `abandonReorganization`. */
+  reorganization?: Reorganization;
   /** Why, in one clause: "declared", "after 12 months: dropped", "detached by hand". */
   reason: string;
   effect: {
-    /** `none`: no row changes place. `hides`: rows are no longer seen through the parent. `deletes`: rows are gone. `shows`: rows appear. */
-    data: "none" | "hides" | "shows" | "deletes";
+    /** `none`: no row changes place. `hides`: rows are no longer seen through the parent. `deletes`: rows are gone. `shows`: rows appear. `moves`: rows change tables below the parent. */
+    data: "none" | "hides" | "shows" | "deletes" | "moves";
     /** Estimates from pg_class; undefined when unknown. */
     rows?: number;
     bytes?: number;

@@ -16,6 +16,8 @@ const COUNTED: [StepKind, string][] = [
   ["attach", "to attach"],
   ["rebound", "to re-bound"],
   ["rename", "to rename"],
+  ["reorganize", "to reorganize"],
+  ["abandonReorganization", "unfinished reorganization to give up"],
   ["finalizeDetach", "pending detach to finish"],
   ["detach", "to detach"],
   ["drop", "to drop"],
@@ -26,6 +28,8 @@ const DONE: Record<string, string> = {
   "to attach": "attached",
   "to re-bound": "re-bound",
   "to rename": "renamed",
+  "to reorganize": "reorganized",
+  "unfinished reorganization to give up": "unfinished reorganization given up",
   "pending detach to finish": "pending detach finished",
   "to detach": "detached",
   "to drop": "dropped",
@@ -79,6 +83,8 @@ const EFFECTS: Record<Step["effect"]["data"], (size: string) => string> = {
   none: () => "no row is touched",
   shows: (size) => `rows appear in the parent${size}`,
   hides: (size) => `rows leave the parent and stay in the table${size}`,
+  moves: (size) =>
+    `rows are copied into other tables below the parent, which is seen with all of them throughout${size}`,
   deletes: (size) => `rows are deleted${size}, no undo`,
 };
 

@@ -21,6 +21,9 @@ const KINDS: Record<StepMethod, StepKind> = {
   unguard: "unguardDefault",
   rename: "rename",
   dropTable: "drop",
+  moveInOneTransaction: "reorganize",
+  copyAndSwap: "reorganize",
+  abandon: "abandonReorganization",
 };
 
 let transactions = 0;

@@ -156,7 +156,7 @@ export class World {
 
   private change(step: Step, relation: Relation): void {
     const others = this.relations.filter((other) => other !== relation);
-    const actions: Record<Exclude<Step["kind"], "create">, () => void> = {
+    const actions: Partial<Record<Step["kind"], () => void>> = {
       finalizeDetach: () => {
         assert(relation.pending, "only pending detaches are finalized");
         this.detach(relation);
@@ -181,7 +181,9 @@ export class World {
       },
       drop: () => this.drop(relation),
     };
-    if (step.kind !== "create") actions[step.kind]();
+    const action = actions[step.kind];
+    assert(action, `the world knows what ${step.kind} does`);
+    action();
   }
 
   /** Names of attached partitions. */
