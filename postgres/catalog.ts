@@ -9,6 +9,7 @@ import { type ParentRow, readParent } from "./catalog/parent";
 import { type RelationRow, readRelations } from "./catalog/relations";
 import { readMisfits } from "./catalog/strangers";
 import type { Session } from "./connection";
+import { losesForeignKeys } from "./locks";
 import type { CatalogParent, CatalogSet, ChildFacts } from "./parent";
 import { GUARD_NAME } from "./statements";
 
@@ -49,7 +50,7 @@ async function readInTransaction(session: Session, request: SetRequest): Promise
         parent.oid,
         rows.map(({ oid }) => oid),
       )
-    : { references: [], referencedBy: [], lockFirst: [], ofChildren: new Map() };
+    : { references: [], referencedBy: [], itself: [], lockFirst: [], ofChildren: new Map() };
   const misfits = parent && sorted.strangers.length > 0 ? await readMisfits(session, parent.oid, sorted.strangers) : {};
   const fallback = sorted.children.find(({ bound }) => bound === "DEFAULT");
   return {
@@ -94,9 +95,14 @@ function catalogParent(
   rows: RelationRow[],
   fallback: RelationRow | undefined,
 ): CatalogParent {
+  const lost = ({ parent: of }: RelationRow) => of === parent.oid && losesForeignKeys({ ...parent, ...keys });
   const childFacts = rows.map((row): [number, ChildFacts] => [
     row.oid,
-    { relkind: row.relkind, foreignKeys: keys.ofChildren.get(row.oid) ?? [], descendants: row.descendants },
+    {
+      relkind: row.relkind,
+      foreignKeys: lost(row) ? [] : (keys.ofChildren.get(row.oid) ?? []),
+      descendants: row.descendants,
+    },
   ]);
   return {
     schema: parent.schema,
@@ -110,6 +116,7 @@ function catalogParent(
     ancestors: parent.ancestors,
     references: keys.references,
     referencedBy: keys.referencedBy,
+    itself: keys.itself,
     lockFirst: keys.lockFirst,
     attributes: parent.attributes,
     childFacts: Object.fromEntries(childFacts),

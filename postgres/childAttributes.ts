@@ -45,12 +45,12 @@ function statement(sql: string, { parent, child }: Context, kind: LockingStateme
 /** The owner comes first: rights given before it would be given by the role that created the table. */
 const RULES: { kind: LockingStatement; write(context: Context): string[] }[] = [
   { kind: "alterChild", write: owner },
-  { kind: "alterChild", write: revokedDefaults },
-  { kind: "alterChild", write: grants },
+  { kind: "grantOnChild", write: revokedDefaults },
+  { kind: "grantOnChild", write: grants },
   { kind: "alterChild", write: rowSecurity },
   { kind: "alterChild", write: policies },
   { kind: "alterChild", write: replicaIdentity },
-  { kind: "alterChild", write: statisticsTargets },
+  { kind: "commentOnChild", write: statisticsTargets },
   { kind: "commentOnChild", write: columnComments },
   { kind: "commentOnChild", write: extendedStatistics },
 ];

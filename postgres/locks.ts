@@ -16,6 +16,7 @@ export type LockingStatement =
   | "validateGuard"
   | "alterChild"
   | "commentOnChild"
+  | "grantOnChild"
   | "dropForeignKey"
   | "dropTable";
 
@@ -26,14 +27,20 @@ type Part =
   | "child"
   | "descendants"
   | "default"
+  | "defaultDescendants"
   | "references"
+  | "referencesOfDetached"
   | "referencedBy"
-  | "ancestorsWhenReferenced";
+  | "ancestorsWhenReferenced"
+  | "itself"
+  | "parentWhenItself";
 
 interface Rule {
   mode: LockMode;
   /** Mode on PostgreSQL 14, where it is another. */
   on14?: LockMode;
+  /** First major version that takes it at all. */
+  since?: number;
   hold?: Lock["hold"];
 }
 
@@ -44,8 +51,26 @@ const AEL: Rule = { mode: "ACCESS EXCLUSIVE" };
 const SRE_FROM_15: Rule = { ...SRE, on14: "ACCESS SHARE" };
 const SCAN_OF_DEFAULT: Rule = { ...AEL, hold: "scan" };
 
+const FINALIZE: Partial<Record<Part, Rule>> = {
+  parent: SUE,
+  child: AEL,
+  descendants: AEL,
+  referencesOfDetached: SRE,
+  referencedBy: AEL,
+  itself: { ...SRE, since: 15 },
+  parentWhenItself: AEL,
+};
+
 const RULES: Record<LockingStatement, Partial<Record<Part, Rule>>> = {
-  partitionOf: { parent: AEL, child: AEL, default: SCAN_OF_DEFAULT, references: SRE, referencedBy: SRE_FROM_15 },
+  partitionOf: {
+    parent: AEL,
+    child: AEL,
+    default: SCAN_OF_DEFAULT,
+    defaultDescendants: SCAN_OF_DEFAULT,
+    references: SRE,
+    referencedBy: SRE_FROM_15,
+    itself: SRE,
+  },
   like: { parent: AS, child: AEL },
   attach: {
     parent: SUE,
@@ -53,8 +78,10 @@ const RULES: Record<LockingStatement, Partial<Record<Part, Rule>>> = {
     child: AEL,
     descendants: AEL,
     default: SCAN_OF_DEFAULT,
+    defaultDescendants: SCAN_OF_DEFAULT,
     references: SRE,
     referencedBy: SRE_FROM_15,
+    itself: SRE,
   },
   detach: {
     parent: AEL,
@@ -62,15 +89,17 @@ const RULES: Record<LockingStatement, Partial<Record<Part, Rule>>> = {
     child: AEL,
     descendants: AEL,
     default: AEL,
-    references: SRE,
+    referencesOfDetached: SRE,
     referencedBy: AEL,
+    itself: { ...SRE, on14: "ACCESS SHARE" },
   },
-  detachConcurrently: { parent: SUE, child: AEL, descendants: AEL, references: SRE, referencedBy: AEL },
-  finalize: { parent: SUE, child: AEL, descendants: AEL, references: SRE, referencedBy: AEL },
+  detachConcurrently: { ...FINALIZE, ancestors: AS, itself: { ...SRE, on14: "ACCESS SHARE" } },
+  finalize: FINALIZE,
   addGuard: { child: AEL, descendants: AEL },
   validateGuard: { child: { ...SUE, hold: "scan" }, descendants: { ...SUE, hold: "scan" } },
   alterChild: { child: AEL },
   commentOnChild: { child: SUE },
+  grantOnChild: { child: { ...AS, since: 18 } },
   dropForeignKey: { child: AEL, descendants: AEL, references: AEL },
   dropTable: { child: AEL, descendants: AEL },
 };
@@ -91,19 +120,26 @@ export interface LockTarget {
 
 /** The locks of a statement, in the order in which they are listed to people. */
 export function locksOf(statement: LockingStatement, parent: ParentFacts, target: LockTarget): Lock[] {
-  const isDefault = (relation: RelationName) => qualified(relation) === qualified(target.child);
-  const defaults = parent.defaultPartition ? [parent.defaultPartition, ...parent.defaultDescendants] : [];
+  const fallback = parent.defaultPartition;
+  const { itself = [] } = parent;
+  const others = fallback === undefined || qualified(fallback) === qualified(target.child) ? undefined : fallback;
   const relations: Record<Part, RelationName[]> = {
     parent: [parent],
     ancestors: parent.ancestors,
-    ancestorsWhenReferenced: parent.referencedBy.length > 0 ? parent.ancestors : [],
+    ancestorsWhenReferenced: parent.referencedBy.length > 0 || itself.length > 0 ? parent.ancestors : [],
+    itself,
+    parentWhenItself: itself.length > 0 ? [parent] : [],
     child: [target.child],
     descendants: target.descendants ?? [],
-    default: defaults.some(isDefault) ? [] : defaults,
+    default: others ? [others] : [],
+    defaultDescendants: others ? parent.defaultDescendants : [],
     references: target.references ?? parent.references,
+    referencesOfDetached: losesForeignKeys(parent) ? [] : parent.references,
     referencedBy: parent.referencedBy,
   };
-  const rules = Object.entries(RULES[statement]) as [Part, Rule][];
+  const rules = (Object.entries(RULES[statement]) as [Part, Rule][]).filter(
+    ([, { since = 0 }]) => parent.major >= since,
+  );
   const locks = rules.flatMap(([part, rule]) =>
     relations[part].map((relation): Lock => {
       const mode = parent.major < 15 ? (rule.on14 ?? rule.mode) : rule.mode;
@@ -116,8 +152,13 @@ export function locksOf(statement: LockingStatement, parent: ParentFacts, target
   return strongest([...locks, ...merged]);
 }
 
+/** PostgreSQL 14 drops every foreign key of a partition that leaves a table which references itself. */
+export function losesForeignKeys({ major, itself = [] }: Pick<ParentFacts, "major" | "itself">): boolean {
+  return major < 15 && itself.length > 0;
+}
+
 function holdOf(part: Part, rule: Rule, target: LockTarget): Lock["hold"] {
-  if (part === "default" && target.defaultProven) return "instant";
+  if (part.startsWith("default") && target.defaultProven) return "instant";
   if (part === "child" && target.childHold) return target.childHold;
   return rule.hold ?? "instant";
 }

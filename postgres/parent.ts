@@ -56,10 +56,11 @@ export interface ChildAttributes {
   indexes: number;
 }
 
-/** Foreign key that a child has itself or has from its parent, and that it keeps when it is detached. */
+/** Foreign key that a child has itself or has from its parent, and that it has (still) when it is detached. */
 export interface ChildForeignKey {
   name: string;
-  references: RelationName;
+  /** The referenced table; then its partitions, each of which has triggers of the key. */
+  references: RelationName[];
 }
 
 export interface ChildFacts {
@@ -84,6 +85,8 @@ export interface ParentFacts extends RelationName {
   references: RelationName[];
   /** Tables whose foreign keys reference the parent, partitions of such tables included. */
   referencedBy: RelationName[];
+  /** The parent and its partitions at every level, when a foreign key of the parent references the parent. */
+  itself?: RelationName[];
   /** Those of `referencedBy` that this role may lock; they are locked before the parent. */
   lockFirst: RelationName[];
   attributes: ChildAttributes;

@@ -27,6 +27,11 @@ export interface Statement {
   locks: Lock[];
   /** False for statements that PostgreSQL refuses inside a transaction block. */
   transactional: boolean;
+  /**
+   * Relations whose users it waits for, whatever their locks: every transaction that used one when it began has to end.
+   * Nobody waits behind it.
+   */
+  waitsFor?: string[];
   /** Committed by itself: what comes before it and what comes after it are other transactions. */
   alone?: boolean;
   /** After it the relations are locked: the executor looks again whether they still are the ones planned for. */

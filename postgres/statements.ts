@@ -98,7 +98,7 @@ function detachAttach(rendering: Rendering): Statement[] {
 function attachStatement(rendering: Rendering, childHold: Lock["hold"]): Statement {
   const { childName, parentName, step, facts } = rendering;
   const sql = `ALTER TABLE ${parentName} ATTACH PARTITION ${childName} ${boundClause(boundOf(step))}`;
-  const mergedReferences = facts.foreignKeys.map(({ references }) => references);
+  const mergedReferences = facts.foreignKeys.flatMap(({ references }) => references);
   return locking(rendering, "attach", sql, { ...proof(rendering), childHold, mergedReferences });
 }
 
@@ -111,7 +111,9 @@ function proof({ step, parent }: Rendering): Partial<LockTarget> {
 function detachConcurrently(rendering: Rendering): Statement[] {
   const { childName, parentName } = rendering;
   const sql = `ALTER TABLE ${parentName} DETACH PARTITION ${childName} CONCURRENTLY`;
-  return [{ ...locking(rendering, "detachConcurrently", sql), transactional: false, alone: true }];
+  return [
+    { ...locking(rendering, "detachConcurrently", sql), transactional: false, alone: true, waitsFor: [parentName] },
+  ];
 }
 
 /**
@@ -191,7 +193,7 @@ function dropTable(rendering: Rendering): Statement[] {
   const { childName, facts } = rendering;
   const keys = facts.foreignKeys.map(({ name, references }): Statement => {
     const sql = `ALTER TABLE ${childName} DROP CONSTRAINT IF EXISTS ${quoteIdent(name)}`;
-    return { ...locking(rendering, "dropForeignKey", sql, { references: [references] }), alone: true };
+    return { ...locking(rendering, "dropForeignKey", sql, { references }), alone: true };
   });
   const kind = facts.relkind === "f" ? "FOREIGN TABLE" : "TABLE";
   return [

@@ -6,6 +6,8 @@ import type { ChildForeignKey } from "../parent";
 export interface ForeignKeys {
   references: RelationName[];
   referencedBy: RelationName[];
+  /** The parent and its partitions at every level, when the parent references itself. */
+  itself: RelationName[];
   /** Referencing tables that this role may lock in ACCESS EXCLUSIVE mode. */
   lockFirst: RelationName[];
   /** By OID of the child. */
@@ -13,7 +15,7 @@ export interface ForeignKeys {
 }
 
 interface Row extends Record<string, unknown> {
-  side: "out" | "in" | "child";
+  side: "out" | "in" | "itself" | "child";
   child: number | null;
   constraint: string | null;
   schema: string;
@@ -26,22 +28,31 @@ interface Row extends Record<string, unknown> {
  * Rows that stand for a partition of the other table (conparentid in the same table) are no constraints of their own.
  */
 const FOREIGN_KEYS = `
-WITH family AS (SELECT inhrelid AS oid FROM pg_catalog.pg_inherits WHERE inhparent = $1 UNION SELECT $1::oid), edges AS (
-  SELECT DISTINCT 'out' AS side, NULL::oid AS child, NULL::text AS constraint, confrelid AS other
-  FROM pg_catalog.pg_constraint WHERE contype = 'f' AND conrelid = $1
+WITH RECURSIVE family AS (
+  SELECT $1::oid AS oid
   UNION
-  SELECT DISTINCT 'in', NULL::oid, NULL::text, conrelid
-  FROM pg_catalog.pg_constraint WHERE contype = 'f' AND confrelid = $1
-  UNION
-  SELECT 'child', k.conrelid, k.conname::text, k.confrelid
+  SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN family ON i.inhparent = family.oid
+), own AS (
+  SELECT k.conrelid, k.conname, k.confrelid, 0 AS level
   FROM pg_catalog.pg_constraint k LEFT JOIN pg_catalog.pg_constraint up ON up.oid = k.conparentid
   WHERE k.contype = 'f' AND k.conrelid = ANY ($2::oid[]) AND (up.oid IS NULL OR up.conrelid <> k.conrelid)
+  UNION ALL
+  SELECT own.conrelid, own.conname, i.inhrelid, own.level + 1
+  FROM pg_catalog.pg_inherits i JOIN own ON i.inhparent = own.confrelid
+), edges AS (
+  SELECT DISTINCT CASE WHEN confrelid IN (SELECT oid FROM family) THEN 'itself' ELSE 'out' END AS side,
+    NULL::oid AS child, NULL::text AS constraint, confrelid AS other, 0 AS level
+  FROM pg_catalog.pg_constraint WHERE contype = 'f' AND conrelid = $1
+  UNION
+  SELECT DISTINCT 'in', NULL::oid, NULL::text, conrelid, 0
+  FROM pg_catalog.pg_constraint WHERE contype = 'f' AND confrelid = $1 AND conrelid NOT IN (SELECT oid FROM family)
+  UNION
+  SELECT 'child', conrelid, conname::text, confrelid, level FROM own
 )
 SELECT e.side, e.child, e.constraint, n.nspname::text AS schema, c.relname::text AS name,
   e.side = 'in' AND pg_catalog.has_table_privilege(c.oid, 'TRUNCATE') AS lockable
 FROM edges e JOIN pg_catalog.pg_class c ON c.oid = e.other JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE e.side = 'child' OR e.other NOT IN (SELECT oid FROM family)
-ORDER BY e.side, e.child, e.constraint, n.nspname, c.relname`;
+ORDER BY e.side, e.child, e.constraint, e.level, n.nspname, c.relname`;
 
 export async function readForeignKeys(session: Session, parent: number, children: number[]): Promise<ForeignKeys> {
   const rows = await session.query<Row>(FOREIGN_KEYS, [parent, children]);
@@ -49,14 +60,16 @@ export async function readForeignKeys(session: Session, parent: number, children
   const ofChildren = new Map<number, ChildForeignKey[]>();
   for (const row of rows) {
     if (row.side !== "child" || row.child === null || row.constraint === null) continue;
-    ofChildren.set(row.child, [
-      ...(ofChildren.get(row.child) ?? []),
-      { name: row.constraint, references: nameOf(row) },
-    ]);
+    const keys = ofChildren.get(row.child) ?? [];
+    const last = keys.at(-1);
+    if (last?.name === row.constraint) last.references.push(nameOf(row));
+    else keys.push({ name: row.constraint, references: [nameOf(row)] });
+    ofChildren.set(row.child, keys);
   }
   return {
     references: names("out"),
     referencedBy: names("in"),
+    itself: names("itself"),
     lockFirst: rows.filter(({ lockable }) => lockable).map(nameOf),
     ofChildren,
   };

@@ -1,4 +1,5 @@
 /** Steps, plans and a family of tables for tests of the statements and of the executor. */
+import assert from "node:assert/strict";
 import type { Client } from "pg";
 import { readSet } from "../../../postgres/catalog";
 import { Sessions } from "../../../postgres/connection";
@@ -97,17 +98,27 @@ export async function carryOut(
 /** What the family of tables has besides `s.p` and its partitions `c0` (0-10), `c1` (10-20), both with rows. */
 export interface Family {
   withDefault?: boolean;
-  /** `s.p` references `s.ref`. */
-  out?: boolean;
+  /** `s.p` references `s.ref`, which has partitions when this is `partitioned`. */
+  out?: boolean | "partitioned";
   /** `s.inb` references `s.p`. */
   in?: boolean;
+  /** `s.p` references itself; every row refers to one of `s.c0`. */
+  self?: boolean;
+  /** `s.c1` is partitioned itself, into `s.c1a` and `s.c1b`, and `s.d` into `s.d1`. */
+  deep?: boolean;
 }
 
 /** `s.g` (list) holds `s.p` (range by k), as far as locks are concerned the general case. */
 export async function createFamily(client: Client, family: Family = {}): Promise<void> {
-  const reference = family.out ? ", CONSTRAINT fk FOREIGN KEY (r) REFERENCES s.ref" : "";
+  const reference = [
+    family.out ? ", CONSTRAINT fk FOREIGN KEY (r) REFERENCES s.ref" : "",
+    family.self ? ", CONSTRAINT up FOREIGN KEY (r) REFERENCES s.p (k)" : "",
+  ].join("");
   await client.query("CREATE SCHEMA s");
-  await client.query("CREATE TABLE s.ref (r int PRIMARY KEY)");
+  await client.query(
+    `CREATE TABLE s.ref (r int PRIMARY KEY)${family.out === "partitioned" ? " PARTITION BY RANGE (r)" : ""}`,
+  );
+  if (family.out === "partitioned") await client.query("CREATE TABLE s.ref0 PARTITION OF s.ref DEFAULT");
   await client.query("INSERT INTO s.ref SELECT generate_series(0, 99)");
   await client.query(
     "CREATE TABLE s.g (tenant int NOT NULL, k int NOT NULL, r int, note text) PARTITION BY LIST (tenant)",
@@ -117,15 +128,30 @@ export async function createFamily(client: Client, family: Family = {}): Promise
   );
   await client.query("ALTER TABLE s.g ATTACH PARTITION s.p FOR VALUES IN (1)");
   await client.query("CREATE TABLE s.c0 PARTITION OF s.p FOR VALUES FROM (0) TO (10)");
-  await client.query("CREATE TABLE s.c1 PARTITION OF s.p FOR VALUES FROM (10) TO (20)");
-  if (family.withDefault) await client.query("CREATE TABLE s.d PARTITION OF s.p DEFAULT");
-  await client.query("INSERT INTO s.p SELECT 1, k, k, 'n' FROM generate_series(0, 19) k");
+  const below = family.deep ? " PARTITION BY RANGE (k)" : "";
+  await client.query(`CREATE TABLE s.c1 PARTITION OF s.p FOR VALUES FROM (10) TO (20)${below}`);
+  if (family.withDefault) await client.query(`CREATE TABLE s.d PARTITION OF s.p DEFAULT${below}`);
+  if (family.deep) {
+    await client.query("CREATE TABLE s.c1a PARTITION OF s.c1 FOR VALUES FROM (10) TO (15)");
+    await client.query("CREATE TABLE s.c1b PARTITION OF s.c1 FOR VALUES FROM (15) TO (20)");
+    if (family.withDefault) await client.query("CREATE TABLE s.d1 PARTITION OF s.d FOR VALUES FROM (100) TO (200)");
+  }
+  await client.query(`INSERT INTO s.p SELECT 1, k, ${family.self ? "k % 10" : "k"}, 'n' FROM generate_series(0, 19) k`);
   if (family.in) await client.query("CREATE TABLE s.inb (k int REFERENCES s.p)");
 }
 
 export async function oidOf(client: Client, name: string): Promise<number> {
   const { rows } = await client.query<{ oid: number }>("SELECT $1::regclass::oid AS oid", [name]);
   return Number(rows[0]?.oid);
+}
+
+/** A concurrent detach that a time-out has interrupted, because a transaction had used the parent. */
+export async function leavePending(database: TestDatabase, child: string): Promise<void> {
+  const [user, detaching] = [await database.client("user"), await database.client("interrupted")];
+  await user.query("BEGIN; LOCK TABLE ONLY s.p IN ACCESS SHARE MODE");
+  await detaching.query("SET lock_timeout = '20ms'");
+  await assert.rejects(detaching.query(`ALTER TABLE s.p DETACH PARTITION s.${child} CONCURRENTLY`), { code: "55P03" });
+  await Promise.all([user.end(), detaching.end()]);
 }
 
 /** Names below `s.p` with bounds, pending ones marked. */

@@ -1,0 +1,141 @@
+/**
+ * Compares what statements say about their locks with what the server shows. Every statement that the module can issue
+ * goes through here: whoever adds one calls {@link expectPredictedLocks} with it, in each situation that changes its locks.
+ */
+import assert from "node:assert/strict";
+import type { Client } from "pg";
+import { hasSqlstate, SQLSTATE } from "../../../postgres/errors";
+import { conflicts, strongest } from "../../../postgres/locks";
+import { LOCK_MODES, type LockMode, type Statement } from "../../../postgres/statement";
+import type { TestDatabase } from "../../support/postgres";
+
+/** Long enough for a statement that nobody is in the way of, short enough to wait for dozens of times. */
+const WAIT_MS = 60;
+
+/** What the server shows of one statement: the strongest mode on each relation, by qualified name. */
+type Traced = Record<string, LockMode>;
+
+/**
+ * Runs the statements and compares, after each of them, the locks that it holds with those it declares. Each has a
+ * transaction and a session of its own, so that neither an earlier statement nor a warm cache hides a lock; what they do
+ * stays done. Indexes count when they are locked more strongly than their table. For a statement that no transaction may
+ * hold there is {@link expectPredictedWaits}.
+ */
+export async function expectPredictedLocks(database: TestDatabase, statements: Statement[]): Promise<void> {
+  const settings: string[] = [];
+  const client = await database.client("names");
+  // What a statement locks is told by the name that it has before all of them.
+  const names = await relations(client);
+  await client.end();
+  for (const statement of statements) {
+    if (statement.sql.startsWith("SET LOCAL")) settings.push(statement.sql);
+    else await expectHeld(database, statement, settings, names);
+  }
+}
+
+async function expectHeld(
+  database: TestDatabase,
+  statement: Statement,
+  settings: string[],
+  names: Map<number, Relation>,
+): Promise<void> {
+  const client = await database.client("traced");
+  try {
+    const before = new Map([...(await relations(client)), ...names]);
+    await client.query("BEGIN");
+    for (const sql of settings) await client.query(sql);
+    await client.query(statement.sql);
+    const traced = await heldBy(client, before);
+    await client.query("COMMIT");
+    const predicted = strongest(statement.locks).map(({ relation, mode }) => [relation, mode]);
+    assert.deepEqual(traced, Object.fromEntries(predicted), statement.sql);
+  } finally {
+    await client.end();
+  }
+}
+
+interface Relation {
+  name: string;
+  /** OID of its table when it is an index. */
+  indexOf: number | null;
+}
+
+async function relations(client: Client): Promise<Map<number, Relation>> {
+  const { rows } = await client.query<Relation & { oid: number }>(
+    `SELECT c.oid, format('"%s"."%s"', n.nspname, c.relname) AS name, x.indrelid AS "indexOf"
+     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_index x ON x.indexrelid = c.oid
+     WHERE c.relkind IN ('r', 'p', 'f', 'i', 'I') AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'`,
+  );
+  return new Map(rows.map(({ oid, name, indexOf }) => [oid, { name, indexOf }]));
+}
+
+/** An index that the transaction itself makes is nobody else's; a table is shown, as the statement's own effect. */
+async function heldBy(client: Client, before: Map<number, Relation>): Promise<Traced> {
+  const { rows } = await client.query<{ relation: number; mode: string }>(
+    "SELECT relation, mode FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted",
+  );
+  const after = [...(await relations(client))].filter(([oid, { indexOf }]) => before.has(oid) || indexOf === null);
+  const known = new Map([...after, ...before]);
+  const modes = new Map<number, LockMode>();
+  for (const { relation, mode } of rows) {
+    const found = modeOf(mode);
+    if (known.has(relation) && rank(found) > rank(modes.get(relation))) modes.set(relation, found);
+  }
+  const shown = [...modes].filter(([oid, mode]) => {
+    const table = known.get(oid)?.indexOf;
+    return table == null || rank(mode) > rank(modes.get(table));
+  });
+  return Object.fromEntries(shown.map(([oid, mode]) => [known.get(oid)?.name, mode]));
+}
+
+function modeOf(mode: string): LockMode {
+  const found = LOCK_MODES.find((known) => `${known.replaceAll(" ", "")}LOCK` === mode.toUpperCase());
+  assert.ok(found, mode);
+  return found;
+}
+
+function rank(mode: LockMode | undefined): number {
+  return mode === undefined ? -1 : LOCK_MODES.indexOf(mode);
+}
+
+/**
+ * For a statement that no transaction may hold: beside each lock that somebody else can have on a relation, does it
+ * wait exactly when it says so? `reset` brings the tables back, whether it was carried out or broken off.
+ */
+export async function expectPredictedWaits(
+  database: TestDatabase,
+  statement: Statement,
+  reset: (client: Client) => Promise<void>,
+): Promise<void> {
+  const { locks, waitsFor = [] } = statement;
+  const holder = await database.client("holder");
+  const tables = [...(await relations(holder)).values()].filter(({ indexOf }) => indexOf === null);
+  for (const { name: relation } of tables) {
+    const wanted = locks.find((lock) => lock.relation === relation)?.mode;
+    const named = wanted !== undefined || waitsFor.includes(relation);
+    // Nothing waits for what it does not use, not even behind the strongest lock.
+    for (const held of named ? LOCK_MODES : LOCK_MODES.slice(-1)) {
+      const predicted = waitsFor.includes(relation) || (wanted !== undefined && conflicts(wanted, held));
+      await holder.query(`BEGIN; LOCK TABLE ONLY ${relation} IN ${held} MODE`);
+      // A session of its own: a warm cache would hide a lock.
+      const client = await database.client("traced");
+      await client.query(`SET lock_timeout = ${WAIT_MS}`);
+      const waited = await isTimedOut(client, statement.sql);
+      await holder.query("ROLLBACK");
+      await client.end();
+      assert.equal(waited, predicted, `${statement.sql} beside ${held} on ${relation}`);
+      await reset(holder);
+    }
+  }
+  await holder.end();
+}
+
+async function isTimedOut(client: Client, sql: string): Promise<boolean> {
+  try {
+    await client.query(sql);
+    return false;
+  } catch (error) {
+    if (hasSqlstate(error, SQLSTATE.lockNotAvailable)) return true;
+    throw error;
+  }
+}
