@@ -10,6 +10,7 @@ const SPELLINGS: [RegExp, string][] = [
   [/^(int2|smallint|smallserial|serial2)$/i, "smallint"],
   [/^(int4?|integer|serial4?)$/i, "integer"],
   [/^(int8|bigint|bigserial|serial8)$/i, "bigint"],
+  [/^uuid$/i, "uuid"],
 ];
 
 export function keyTypeOf(columnType: string): string {

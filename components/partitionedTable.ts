@@ -74,6 +74,5 @@ export class PartitionedTable extends ComponentResource {
 }
 
 function defaultAsOf(partitionBy: PartitionBy): string | undefined {
-  if (!("range" in partitionBy)) return undefined;
-  return currentPeriod(partitionBy.range.every, partitionBy.range.timezone ?? "UTC", new Date());
+  return "range" in partitionBy ? currentPeriod(partitionBy.range, new Date()) : undefined;
 }

@@ -8,23 +8,41 @@ export interface RangeBy {
   /** Key columns when there are several; every partition is then declared in `partitions`. */
   columns?: string[];
   /**
-   * Type of the key column: `date`, `timestamp`, `timestamptz`, `smallint`, `integer` or `bigint` for periods, any type
-   * with explicit `partitions`. `PartitionedTable` takes it from the declared columns.
+   * Type of the key column: `date`, `timestamp`, `timestamptz`, `smallint`, `integer`, `bigint`, `numeric(p,s)` or `uuid`
+   * (version 7) for periods, any type with explicit `partitions`. `PartitionedTable` takes it from the declared columns.
    */
   type?: string;
   /** Types of several key columns, in their order. */
   types?: string[];
   /**
    * Length of a period: `hour`, `day`, `week` (ISO, from Monday), `month`, `quarter`, `year`, a multiple such as
-   * `3 months`, or a number for integer keys.
+   * `3 months`, or a number for keys of plain numbers.
    */
   every?: string | number;
-  /** IANA time zone whose midnights bound the periods of a `timestamptz` key. Default: `UTC`. */
+  /** IANA time zone whose midnights bound the periods of keys that hold instants. Default: `UTC`. */
   timezone?: string;
+  /** The number in the key counts `seconds` or `milliseconds` since 1970, so that its periods are those of a calendar. */
+  epoch?: "seconds" | "milliseconds";
   /** A date on which a period begins, for multiples that should not start at the calendar's own origin. */
   anchor?: string;
   /** Where numeric periods start counting. Default: 0. */
   offset?: string | number;
+  /** Other intervals from given dates on, in ascending order. */
+  changes?: IntervalChange[];
+}
+
+/** Another interval from a date on. The period on either side of that date is cut there when it is no border of it. */
+export interface IntervalChange {
+  /** The first date (or number) of the new interval; later than the begin of the window. */
+  from: string | number;
+  /** Length of a period from then on. */
+  every: string | number;
+  /** As in `RangeBy`, for the new interval. Default: the calendar's own origin. */
+  anchor?: string;
+  /** As in `RangeBy`, for the new interval. Default: 0. */
+  offset?: string | number;
+  /** Name template or preset. Default: the preset of the set when it has one, else the default of the interval. */
+  naming?: string;
 }
 
 /** `PARTITION BY LIST`. */
@@ -64,17 +82,17 @@ export interface LifecycleRule {
 
 /** Keeps the partitions of a range live whatever the lifecycle says. */
 export interface Pin {
-  from: string;
+  from: string | number;
   /** End of the range, exclusive. */
-  to: string;
+  to: string | number;
   /** Until `asOf` reaches this date. Default: for ever. */
-  until?: string;
+  until?: string | number;
   tier?: "live";
 }
 
 /** One explicit partition: exactly one form of bound, and its tier (default `live`). */
 export interface ExplicitPartition {
-  /** Inclusive lower bound of a RANGE partition; `MINVALUE` for none. */
+  /** Inclusive lower bound of a RANGE partition; `MINVALUE` for none. For uuid v7 and epoch keys a date will do. */
   from?: string | number | (string | number)[];
   /** Exclusive upper bound of a RANGE partition; `MAXVALUE` for none. */
   to?: string | number | (string | number)[];
@@ -96,7 +114,7 @@ export interface Identity {
 export interface PartitionPolicy {
   /** Which periods exist. */
   window?: Input<Window>;
-  /** The date (`2026-11`, `2026-11-21`) or, for integer keys, the value that counts as now. Required with `every`. */
+  /** The date (`2026-11`, `2026-11-21`) or, for steps of numbers, the value that counts as now. Required with `every`. */
   asOf?: Input<string | number>;
   /** Tiers by age, youngest rule first. */
   lifecycle?: Input<LifecycleRule[]>;

@@ -8,10 +8,13 @@ export type KeyTypes = string | readonly string[] | undefined;
 
 /** Classes of the key columns; columns beyond the known ones are `text`. */
 export function keyClasses(types: KeyTypes): (column: number) => KeyClass {
-  if (types === undefined) return () => "text";
-  return typeof types === "string"
-    ? (column) => keyClass(column === 0 ? types : undefined)
-    : (column) => keyClass(types[column]);
+  const nameOf = typeNames(types);
+  return (column) => keyClass(nameOf(column));
+}
+
+/** Names of the key columns' types; undefined beyond the known ones. */
+function typeNames(types: KeyTypes): (column: number) => string | undefined {
+  return typeof types === "string" ? (column) => (column === 0 ? types : undefined) : (column) => types?.[column];
 }
 
 /** The columns of one end of a RANGE. */
@@ -88,23 +91,24 @@ export function canonicalBound(
   types: KeyTypes,
   timezone: string,
 ): PartitionBound {
-  const classOf = keyClasses(types);
+  const nameOf = typeNames(types);
   if ("values" in bound)
     return {
       values: sortValues(
-        bound.values.map((value) => (value === null ? null : canonicalValue(classOf(0), value, timezone))),
+        bound.values.map((value) => (value === null ? null : canonicalValue(nameOf(0), value, timezone))),
       ),
     };
   if ("from" in bound)
-    return { from: canonicalEnd(bound.from, classOf, timezone), to: canonicalEnd(bound.to, classOf, timezone) };
+    return { from: canonicalEnd(bound.from, types, timezone), to: canonicalEnd(bound.to, types, timezone) };
   return bound;
 }
 
-function canonicalEnd(end: RawValue | RawValue[], classOf: (column: number) => KeyClass, timezone: string): RangeDatum {
+function canonicalEnd(end: RawValue | RawValue[], types: KeyTypes, timezone: string): RangeDatum {
+  const nameOf = typeNames(types);
   const canonical = (value: RawValue, column: number): string => {
     if (value === null) throw new ValueError("a RANGE bound cannot be NULL");
     if (value === "MINVALUE" || value === "MAXVALUE") return value;
-    return canonicalValue(classOf(column), value, timezone);
+    return canonicalValue(nameOf(column), value, timezone);
   };
   return Array.isArray(end) ? end.map(canonical) : canonical(end, 0);
 }

@@ -1,7 +1,8 @@
 /** What Diff shows: declared partitions against those that Read or the last update recorded. */
-import { boundKey, compareEnds } from "./bounds";
-import { isPeriod } from "./intervals";
+import { orderOf } from "./axis";
+import { boundKey, type KeyTypes } from "./bounds";
 import type { DesiredPartition, DesiredSet, PartitionBound } from "./model";
+import { axisOf, periodWith } from "./stretches";
 
 /** A partition as outputs record it. Tiers beyond the declarable ones (such as `detaching`) differ from all of those. */
 export type ActualEntry = PartitionBound & { tier: string };
@@ -19,20 +20,26 @@ export interface PartitionDifference {
 export function difference(
   desired: Readonly<Record<string, DesiredPartition>>,
   actual: Readonly<Record<string, ActualEntry>>,
-  retired?: DesiredSet["retired"],
+  { retired, keyTypes }: Pick<DesiredSet, "retired" | "keyTypes"> = {},
 ): PartitionDifference[] {
   const declared = Object.entries(desired).flatMap(([name, partition]): PartitionDifference[] => {
     const there = Object.hasOwn(actual, name) ? actual[name] : undefined;
-    if (there !== undefined) return compare(["partitions", name], partition, there);
+    if (there !== undefined) return compare(["partitions", name], partition, there, keyTypes);
     return partition.tier === "live" ? [{ path: ["partitions", name], kind: "add" }] : [];
   });
-  return [...declared, ...gone(desired, actual, retired)];
+  return [...declared, ...(retired === undefined ? [] : gone(desired, actual, retired, keyTypes))];
 }
 
-function compare(path: string[], desired: DesiredPartition, actual: ActualEntry): PartitionDifference[] {
+function compare(
+  path: string[],
+  desired: DesiredPartition,
+  actual: ActualEntry,
+  types: KeyTypes,
+): PartitionDifference[] {
   const before: Record<string, unknown> = { ...actual };
   const after: Record<string, unknown> = { ...desired };
-  if (boundKey(desired) === boundKey(actual)) return desired.tier === actual.tier ? [] : [update(path, "tier")];
+  if (boundKey(desired, types) === boundKey(actual, types))
+    return desired.tier === actual.tier ? [] : [update(path, "tier")];
   return [...new Set([...Object.keys(after), ...Object.keys(before)])].flatMap((key): PartitionDifference[] => {
     if (JSON.stringify(after[key]) === JSON.stringify(before[key])) return [];
     if (!Object.hasOwn(before, key)) return [{ path: [...path, key], kind: "add" }];
@@ -47,19 +54,22 @@ function update(path: string[], key: string): PartitionDifference {
 function gone(
   desired: Readonly<Record<string, DesiredPartition>>,
   actual: Readonly<Record<string, ActualEntry>>,
-  retired: DesiredSet["retired"],
+  retired: NonNullable<DesiredSet["retired"]>,
+  types: KeyTypes,
 ): PartitionDifference[] {
-  if (retired === undefined) return [];
-  const kept = new Set(Object.values(desired).map((partition) => boundKey(partition)));
+  const kept = new Set(Object.values(desired).map((partition) => boundKey(partition, types)));
   return Object.entries(actual)
-    .filter(([name, partition]) => !Object.hasOwn(desired, name) && !kept.has(boundKey(partition)))
+    .filter(([name, partition]) => !Object.hasOwn(desired, name) && !kept.has(boundKey(partition, types)))
     .filter(([, partition]) => partition.tier !== "dropped" && isRetired(partition, retired))
     .map(([name]) => ({ path: ["partitions", name], kind: "delete" }));
 }
 
 /** True when the bound is one of the periods that the policy has given up. */
-export function isRetired(bound: PartitionBound, retired: NonNullable<DesiredSet["retired"]>): boolean {
-  if (!("from" in bound) || !isPeriod(retired.periods, bound)) return false;
-  const { type } = retired.periods;
-  return compareEnds(bound.from, retired.from, type) >= 0 && compareEnds(bound.to, retired.before, type) <= 0;
+export function isRetired(
+  bound: PartitionBound,
+  { from, before, periods }: NonNullable<DesiredSet["retired"]>,
+): boolean {
+  const period = periodWith(periods, bound);
+  const order = orderOf(axisOf(periods));
+  return period !== undefined && order(period.from, from) >= 0 && order(period.to, before) <= 0;
 }

@@ -3,20 +3,11 @@
  * before, whatever clocks and calendars do, so that a set made of periods has neither gaps nor overlaps.
  */
 import { Temporal } from "temporal-polyfill";
-import { INTEGER_LIMITS, type IntegerType, integerText } from "./keys";
-import type { CalendarUnit, Grid, PartitionBound, RangeKeyType } from "./model";
-import { localText, localWall, plainDate, type TimeType } from "./time";
+import { momentType, numberText } from "./axis";
+import { decimalText, parseDecimal, shortest, stepped, stepsBetween } from "./decimals";
+import type { Axis, CalendarGrid, CalendarUnit, Grid, NumberAxis, NumericGrid } from "./model";
+import { localText, localWall, plainDate } from "./time";
 import { ValueError } from "./values";
-
-export type CalendarGrid = Extract<Grid, { kind: "calendar" }>;
-export type NumericGrid = Extract<Grid, { kind: "numeric" }>;
-
-/** One period: its number and its bounds as canonical text. */
-export interface Period {
-  number: number;
-  from: string;
-  to: string;
-}
 
 interface UnitRule {
   add: "hours" | "days" | "months";
@@ -38,34 +29,49 @@ const UNITS: Record<CalendarUnit, UnitRule> = {
 const UNIT_NAMES = Object.keys(UNITS);
 const EVERY_RULE = `write ${UNIT_NAMES.join(", ")}, or a multiple such as "3 months" or "2 weeks"`;
 const STEP_RULE = "write a whole number above 0, such as 1000000";
+const EPOCH_RULE =
+  'if the key counts time since 1970, add epoch: "seconds" or epoch: "milliseconds" and keep the interval';
 
 /** What `every` says: a multiple of a calendar unit, or a numeric step. */
 export type Every = { kind: "calendar"; unit: CalendarUnit; count: number } | { kind: "numeric"; step: string };
 
-/** Reads `every` for a key type; refuses what does not fit that type with the list of what does. */
-export function parseEvery(every: string | number, type: RangeKeyType): Every {
+/** Reads `every` for the keys of an axis; refuses what does not fit them with the list of what does. */
+export function parseEvery(every: string | number, axis: Axis): Every {
   const text = String(every).trim();
-  if (isIntegerType(type)) {
-    if (!/^\d+$/.test(text) || BigInt(text) === 0n || (typeof every === "number" && !Number.isSafeInteger(every)))
-      throw new ValueError(`${JSON.stringify(every)} is not a step for a key of type ${type}: ${STEP_RULE}`);
-    return { kind: "numeric", step: BigInt(text).toString() };
-  }
+  if (axis.kind === "numeric") return { kind: "numeric", step: parseStep(every, text, axis) };
+  const interval = parseInterval(text);
+  if (interval === undefined)
+    throw new ValueError(`${JSON.stringify(every)} is not an interval for ${keysOf(axis)}: ${EVERY_RULE}`);
+  if (axis.type === "date" && interval.unit === "hour") throw new ValueError("a date key cannot be divided into hours");
+  return { kind: "calendar", ...interval };
+}
+
+function parseInterval(text: string): { unit: CalendarUnit; count: number } | undefined {
   const match = /^(?:(\d{1,5})\s+)?([a-z]+?)s?$/i.exec(text);
   const unit = match?.[2]?.toLowerCase();
   const count = Number(match?.[1] ?? 1);
-  if (unit === undefined || !isUnit(unit) || count < 1)
-    throw new ValueError(`${JSON.stringify(every)} is not an interval for a key of type ${type}: ${EVERY_RULE}`);
-  if (type === "date" && unit === "hour") throw new ValueError("a date key cannot be divided into hours");
-  return { kind: "calendar", unit, count };
+  return unit === undefined || !isUnit(unit) || count < 1 ? undefined : { unit, count };
+}
+
+function parseStep(every: string | number, text: string, axis: NumberAxis): string {
+  const fraction = axis.type === "numeric" ? /^\d+(\.\d+)?$/ : /^\d+$/;
+  if (fraction.test(text) && !(typeof every === "number" && !Number.isSafeInteger(every))) {
+    const step = parseDecimal(text);
+    if (step.units > 0n) return decimalText(shortest(step));
+  }
+  const rule =
+    parseInterval(text) === undefined || axis.type === "smallint" ? STEP_RULE : `${STEP_RULE}; ${EPOCH_RULE}`;
+  throw new ValueError(`${JSON.stringify(every)} is not a step for a key of type ${axis.type}: ${rule}`);
+}
+
+function keysOf(axis: Axis): string {
+  return axis.kind === "calendar" && axis.epoch !== undefined
+    ? `a key that counts ${axis.epoch}`
+    : `a key of type ${axis.type}`;
 }
 
 function isUnit(text: string): text is CalendarUnit {
   return Object.hasOwn(UNITS, text);
-}
-
-/** True for the key types that are stepped through by numbers. */
-export function isIntegerType(type: string): type is IntegerType {
-  return Object.hasOwn(INTEGER_LIMITS, type);
 }
 
 /** Reads `anchor`, the date on which some period begins; days after the 28th do not exist in every month. */
@@ -76,15 +82,10 @@ export function parseAnchor(anchor: string, unit: CalendarUnit): string {
   return date.toString();
 }
 
-/** Reads `offset`, the number at which period 0 of a numeric grid begins. */
-export function parseOffset(offset: string | number, type: IntegerType): string {
-  return integerText(type, String(offset));
-}
-
-/** Canonical lower bound of period `number`. */
+/** The moment at which period `number` begins, in canonical text. */
 export function periodStart(grid: Grid, number: number): string {
   if (grid.kind === "numeric") return numericStart(grid, number);
-  return localText(grid.type, periodWall(grid, number), grid.timezone);
+  return localText(momentType(grid), periodWall(grid, number), grid.timezone);
 }
 
 /** Wall clock reading at which period `number` begins; names are made of it. */
@@ -110,23 +111,24 @@ function origin(grid: CalendarGrid): Temporal.PlainDateTime {
 }
 
 function numericStart(grid: NumericGrid, number: number): string {
-  return integerText(grid.type, (BigInt(grid.offset) + BigInt(number) * BigInt(grid.step)).toString());
+  const start = shortest(stepped(parseDecimal(grid.offset), parseDecimal(grid.step), number));
+  numberText(grid, start);
+  return decimalText(start);
 }
 
-/** Number of the period that holds the moment or number given as canonical text. */
-export function periodOf(grid: Grid, text: string): number {
+/** Number of the period that holds the moment given as canonical text. */
+export function periodOf(grid: Grid, moment: string): number {
   if (grid.kind === "numeric") {
-    const distance = BigInt(integerText(grid.type, text)) - BigInt(grid.offset);
-    const step = BigInt(grid.step);
-    const number = Number(distance / step - (distance % step < 0n ? 1n : 0n));
+    numberText(grid, parseDecimal(moment));
+    const number = Number(stepsBetween(parseDecimal(grid.offset), parseDecimal(moment), parseDecimal(grid.step)));
     if (!Number.isSafeInteger(number))
-      throw new ValueError(`the step ${grid.step} is too small to count up to ${text}`);
+      throw new ValueError(`the step ${grid.step} is too small to count up to ${moment}`);
     return number;
   }
   // The reading of a clock is only a first guess: set back over a border, it shows the period before. Instants decide.
-  let number = estimate(grid, localWall(grid.type, text, grid.timezone));
-  while (periodStart(grid, number) > text) number--;
-  while (periodStart(grid, number + 1) <= text) number++;
+  let number = estimate(grid, localWall(momentType(grid), moment, grid.timezone));
+  while (periodStart(grid, number) > moment) number--;
+  while (periodStart(grid, number + 1) <= moment) number++;
   return number;
 }
 
@@ -139,45 +141,4 @@ function estimate(grid: CalendarGrid, wall: Temporal.PlainDateTime): number {
     hours: () => start.until(wall, { largestUnit: "hours" }).hours,
   }[add]();
   return Math.floor(elapsed / (each * grid.count));
-}
-
-/** Periods `first` to `last`, both included; those that a clock change leaves without an instant are not there. */
-export function periods(grid: Grid, first: number, last: number): Period[] {
-  const result: Period[] = [];
-  let from = periodStart(grid, first);
-  for (let number = first; number <= last; number++) {
-    const to = periodStart(grid, number + 1);
-    if (from !== to) result.push({ number, from, to });
-    from = to;
-  }
-  return result;
-}
-
-/** Number of the period that is `count` periods after period `number`. */
-export function periodAfter(grid: Grid, number: number, count: number): number {
-  if (grid.kind === "numeric" || grid.unit !== "hour") return number + count;
-  let last = number;
-  for (let left = count; left > 0; ) {
-    last++;
-    if (periodStart(grid, last) !== periodStart(grid, last + 1)) left--;
-  }
-  return last;
-}
-
-/** True when the bound is exactly one period of the grid. */
-export function isPeriod(grid: Grid, bound: PartitionBound): boolean {
-  if (!("from" in bound) || typeof bound.from !== "string" || typeof bound.to !== "string") return false;
-  if (!isReachable(grid, bound.from) || !isReachable(grid, bound.to)) return false;
-  const number = periodOf(grid, bound.from);
-  return periodStart(grid, number) === bound.from && periodStart(grid, number + 1) === bound.to;
-}
-
-/** Bounds of the catalog may also be MINVALUE, infinity, or a year that no grid reaches. */
-function isReachable(grid: Grid, text: string): boolean {
-  return grid.kind === "numeric" ? /^-?\d+$/.test(text) : /^\d{4}-\d{2}-\d{2}(?!.*BC)/.test(text);
-}
-
-/** Key types on which a grid of moments stands. */
-export function isTimeType(type: string): type is TimeType {
-  return type === "date" || type === "timestamp" || type === "timestamptz";
 }

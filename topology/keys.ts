@@ -4,14 +4,15 @@
  * The order of text under the key's collation is known to PostgreSQL only. Text is compared by code points, which is
  * deterministic; {@link orderIsSure} says for which values every usual collation agrees.
  */
-import type { RangeKeyType } from "./model";
-import { boundText, type TimeType } from "./time";
+import { compareDecimals, decimalText, digitsOf, fitted, parseDecimal } from "./decimals";
+import type { MomentType, NumberType, RangeKeyType } from "./model";
+import { boundText } from "./time";
 import { compareText, ValueError } from "./values";
 
-export type IntegerType = "smallint" | "integer" | "bigint";
+export type IntegerType = Exclude<NumberType, "numeric">;
 
 /** How values of a key type are written and compared. `text`: everything that is not known better. */
-export type KeyClass = RangeKeyType | "number" | "boolean" | "uuid" | "text";
+export type KeyClass = RangeKeyType | "float" | "boolean" | "text";
 
 export const INTEGER_LIMITS: Record<IntegerType, { min: bigint; max: bigint }> = {
   smallint: { min: -(2n ** 15n), max: 2n ** 15n - 1n },
@@ -33,16 +34,26 @@ const CLASSES: Record<string, KeyClass> = {
   int4: "integer",
   bigint: "bigint",
   int8: "bigint",
-  numeric: "number",
-  decimal: "number",
-  real: "number",
-  float4: "number",
-  "double precision": "number",
-  float8: "number",
+  numeric: "numeric",
+  decimal: "numeric",
+  real: "float",
+  float4: "float",
+  "double precision": "float",
+  float8: "float",
   boolean: "boolean",
   bool: "boolean",
   uuid: "uuid",
 };
+
+/** True for the key types that hold a date or an instant. */
+export function isMomentType(type: string): type is MomentType {
+  return type === "date" || type === "timestamp" || type === "timestamptz";
+}
+
+/** True for the key types that hold exact numbers. */
+export function isNumberType(type: string): type is NumberType {
+  return type === "numeric" || Object.hasOwn(INTEGER_LIMITS, type);
+}
 
 const known = new Map<string, KeyClass>();
 
@@ -78,20 +89,28 @@ const BOOLEANS: Record<string, string> = { true: "true", t: "true", false: "fals
 const NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$|^nan$|^[+-]?infinity$/i;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-function moment(type: TimeType): (text: string, timezone: string) => string {
+function moment(type: MomentType): (text: string, timezone: string) => string {
   return (text, timezone) => (/^-?infinity$/i.test(text) ? text.toLowerCase() : boundText(type, text, timezone));
 }
 
-const CANONICAL: Record<KeyClass, (text: string, timezone: string) => string> = {
+/** `NaN` and the infinities as PostgreSQL prints them; undefined for a number. */
+function unusual(text: string): string | undefined {
+  if (/^nan$/i.test(text)) return "NaN";
+  return /^[+-]?infinity$/i.test(text) ? `${text.startsWith("-") ? "-" : ""}Infinity` : undefined;
+}
+
+/** By class: the canonical text of a value in a type, or ValueError. */
+const CANONICAL: Record<KeyClass, (text: string, timezone: string, type: string) => string> = {
   date: moment("date"),
   timestamp: moment("timestamp"),
   timestamptz: moment("timestamptz"),
   smallint: (text) => integerText("smallint", text),
   integer: (text) => integerText("integer", text),
   bigint: (text) => integerText("bigint", text),
-  number: (text) => {
+  numeric: (text, _, type) => unusual(text) ?? decimalText(fitted(parseDecimal(text), digitsOf(type))),
+  float: (text) => {
     if (!NUMBER.test(text)) throw new ValueError(`${JSON.stringify(text)} is not a number`);
-    return text.replace(/^\+/, "");
+    return unusual(text) ?? text.replace(/^\+/, "");
   },
   boolean: (text) => {
     const known = BOOLEANS[text.toLowerCase()];
@@ -106,11 +125,14 @@ const CANONICAL: Record<KeyClass, (text: string, timezone: string) => string> = 
   text: (text) => text,
 };
 
-/** Canonical text of a declared value; throws ValueError when it is not one of the type. */
-export function canonicalValue(type: KeyClass, value: string | number | boolean, timezone: string): string {
+/**
+ * Canonical text of a declared value for a type (its name, with modifiers: `numeric(12,2)`; undefined is `text`). Throws
+ * ValueError when it is not one of the type.
+ */
+export function canonicalValue(type: string | undefined, value: string | number | boolean, timezone: string): string {
   if (typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value))
     throw new ValueError(`${value} is not exact as a number: write it as a string`);
-  return CANONICAL[type](String(value), timezone);
+  return CANONICAL[keyClass(type)](String(value), timezone, type ?? "");
 }
 
 /** The ends of a RANGE that no value reaches, and the infinities within. */
@@ -119,7 +141,7 @@ const RANKS: Record<string, number> = { MINVALUE: -2, "-infinity": -1, infinity:
 function rank(type: KeyClass, text: string): number {
   const known = RANKS[text];
   if (known === undefined) return 0;
-  return Math.abs(known) === 2 || type === "date" || type === "timestamp" || type === "timestamptz" ? known : 0;
+  return Math.abs(known) === 2 || isMomentType(type) ? known : 0;
 }
 
 /** Order of two canonical values of one class, with MINVALUE and MAXVALUE at the ends. */
@@ -137,7 +159,8 @@ const COMPARE: Record<KeyClass, (a: string, b: string) => number> = {
   smallint: compareIntegers,
   integer: compareIntegers,
   bigint: compareIntegers,
-  number: compareNumbers,
+  numeric: compareNumbers,
+  float: compareNumbers,
   boolean: compareText,
   uuid: compareText,
   text: compareCodePoints,
@@ -168,23 +191,15 @@ function compareIntegers(a: string, b: string): number {
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
-const DECIMAL = /^(-?)(\d*)\.?(\d*)$/;
+/** A number without an exponent, which is how PostgreSQL prints a numeric. */
+const PLAIN = /^-?\d+(\.\d+)?$/;
 
 /** Exact for decimals; PostgreSQL's NaN is above everything. */
 function compareNumbers(a: string, b: string): number {
-  const left = DECIMAL.exec(a);
-  const right = DECIMAL.exec(b);
-  if (left !== null && right !== null) {
-    const digits = Math.max(left[3]?.length ?? 0, right[3]?.length ?? 0);
-    return compareIntegers(scaled(left, digits), scaled(right, digits));
-  }
+  if (PLAIN.test(a) && PLAIN.test(b)) return compareDecimals(parseDecimal(a), parseDecimal(b));
   const [x, y] = [floating(a), floating(b)];
   if (Number.isNaN(x) || Number.isNaN(y)) return Number(Number.isNaN(x)) - Number(Number.isNaN(y));
   return x < y ? -1 : x > y ? 1 : 0;
-}
-
-function scaled(parts: RegExpExecArray, digits: number): string {
-  return `${parts[1]}${parts[2] || "0"}${(parts[3] ?? "").padEnd(digits, "0")}`;
 }
 
 function floating(text: string): number {
@@ -193,8 +208,8 @@ function floating(text: string): number {
 
 /** One text for each value: equal values of a class have equal keys (numeric `1.0` is `1.00`). */
 export function valueKey(type: KeyClass, text: string): string {
-  if (type !== "number") return text;
-  return DECIMAL.test(text) && text.includes(".") ? text.replace(/\.?0+$/, "") : text;
+  if (type !== "numeric" && type !== "float") return text;
+  return PLAIN.test(text) && text.includes(".") ? text.replace(/\.?0+$/, "") : text;
 }
 
 /** True when every usual collation orders the two texts as code points do. */

@@ -3,10 +3,11 @@
  * even its newest possible row is.
  */
 import type { Temporal } from "temporal-polyfill";
-import { INTEGER_LIMITS, integerText } from "./keys";
-import type { Grid, Tier } from "./model";
+import { momentType, numberText, orderOf } from "./axis";
+import { compareDecimals, decimalText, parseDecimal, shortest, subtract } from "./decimals";
+import type { Axis, Tier } from "./model";
 import { localText, localWall } from "./time";
-import { compareText, ValueError } from "./values";
+import { attempt, ValueError } from "./values";
 
 /** `after` as it was declared: calendar units, or a distance in units of a numeric key. */
 export type Duration = { unit: DurationUnit; count: number; text: string } | { distance: string; text: string };
@@ -16,15 +17,16 @@ type DurationUnit = keyof typeof AVERAGE_HOURS;
 /** Average lengths; they only decide whether rules are declared in the order of their age, never the age itself. */
 const AVERAGE_HOURS = { hour: 1, day: 24, week: 168, month: 730.485, quarter: 2191.455, year: 8765.82 } as const;
 
-/** Reads `after` for the keys of a grid. */
-export function parseAfter(after: string | number, grid: Grid): Duration {
+/** Reads `after` for the keys of an axis. */
+export function parseAfter(after: string | number, axis: Axis): Duration {
   const text = String(after).trim();
-  if (grid.kind === "numeric") {
-    if (!/^\d+$/.test(text) || (typeof after === "number" && !Number.isSafeInteger(after)))
+  if (axis.kind === "numeric") {
+    const number = axis.type === "numeric" ? /^\d+(\.\d+)?$/ : /^\d+$/;
+    if (!number.test(text) || (typeof after === "number" && !Number.isSafeInteger(after)))
       throw new ValueError(
-        `${JSON.stringify(after)} is not a distance: on a ${grid.type} key, after is a whole number of key units below asOf`,
+        `${JSON.stringify(after)} is not a distance: on a ${axis.type} key, after is a whole number of key units below asOf`,
       );
-    return { distance: BigInt(text).toString(), text };
+    return { distance: decimalText(shortest(parseDecimal(text))), text };
   }
   const match = /^(\d{1,6})\s+([a-z]+?)s?$/i.exec(text);
   const unit = match?.[2]?.toLowerCase();
@@ -39,25 +41,25 @@ function isUnit(text: string): text is DurationUnit {
   return Object.hasOwn(AVERAGE_HOURS, text);
 }
 
-/** Order of two ages of one grid. */
+/** Order of two ages on one axis. */
 export function compareDurations(a: Duration, b: Duration): number {
   if ("distance" in a && "distance" in b) {
-    const difference = BigInt(a.distance) - BigInt(b.distance);
-    return difference < 0n ? -1 : difference > 0n ? 1 : 0;
+    return compareDecimals(parseDecimal(a.distance), parseDecimal(b.distance));
   }
   return "unit" in a && "unit" in b ? a.count * AVERAGE_HOURS[a.unit] - b.count * AVERAGE_HOURS[b.unit] : 0;
 }
 
-/** The moment (or number) that lies `after` before `asOf`, by the calendar of the grid's time zone; undefined before all time. */
-function cutoff(grid: Grid, asOf: string, after: Duration): string | undefined {
+/** The moment that lies `after` before `asOf`, by the calendar of the time zone; undefined before all time. */
+function cutoff(axis: Axis, asOf: string, after: Duration): string | undefined {
   if ("distance" in after) {
-    if (grid.kind !== "numeric") return undefined;
-    const value = BigInt(asOf) - BigInt(after.distance);
-    return value < INTEGER_LIMITS[grid.type].min ? undefined : integerText(grid.type, value.toString());
+    if (axis.kind !== "numeric") return undefined;
+    const value = shortest(subtract(parseDecimal(asOf), parseDecimal(after.distance)));
+    return "value" in attempt(() => numberText(axis, value)) ? decimalText(value) : undefined;
   }
-  if (grid.kind !== "calendar") return undefined;
-  const wall = localWall(grid.type, asOf, grid.timezone).subtract(toDuration(after));
-  return wall.year < 1 ? undefined : localText(grid.type, wall, grid.timezone);
+  if (axis.kind !== "calendar") return undefined;
+  const type = momentType(axis);
+  const wall = localWall(type, asOf, axis.timezone).subtract(toDuration(after));
+  return wall.year < 1 ? undefined : localText(type, wall, axis.timezone);
 }
 
 function toDuration({ unit, count }: { unit: DurationUnit; count: number }): Temporal.DurationLike {
@@ -73,7 +75,7 @@ export interface Rule {
 /** Tiers in the order in which a partition goes through them. */
 export const TIER_RANK: Record<Tier, number> = { live: 0, detached: 1, dropped: 2 };
 
-/** A range that stays live while asOf is before `until` (no `until`: for ever), as canonical text. */
+/** A range that stays live while asOf is before `until` (no `until`: for ever), as moments. */
 export interface Pin {
   from: string;
   to: string;
@@ -82,34 +84,25 @@ export interface Pin {
 
 /** Decides tiers at one `asOf`. */
 export interface Lifecycle {
-  /** Tier of the period, and the rule that puts it there. */
+  /** Tier of the period between two moments, and the rule that puts it there. */
   tierOf(period: { from: string; to: string }): { tier: Tier; rule?: Rule };
 }
 
 /** Makes the decision table for one `asOf`: each period is then compared with a few texts or numbers. */
-export function lifecycleAt(grid: Grid, asOf: string, rules: readonly Rule[], pins: readonly Pin[]): Lifecycle {
-  const below = orderOf(grid);
+export function lifecycleAt(axis: Axis, asOf: string, rules: readonly Rule[], pins: readonly Pin[]): Lifecycle {
+  const order = orderOf(axis);
   const reached = rules
     .flatMap((rule) => {
-      const before = cutoff(grid, asOf, rule.after);
+      const before = cutoff(axis, asOf, rule.after);
       return before === undefined ? [] : [{ rule, before }];
     })
     .sort((a, b) => TIER_RANK[b.rule.tier] - TIER_RANK[a.rule.tier]);
-  const held = pins.filter((pin) => pin.until === undefined || below(asOf, pin.until) < 0);
+  const held = pins.filter((pin) => pin.until === undefined || order(asOf, pin.until) < 0);
   return {
     tierOf({ from, to }) {
-      if (held.some((pin) => below(from, pin.to) < 0 && below(pin.from, to) < 0)) return { tier: "live" };
-      const rule = reached.find(({ before }) => below(to, before) <= 0)?.rule;
+      if (held.some((pin) => order(from, pin.to) < 0 && order(pin.from, to) < 0)) return { tier: "live" };
+      const rule = reached.find(({ before }) => order(to, before) <= 0)?.rule;
       return rule === undefined ? { tier: "live" } : { tier: rule.tier, rule };
     },
-  };
-}
-
-/** Order of canonical texts of the grid's key type. */
-export function orderOf(grid: Grid): (a: string, b: string) => number {
-  if (grid.kind === "calendar") return compareText;
-  return (a, b) => {
-    const difference = BigInt(a) - BigInt(b);
-    return difference < 0n ? -1 : difference > 0n ? 1 : 0;
   };
 }

@@ -1,7 +1,7 @@
 /** Names of partitions: templates with placeholders, the defaults, and pg_partman's own patterns. */
 import type { Temporal } from "temporal-polyfill";
-import { type Period, periodWall } from "./intervals";
 import type { CalendarUnit, Grid, Strategy } from "./model";
+import { type Period, type Stretches, wallOf } from "./stretches";
 import { nearest, ValueError } from "./values";
 
 /** PostgreSQL cuts longer identifiers silently (NAMEDATALEN - 1, in bytes of UTF-8). */
@@ -14,7 +14,11 @@ export interface Naming {
 }
 
 /** What the names of a set are made of; decides which placeholders there are. */
-export type NameSource = { strategy: "range"; grid?: Grid } | { strategy: "list" } | { strategy: "hash" };
+export interface NameSource {
+  strategy: Strategy;
+  /** Of a RANGE policy with periods. */
+  stretches?: readonly { grid: Grid }[];
+}
 
 /** What is known about one partition when it is named. */
 export type NameParts = { period: Period } | { value: string } | { remainder: number } | { default: true };
@@ -71,8 +75,17 @@ const DEFAULT_NAME = "{table}_default";
 function defaultTemplate(source: NameSource): string {
   if (source.strategy === "hash") return "{table}_p{n}";
   if (source.strategy === "list") return "{table}_{value}";
-  if (source.grid === undefined || source.grid.kind === "numeric") return "{table}_{from}";
-  return DEFAULT_BY_UNIT[source.grid.unit];
+  const grid = gridOf(source);
+  return grid?.kind === "calendar" ? DEFAULT_BY_UNIT[grid.unit] : "{table}_{from}";
+}
+
+function gridOf({ stretches }: NameSource): Grid | undefined {
+  return stretches?.[0]?.grid;
+}
+
+/** True for the word that stands for a template of each interval. */
+export function isPreset(naming: string): boolean {
+  return Object.hasOwn(PRESETS, naming);
 }
 
 /** Fills in defaults and presets. Throws ValueError for a preset that has no names for the strategy. */
@@ -88,16 +101,17 @@ export function resolveNaming(declared: string | Partial<Naming> | undefined, so
 function presetOr(template: string, source: NameSource): string {
   const preset = Object.hasOwn(PRESETS, template) ? PRESETS[template] : undefined;
   if (preset === undefined) return template;
-  if (source.strategy !== "range" || source.grid === undefined)
+  const grid = gridOf(source);
+  if (grid === undefined)
     throw new ValueError(`the preset ${template} names the periods of a RANGE policy; there are none here`);
-  return preset(source.grid);
+  return preset(grid);
 }
 
 /** Placeholders that a template of this set may use. */
 export function placeholdersOf(source: NameSource): string[] {
   if (source.strategy === "hash") return ["table", "n"];
   if (source.strategy === "list") return ["table", "value"];
-  if (source.grid?.kind === "calendar") return ["table", ...Object.keys(CALENDAR)];
+  if (gridOf(source)?.kind === "calendar") return ["table", ...Object.keys(CALENDAR)];
   return ["table", "from", "n"];
 }
 
@@ -127,9 +141,9 @@ export function parseTemplate(text: string, allowed: readonly string[]): Templat
   return { text, parts };
 }
 
-/** Renders a template for one partition of `table`. Placeholders of the calendar are those of the grid's local time. */
-export function render(template: Template, table: string, parts: NameParts, grid?: Grid): string {
-  const wall = "period" in parts && grid?.kind === "calendar" ? periodWall(grid, parts.period.number) : undefined;
+/** Renders a template for one partition of `table`. Placeholders of the calendar are those of the policy's local time. */
+export function render(template: Template, table: string, parts: NameParts, stretches: Stretches = []): string {
+  const wall = "period" in parts ? wallOf(stretches, parts.period) : undefined;
   const fixed: Record<string, string | number | undefined> = {
     table,
     value: "value" in parts ? parts.value : undefined,

@@ -1,7 +1,7 @@
 /** From the policy that a program declares to the partitions it stands for. */
+import { momentOf } from "./axis";
 import { boundKey, compareBounds } from "./bounds";
-import { isIntegerType, isTimeType } from "./intervals";
-import { keyClass } from "./keys";
+import { isMomentType, isNumberType, keyClass } from "./keys";
 import type { DesiredPartition, DesiredSet, InputFailure, PartitionBound, RangeKeyType } from "./model";
 import { type Naming, resolveNaming } from "./names";
 import {
@@ -20,15 +20,15 @@ import { defined, type Partitioning, resolvePartitioning } from "./policy/partit
 import {
   type AgedPeriod,
   agedPeriods,
-  momentOf,
   readMoments,
   resolveSchedule,
   retiredRange,
   type Schedule,
-  standInGrid,
+  standInAxis,
   tierReason,
 } from "./policy/periods";
 import { fail, type Report } from "./policy/reader";
+import { axisOf } from "./stretches";
 import { UNKNOWN } from "./unknown";
 import { attempt } from "./values";
 
@@ -79,16 +79,16 @@ function unexpanded(raw: Record<string, unknown>, unknown: boolean): Record<stri
 function resolve(inputs: Partial<Inputs>, old: Record<string, unknown>, report: Report): Resolved | undefined {
   const partitioning = resolvePartitioning(inputs, report);
   if (partitioning === undefined) {
-    const standIn = standInGrid(inputs);
+    const standIn = standInAxis(inputs, report);
     if (standIn !== undefined) readMoments(inputs, standIn, report);
     return undefined;
   }
   refuseMisplaced(inputs, partitioning, report);
   refuseNoPartitions(inputs, partitioning, report);
-  const { grid, keyTypes } = partitioning;
-  const schedule = grid && resolveSchedule(inputs, grid, property(old.window, "from"), report);
+  const { stretches, keyTypes } = partitioning;
+  const schedule = stretches && resolveSchedule(inputs, stretches, property(old.window, "from"), report);
   const explicit = explicitEntries(inputs, partitioning, report);
-  const aged = schedule === undefined ? [] : readAged(schedule, report);
+  const aged = schedule === undefined ? [] : agedPeriods(schedule, report);
   const naming = attempt(() => resolveNaming(inputs.naming, partitioning));
   if ("reason" in naming) fail(report, "naming", naming.reason);
   const templates = "value" in naming ? readTemplates(naming.value, inputs.naming, partitioning, report) : undefined;
@@ -105,10 +105,10 @@ function resolve(inputs: Partial<Inputs>, old: Record<string, unknown>, report: 
 }
 
 /** Properties that only a RANGE policy with periods can follow. */
-function refuseMisplaced(inputs: Partial<Inputs>, { strategy, grid }: Partitioning, report: Report): void {
+function refuseMisplaced(inputs: Partial<Inputs>, { strategy, stretches }: Partitioning, report: Report): void {
   if (strategy === "hash" && inputs.defaultPartition === true)
     fail(report, "defaultPartition", "HASH has no DEFAULT partition");
-  if (grid !== undefined) return;
+  if (stretches !== undefined) return;
   if (inputs.window !== undefined) fail(report, "window", strategyRule(strategy));
   for (const key of ["lifecycle", "pins"] as const)
     if ((inputs[key] ?? []).length > 0) fail(report, key, strategyRule(strategy));
@@ -124,13 +124,6 @@ function refuseNoPartitions(inputs: Partial<Inputs>, partitioning: Partitioning,
     fail(report, "partitionBy.hash.partitions", "is required unless the partitions are listed in partitions");
 }
 
-function readAged(schedule: Schedule, report: Report): AgedPeriod[] {
-  const aged = attempt(() => agedPeriods(schedule));
-  if ("value" in aged) return aged.value;
-  fail(report, "window", aged.reason);
-  return [];
-}
-
 /**
  * Dropped periods are listed while they are news: when the last update still had them, as long as asOf stands where it
  * stood when they were dropped, and when the program lists them itself.
@@ -142,7 +135,7 @@ function listsDropped(
   types: string[],
 ): (bound: PartitionBound) => boolean {
   if (schedule === undefined) return () => false;
-  const sameTime = attempt(() => momentOf(schedule.grid, String(old.asOf)));
+  const sameTime = attempt(() => momentOf(axisOf(schedule.stretches), String(old.asOf)));
   const unmoved = "value" in sameTime && sameTime.value === schedule.asOf;
   const listed = Object.values(readPartitions(old.partitions))
     .filter(({ tier }) => tier !== "dropped" || unmoved)
@@ -182,17 +175,11 @@ function checkedInputs(raw: Record<string, unknown>, resolved: Resolved): Record
 
 /** The set that checked inputs (without unknowns) stand for: what Create and Update are given. */
 export function desiredFromChecked(checked: Record<string, unknown>): DesiredSet {
-  const report: Report = { failures: [], unknown: [] };
-  const { partitions: _, retired, ...policy } = checked;
-  const inputs = readInputs(policy, report);
-  const partitioning = resolvePartitioning(inputs, report);
-  if (partitioning === undefined || inputs.table === undefined || report.failures.length > 0)
-    throw new Error(`not the checked inputs of a PartitionSet: ${JSON.stringify(report.failures)}`);
-  const { strategy, keyColumns, keyTypes, grid } = partitioning;
+  const { inputs, partitioning, report } = fromChecked(checked);
+  const { strategy, keyColumns, keyTypes, stretches } = partitioning;
   const partitions = readPartitions(checked.partitions);
-  const schedule = grid && resolveSchedule(inputs, grid, undefined, report);
-  const [from, before] = [property(retired, "from"), property(retired, "before")];
-  const gone = grid && typeof from === "string" && typeof before === "string";
+  const schedule = stretches && resolveSchedule(inputs, stretches, undefined, report);
+  const retired = retiredFromChecked(checked, partitioning);
   return {
     schema: inputs.schema ?? DEFAULTS.schema,
     table: inputs.table,
@@ -201,25 +188,47 @@ export function desiredFromChecked(checked: Record<string, unknown>): DesiredSet
     ...keyTypeOf(partitioning),
     ...(keyTypes.length > 0 ? { keyTypes } : {}),
     partitions,
-    ...(gone ? { retired: { from, before, periods: grid } } : {}),
+    ...(retired && { retired }),
     unmanaged: inputs.unmanaged ?? DEFAULTS.unmanaged,
     adopt: inputs.adopt ?? [],
     tierReasons: schedule === undefined ? {} : tierReasons(schedule, partitions),
   };
 }
 
+/** The part of {@link desiredFromChecked} by which declared and recorded partitions are compared. */
+export function comparisonFromChecked(checked: Record<string, unknown>): Pick<DesiredSet, "keyTypes" | "retired"> {
+  const { partitioning } = fromChecked(checked);
+  return { keyTypes: partitioning.keyTypes, retired: retiredFromChecked(checked, partitioning) };
+}
+
+function fromChecked(checked: Record<string, unknown>) {
+  const report: Report = { failures: [], unknown: [] };
+  const { partitions: _, retired: __, ...policy } = checked;
+  const inputs = readInputs(policy, report);
+  const partitioning = resolvePartitioning(inputs, report);
+  const { table } = inputs;
+  if (partitioning === undefined || table === undefined || report.failures.length > 0)
+    throw new Error(`not the checked inputs of a PartitionSet: ${JSON.stringify(report.failures)}`);
+  return { inputs: { ...inputs, table }, partitioning, report };
+}
+
+function retiredFromChecked({ retired }: Record<string, unknown>, { stretches }: Partitioning): DesiredSet["retired"] {
+  const [from, before] = [property(retired, "from"), property(retired, "before")];
+  if (stretches === undefined || typeof from !== "string" || typeof before !== "string") return undefined;
+  return { from, before, periods: stretches };
+}
+
 function keyTypeOf({ strategy, keyTypes }: Partitioning): { keyType?: RangeKeyType } {
   const kind = keyClass(keyTypes[0]);
   if (strategy !== "range" || keyTypes.length !== 1) return {};
-  return isIntegerType(kind) || isTimeType(kind) ? { keyType: kind } : {};
+  return isNumberType(kind) || isMomentType(kind) || kind === "uuid" ? { keyType: kind } : {};
 }
 
 function tierReasons(schedule: Schedule, partitions: DesiredSet["partitions"]): Record<string, string> {
   const reasons: [string, string][] = [];
   for (const [name, partition] of Object.entries(partitions)) {
-    if (partition.tier === "live" || !("from" in partition)) continue;
-    if (typeof partition.from !== "string" || typeof partition.to !== "string") continue;
-    const reason = tierReason(schedule, partition.from, partition.to, partition.tier);
+    if (partition.tier === "live") continue;
+    const reason = tierReason(schedule, partition, partition.tier);
     if (reason !== undefined) reasons.push([name, reason]);
   }
   return Object.fromEntries(reasons);

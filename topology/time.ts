@@ -3,10 +3,8 @@
  * way between that text and a wall clock. Years 0001 to 9999 only: within them canonical texts sort as the moments do.
  */
 import { Temporal } from "temporal-polyfill";
+import type { MomentType } from "./model";
 import { ValueError } from "./values";
-
-/** Key types that hold a moment. */
-export type TimeType = "date" | "timestamp" | "timestamptz";
 
 const MOMENT =
   /^(\d{4})-(\d{2})(?:-(\d{2})(?:[ T](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?\s?(Z|UTC|[+-]\d{2}(?::?\d{2})?)?)?)?$/i;
@@ -50,7 +48,7 @@ function pad(value: number, digits: number): string {
 }
 
 /** Canonical text of a wall clock reading, without a zone (for timestamptz: of the reading in UTC). */
-function wallText(type: TimeType, wall: Temporal.PlainDateTime): string {
+function wallText(type: MomentType, wall: Temporal.PlainDateTime): string {
   if (wall.year < 1 || wall.year > 9999) throw new ValueError(`the year ${wall.year} is outside 0001 to 9999`);
   const date = `${pad(wall.year, 4)}-${pad(wall.month, 2)}-${pad(wall.day, 2)}`;
   if (type === "date") return date;
@@ -77,12 +75,12 @@ function utcWall(zoned: Temporal.ZonedDateTime): Temporal.PlainDateTime {
 }
 
 /** Canonical text of the wall clock reading `wall` in `timezone` (which only timestamptz heeds). */
-export function localText(type: TimeType, wall: Temporal.PlainDateTime, timezone: string): string {
+export function localText(type: MomentType, wall: Temporal.PlainDateTime, timezone: string): string {
   return wallText(type, type === "timestamptz" ? firstInstant(wall, timezone) : wall);
 }
 
 /** The wall clock reading of canonical text, for timestamptz in `timezone`. */
-export function localWall(type: TimeType, canonical: string, timezone: string): Temporal.PlainDateTime {
+export function localWall(type: MomentType, canonical: string, timezone: string): Temporal.PlainDateTime {
   const wall = parse(canonical).wall;
   if (type !== "timestamptz" || timezone === "UTC") return wall;
   return wall.toZonedDateTime("UTC").withTimeZone(timezone).toPlainDateTime();
@@ -92,14 +90,14 @@ export function localWall(type: TimeType, canonical: string, timezone: string): 
  * A moment as people write it (`asOf`, `window.from`, pins): a month stands for its first day, a day for its midnight in
  * `timezone`; an instant with an offset is read in UTC by the key types that have no zone.
  */
-export function momentText(type: TimeType, text: string, timezone: string): string {
+export function momentText(type: MomentType, text: string, timezone: string): string {
   const { wall, offset } = parse(text);
   if (offset === undefined) return localText(type, wall, timezone);
   return wallText(type, shiftToUtc(wall, offset));
 }
 
 /** A declared bound: as exact as PostgreSQL takes it, so nothing is cut off or ignored silently. */
-export function boundText(type: TimeType, text: string, timezone: string): string {
+export function boundText(type: MomentType, text: string, timezone: string): string {
   const { wall, offset, precision } = parse(text);
   if (precision === "month")
     throw new ValueError(`${JSON.stringify(text)} is a month, not a bound: write its first day`);
@@ -112,6 +110,27 @@ export function boundText(type: TimeType, text: string, timezone: string): strin
 
 function shiftToUtc(wall: Temporal.PlainDateTime, offset: string): Temporal.PlainDateTime {
   return wall.toZonedDateTime(offset).withTimeZone("UTC").toPlainDateTime();
+}
+
+/** Where something begins: a bound, for which a month stands for its first day. */
+export function beginText(type: MomentType, text: string, timezone: string): string {
+  return boundText(type, /^\d{4}-\d{2}$/.test(text) ? `${text}-01` : text, timezone);
+}
+
+/** Microseconds since 1970 of an instant in canonical text of timestamptz. */
+export function epochMicros(canonical: string): bigint {
+  return parse(canonical).wall.toZonedDateTime("UTC").epochNanoseconds / 1000n;
+}
+
+const FIRST_INSTANT = epochMicros("0001-01-01 00:00:00+00");
+const LAST_INSTANT = epochMicros("9999-12-31 23:59:59.999999+00");
+
+/** The instant so many microseconds after 1970 as canonical text of timestamptz. */
+export function instantText(micros: bigint): string {
+  if (micros < FIRST_INSTANT || micros > LAST_INSTANT)
+    throw new ValueError("the instant lies outside the years 0001 to 9999");
+  const zoned = Temporal.Instant.fromEpochNanoseconds(micros * 1000n).toZonedDateTimeISO("UTC");
+  return wallText("timestamptz", zoned.toPlainDateTime());
 }
 
 /** The zone's name as the IANA database spells it. Offsets are refused: PostgreSQL reads their sign the other way round. */

@@ -1,7 +1,7 @@
 /** Check and Diff of a PartitionSet: no I/O, no clock. */
 import { difference } from "../../topology/difference";
-import type { DesiredPartition, DesiredSet } from "../../topology/model";
-import { desiredFromChecked } from "../../topology/policy";
+import type { DesiredPartition } from "../../topology/model";
+import { comparisonFromChecked } from "../../topology/policy";
 import { UNKNOWN } from "../../topology/unknown";
 import type { PropertyDifference } from "../difference";
 import type { DiffRequest } from "../handler";
@@ -24,7 +24,7 @@ export function diffSet({ olds, oldInputs, news }: DiffRequest): {
   }
   const actual = partitionsOf<RecordedPartition>(olds);
   const desired = partitionsOf<DesiredPartition>(news);
-  const partitions = difference(desired, actual, retiredOf(news)).map(
+  const partitions = difference(desired, actual, comparisonFromChecked(news)).map(
     ({ path, kind }): PropertyDifference => ({ path: formatPath(path), kind }),
   );
   const gone = (names: string[]) =>
@@ -56,11 +56,6 @@ function policyKind(name: string, before: Properties, after: Properties): Proper
   if (REPLACING.has(name) && before[name] !== undefined && after[name] !== UNKNOWN) return "updateReplace";
   if (before[name] === undefined) return "add";
   return after[name] === undefined ? "delete" : "update";
-}
-
-/** What the lifecycle has given up; reading it is only needed when something has been. */
-function retiredOf(news: Properties): DesiredSet["retired"] {
-  return isRecord(news.retired) ? desiredFromChecked(news).retired : undefined;
 }
 
 /** Present names of partitions that the state knows by their declared ones. */

@@ -3,6 +3,7 @@ import { boundKey, canonicalBound, describeBound } from "../bounds";
 import type { PartitionBound, Tier } from "../model";
 import { type Naming, nameProblem, parseTemplate, placeholdersOf, render, type Template } from "../names";
 import { attempt } from "../values";
+import { changePath } from "./grids";
 import type { Inputs } from "./inputs";
 import type { Partitioning } from "./partitioning";
 import { type AgedPeriod, MAX_PARTITIONS } from "./periods";
@@ -22,6 +23,8 @@ export interface Entry {
 /** Templates of a set, read. */
 export interface Templates {
   partitions: Template;
+  /** Those of the periods, for each stretch. */
+  stretches: Template[];
   default: Template;
 }
 
@@ -33,13 +36,18 @@ export function readTemplates(
   report: Report,
 ): Templates | undefined {
   const path = (key: string) => (typeof declared === "object" ? join("naming", key) : "naming");
-  const partitions = attempt(() => parseTemplate(naming.partitions, placeholdersOf(partitioning)));
-  if ("reason" in partitions) fail(report, path("partitions"), partitions.reason);
-  const fallback = attempt(() => parseTemplate(naming.default, ["table"]));
-  if ("reason" in fallback) fail(report, path("default"), fallback.reason);
-  return "value" in partitions && "value" in fallback
-    ? { partitions: partitions.value, default: fallback.value }
-    : undefined;
+  const allowed = placeholdersOf(partitioning);
+  const read = (text: string, place: string, placeholders: string[]): Template | undefined => {
+    const template = attempt(() => parseTemplate(text, placeholders));
+    return "value" in template ? template.value : fail(report, place, template.reason);
+  };
+  const partitions = read(naming.partitions, path("partitions"), allowed);
+  const fallback = read(naming.default, path("default"), ["table"]);
+  const changed = (partitioning.stretches ?? []).slice(1);
+  const later = changed.map((stretch, index) => read(stretch.naming, `${changePath(index)}.naming`, allowed));
+  if (partitions === undefined || fallback === undefined || later.includes(undefined)) return undefined;
+  const stretches = [partitions, ...later.filter((template) => template !== undefined)];
+  return { partitions, stretches, default: fallback };
 }
 
 /** What the policy entries of a set are made from. */
@@ -57,10 +65,11 @@ export function periodEntries(
   listsDropped: (bound: PartitionBound) => boolean,
 ): Entry[] {
   return aged.flatMap((period) => {
-    const bound = { from: period.from, to: period.to };
-    if (period.tier === "dropped" && !listsDropped(bound)) return [];
-    const name = render(templates.partitions, table, { period }, partitioning.grid);
-    return [{ name, bound, tier: period.tier, path: "naming" }];
+    const { bound, stretch, tier } = period;
+    const template = templates.stretches[stretch];
+    if (template === undefined || (tier === "dropped" && !listsDropped(bound))) return [];
+    const name = render(template, table, { period }, partitioning.stretches);
+    return [{ name, bound, tier, path: stretch === 0 ? "naming" : `${changePath(stretch - 1)}.naming` }];
   });
 }
 
@@ -127,5 +136,5 @@ function ownName({ name }: Entry, table: string): string | undefined {
 function twice({ name, bound, path }: Entry, other: Entry | undefined): string | undefined {
   if (other === undefined) return undefined;
   const both = `the name ${JSON.stringify(name)} stands for ${describeBound(other.bound)} and for ${describeBound(bound)}`;
-  return path === "naming" ? `${both}: the template needs a placeholder that tells them apart` : both;
+  return path.endsWith("naming") ? `${both}: the template needs a placeholder that tells them apart` : both;
 }

@@ -1,4 +1,5 @@
 /** `partitions`: the ones that the program lists itself, beside the policy or in place of one of its entries. */
+import { keyOfDate } from "../axis";
 import {
   boundKey,
   canonicalBound,
@@ -62,7 +63,7 @@ function readBound(
 
 function readRange(
   ends: { from: RawValue | RawValue[]; to: RawValue | RawValue[] },
-  { keyColumns, keyTypes, timezone }: Partitioning,
+  { keyColumns, keyTypes, timezone, stretches }: Partitioning,
   path: string,
   report: Report,
 ): PartitionBound | undefined {
@@ -72,9 +73,12 @@ function readRange(
     const place = join(path, key);
     if (value.length !== keyColumns.length)
       return fail(report, place, `needs one value for each key column: ${keyColumns.join(", ")}`);
-    const [only] = value;
-    const datum = value.length === 1 && only !== undefined ? only : value;
-    const bound = attempt(() => canonicalBound({ from: datum, to: datum }, keyTypes, timezone));
+    const bound = attempt(() => {
+      const spelled = value.map((one) => keyOfDate(stretches?.[0]?.grid, one));
+      const [only] = spelled;
+      const datum = spelled.length === 1 && only !== undefined ? only : spelled;
+      return canonicalBound({ from: datum, to: datum }, keyTypes, timezone);
+    });
     if ("reason" in bound) return fail(report, place, bound.reason);
     return "from" in bound.value ? bound.value.from : undefined;
   };

@@ -1,6 +1,6 @@
 /** The inputs of a PartitionSet: one table of properties, and the types that follow from it. */
 import type { RawValue } from "../bounds";
-import type { OnDelete, Tier, UnmanagedMode } from "../model";
+import type { Epoch, OnDelete, Tier, UnmanagedMode } from "../model";
 import type { Naming } from "../names";
 import { nameProblem } from "../names";
 import {
@@ -50,8 +50,19 @@ export interface RangeInputs {
   types: string[];
   every: string | number;
   timezone: string;
+  epoch: Epoch;
   anchor: string;
   offset: string | number;
+  changes: Partial<ChangeInputs>[];
+}
+
+/** Another interval from a moment on. */
+export interface ChangeInputs {
+  from: string | number;
+  every: string | number;
+  anchor: string;
+  offset: string | number;
+  naming: string;
 }
 
 export interface ListInputs {
@@ -128,6 +139,14 @@ const explicit = object<ExplicitInputs>({
   tier: optional(tier),
 });
 
+const change = object<ChangeInputs>({
+  from: required(textOrInteger),
+  every: required(textOrInteger),
+  anchor: optional(text),
+  offset: optional(textOrInteger),
+  naming: optional(text),
+});
+
 const inputs = object<Inputs>({
   schema: optional(name),
   table: required(name),
@@ -141,8 +160,10 @@ const inputs = object<Inputs>({
           types: optional(list(text, 1)),
           every: optional(textOrInteger),
           timezone: optional(text),
+          epoch: optional(choice<Epoch>(["seconds", "milliseconds"])),
           anchor: optional(text),
           offset: optional(textOrInteger),
+          changes: optional(list(change)),
         }),
       ),
       list: optional(

@@ -1,12 +1,11 @@
 /** `partitionBy`: which strategy, which keys, and the grid when there is one. */
 import type { RawValue } from "../bounds";
-import { isIntegerType, isTimeType, parseAnchor, parseEvery, parseOffset } from "../intervals";
-import { keyClass } from "../keys";
-import type { Grid, RangeKeyType, Strategy } from "../model";
+import type { Strategy } from "../model";
 import { zoneName } from "../time";
 import { attempt } from "../values";
+import { checkedGrid, holdsInstants, type NamedStretch, resolveStretches } from "./grids";
 import { DEFAULTS, type HashInputs, type Inputs, type ListInputs, type RangeInputs } from "./inputs";
-import { fail, join, type Report } from "./reader";
+import { fail, type Report } from "./reader";
 
 /** A partition key that can be worked with. */
 export interface Partitioning {
@@ -14,9 +13,10 @@ export interface Partitioning {
   keyColumns: string[];
   /** Types of the key columns as they were declared; empty when nothing was said. */
   keyTypes: string[];
-  /** Time zone of declared timestamptz values. */
+  /** Time zone of declared instants. */
   timezone: string;
-  grid?: Grid;
+  /** How a RANGE is divided into periods; absent when every partition is listed. */
+  stretches?: NamedStretch[];
   lists?: Map<string, RawValue[]>;
   /** Number of HASH partitions. */
   modulus?: number;
@@ -40,19 +40,24 @@ export function resolvePartitioning(inputs: Partial<Inputs>, report: Report): Pa
       );
     return undefined;
   }
-  if (by.range !== undefined) return resolveRange(by.range, report, unknown);
+  if (by.range !== undefined) return resolveRange(by.range, inputs.naming, report, unknown || failed);
   if (unknown || failed) return undefined;
   if (by.list !== undefined) return resolveList(by.list);
   return by.hash === undefined ? undefined : resolveHash(by.hash, report);
 }
 
-function resolveRange(range: Partial<RangeInputs>, report: Report, unknown: boolean): Partitioning | undefined {
+function resolveRange(
+  range: Partial<RangeInputs>,
+  naming: Inputs["naming"] | undefined,
+  report: Report,
+  incomplete: boolean,
+): Partitioning | undefined {
   const before = report.failures.length;
   const path = "partitionBy.range";
   const columns = range.column !== undefined ? [range.column] : (range.columns ?? []);
   const several = range.columns !== undefined && range.columns.length > 1;
   const types = range.type !== undefined ? [range.type] : (range.types ?? []);
-  if (!unknown && (range.column === undefined) === (range.columns === undefined))
+  if (!incomplete && (range.column === undefined) === (range.columns === undefined))
     fail(report, `${path}.column`, "exactly one of column and columns is required");
   if (range.type !== undefined && range.types !== undefined)
     fail(report, `${path}.types`, "is for columns; with type it says the same twice");
@@ -62,15 +67,15 @@ function resolveRange(range: Partial<RangeInputs>, report: Report, unknown: bool
   if (range.every !== undefined && several)
     fail(report, `${path}.every`, "needs a key of one column; list the partitions of several columns in partitions");
   const timezone = resolveZone(range, types[0], report);
-  const grid = several ? undefined : resolveGrid(range, types[0], timezone, report);
-  if (unknown || report.failures.length > before) return undefined;
+  const stretches = several ? undefined : resolveStretches(range, types[0], timezone, naming, report);
+  if (incomplete || report.failures.length > before) return undefined;
   return {
     strategy: "range",
     keyColumns: columns,
     keyTypes: types,
     timezone,
-    grid,
-    checked: { range: checkedRange(range, timezone, types[0], grid) },
+    stretches,
+    checked: { range: checkedRange(range, timezone, types[0], stretches) },
   };
 }
 
@@ -82,76 +87,30 @@ function resolveZone(range: Partial<RangeInputs>, type: string | undefined, repo
     fail(report, path, zone.reason);
     return DEFAULTS.timezone;
   }
-  const kind = keyClass(type);
-  if (zone.value !== "UTC" && type !== undefined && kind !== "timestamptz")
-    fail(report, path, `is for timestamptz keys; values of ${type} have no time zone`);
-  return zone.value;
-}
-
-const GRID_TYPES = "date, timestamp, timestamptz, smallint, integer, bigint";
-
-function resolveGrid(
-  range: Partial<RangeInputs>,
-  type: string | undefined,
-  timezone: string,
-  report: Report,
-): Grid | undefined {
-  const path = "partitionBy.range";
-  if (range.every === undefined) {
-    for (const key of ["anchor", "offset"] as const)
-      if (range[key] !== undefined) fail(report, join(path, key), "needs every");
-    return undefined;
-  }
-  const kind = keyClass(type);
-  if (type === undefined) return fail(report, `${path}.type`, `is required with every: one of ${GRID_TYPES}`);
-  if (!isIntegerType(kind) && !isTimeType(kind))
-    return fail(
+  if (zone.value !== "UTC" && type !== undefined && !holdsInstants(range, type))
+    fail(
       report,
-      `${path}.type`,
-      `every steps through ${GRID_TYPES}, not ${type}; list such partitions in partitions`,
+      path,
+      `is for timestamptz keys, uuid keys with every and keys with epoch; values of ${type} have no time zone`,
     );
-  return buildGrid(range, range.every, kind, timezone, report);
-}
-
-function buildGrid(
-  range: Partial<RangeInputs>,
-  declared: string | number,
-  type: RangeKeyType,
-  timezone: string,
-  report: Report,
-): Grid | undefined {
-  const path = "partitionBy.range";
-  const every = attempt(() => parseEvery(declared, type));
-  if ("reason" in every) return fail(report, `${path}.every`, every.reason);
-  if (isIntegerType(type) && every.value.kind === "numeric") {
-    if (range.anchor !== undefined) return fail(report, `${path}.anchor`, "is a date; keys of numbers take offset");
-    const offset = attempt(() => parseOffset(range.offset ?? 0, type));
-    if ("reason" in offset) return fail(report, `${path}.offset`, offset.reason);
-    return { kind: "numeric", type, step: every.value.step, offset: offset.value };
-  }
-  if (isIntegerType(type) || every.value.kind === "numeric") return undefined;
-  const { unit, count } = every.value;
-  if (range.offset !== undefined) return fail(report, `${path}.offset`, "is for keys of numbers; dates take anchor");
-  const anchor = attempt(() => (range.anchor === undefined ? undefined : parseAnchor(range.anchor, unit)));
-  if ("reason" in anchor) return fail(report, `${path}.anchor`, anchor.reason);
-  const shift = anchor.value === undefined ? {} : { anchor: anchor.value };
-  return { kind: "calendar", type, unit, count, timezone, ...shift };
+  return zone.value;
 }
 
 function checkedRange(
   range: Partial<RangeInputs>,
   timezone: string,
   type: string | undefined,
-  grid: Grid | undefined,
+  stretches: readonly NamedStretch[] = [],
 ): Record<string, unknown> {
-  const every =
-    grid?.kind === "calendar" ? (grid.count === 1 ? grid.unit : `${grid.count} ${grid.unit}s`) : range.every;
+  const [first, ...changes] = stretches;
   return defined({
     ...range,
-    every,
-    timezone: keyClass(type) === "timestamptz" ? timezone : range.timezone,
-    anchor: grid?.kind === "calendar" ? grid.anchor : undefined,
-    offset: grid?.kind === "numeric" ? grid.offset : undefined,
+    ...(first === undefined ? {} : checkedGrid(first.grid)),
+    timezone: holdsInstants(range, type) ? timezone : range.timezone,
+    changes:
+      changes.length === 0
+        ? range.changes
+        : changes.map(({ from, grid, naming }) => ({ from, ...checkedGrid(grid), naming })),
   });
 }
 

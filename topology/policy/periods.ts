@@ -1,28 +1,19 @@
 /** The periods of a RANGE policy at `asOf`: which of them there are, and the tier of each. */
-import {
-  isIntegerType,
-  isPeriod,
-  isTimeType,
-  type Period,
-  periodAfter,
-  periodOf,
-  periodStart,
-  periods,
-} from "../intervals";
-import { canonicalValue, keyClass } from "../keys";
+import { momentOf, orderOf } from "../axis";
+import { isNumberType, keyClass } from "../keys";
 import {
   compareDurations,
   type Lifecycle,
   lifecycleAt,
-  orderOf,
   type Pin,
   parseAfter,
   type Rule,
   TIER_RANK,
 } from "../lifecycle";
-import type { Grid, Tier } from "../model";
-import { momentText } from "../time";
+import type { Axis, DesiredSet, PartitionBound, Stretch, Tier } from "../model";
+import { axisOf, beginAt, countPeriods, endAfter, type Period, periodsFrom, periodWith } from "../stretches";
 import { attempt } from "../values";
+import { changePath, epochIsOpen } from "./grids";
 import { DEFAULTS, type Inputs, needsUnknown } from "./inputs";
 import { fail, join, type Report } from "./reader";
 
@@ -31,14 +22,12 @@ export const MAX_PARTITIONS = 100_000;
 
 /** The policy over periods, resolved at one `asOf`. */
 export interface Schedule {
-  grid: Grid;
-  /** `asOf` as canonical text of the key type. */
+  stretches: Stretch[];
+  /** `asOf` as a moment. */
   asOf: string;
-  /** Canonical start of the first period. */
+  /** The moment at which the first period begins. */
   from: string;
   ahead: number;
-  first: number;
-  last: number;
   rules: Rule[];
   pins: Pin[];
   lifecycle: Lifecycle;
@@ -49,12 +38,6 @@ export interface AgedPeriod extends Period {
   tier: Tier;
 }
 
-/** A moment or number as people write it, as canonical text of the grid's key type. Throws ValueError. */
-export function momentOf(grid: Grid, value: string | number): string {
-  if (grid.kind === "numeric") return canonicalValue(grid.type, value, DEFAULTS.timezone);
-  return momentText(grid.type, String(value), grid.timezone);
-}
-
 /** What the schedule is made from, read but not yet put together. */
 interface Moments {
   asOf?: string;
@@ -63,92 +46,100 @@ interface Moments {
   pins: Pin[];
 }
 
-/** Reads asOf, window.from, lifecycle and pins for the keys of a grid, reporting what is wrong. */
-export function readMoments(inputs: Partial<Inputs>, grid: Grid, report: Report): Moments {
+/** Reads asOf, window.from, lifecycle and pins for the keys of an axis, reporting what is wrong. */
+export function readMoments(inputs: Partial<Inputs>, axis: Axis, report: Report): Moments {
   const from = inputs.window?.from;
   return {
-    asOf: resolveAsOf(inputs, grid, report),
-    from: from === undefined ? undefined : moment(grid, from, "window.from", report),
-    rules: resolveRules(inputs, grid, report),
-    pins: resolvePins(inputs, grid, report),
+    asOf: resolveAsOf(inputs, axis, report),
+    from: from === undefined ? undefined : moment(axis, from, "window.from", report),
+    rules: resolveRules(inputs, axis, report),
+    pins: resolvePins(inputs, axis, report),
   };
 }
 
 /** Resolves window, asOf, lifecycle and pins; undefined when one of them is wrong (then reported) or unknown. */
 export function resolveSchedule(
   inputs: Partial<Inputs>,
-  grid: Grid,
+  stretches: Stretch[],
   rememberedFrom: unknown,
   report: Report,
 ): Schedule | undefined {
   const before = report.failures.length;
-  const { asOf, from, rules, pins } = readMoments(inputs, grid, report);
+  const axis = axisOf(stretches);
+  const { asOf, from, rules, pins } = readMoments(inputs, axis, report);
   if (asOf === undefined || report.failures.length > before || needsUnknown(report)) return undefined;
   const ahead = inputs.window?.ahead ?? DEFAULTS.ahead;
-  const start = from ?? remembered(grid, rememberedFrom) ?? asOf;
-  const span = resolveSpan(grid, start, asOf, ahead, report);
-  if (span === undefined) return undefined;
-  return { grid, asOf, ahead, ...span, rules, pins, lifecycle: lifecycleAt(grid, asOf, rules, pins) };
+  const start = from ?? remembered(axis, rememberedFrom) ?? asOf;
+  const begin = resolveStart({ stretches, asOf, ahead }, start, report);
+  if (begin === undefined) return undefined;
+  return { stretches, asOf, from: begin, ahead, rules, pins, lifecycle: lifecycleAt(axis, asOf, rules, pins) };
 }
 
-/** The grid of the nearest key type, with which the rest can be checked when the declared one is wrong. */
-export function standInGrid(inputs: Partial<Inputs>): Grid | undefined {
+/** The axis of the nearest key type, with which the rest can be checked when the declared one is wrong. */
+export function standInAxis(inputs: Partial<Inputs>, report: Report): Axis | undefined {
   const range = inputs.partitionBy?.range;
-  if (range?.every === undefined) return undefined;
+  if (range?.every === undefined || epochIsOpen(report)) return undefined;
   const kind = keyClass(range.type);
-  if (isIntegerType(kind)) return { kind: "numeric", type: kind, step: "1", offset: "0" };
-  const type = isTimeType(kind) ? kind : "timestamp";
-  return { kind: "calendar", type, unit: "day", count: 1, timezone: DEFAULTS.timezone };
+  if (isNumberType(kind) && range.epoch === undefined) return { kind: "numeric", type: kind };
+  return { kind: "calendar", type: kind === "date" ? kind : "timestamptz", timezone: DEFAULTS.timezone };
 }
 
-function moment(grid: Grid, value: string | number, path: string, report: Report): string | undefined {
-  const text = attempt(() => momentOf(grid, value));
+function moment(axis: Axis, value: string | number, path: string, report: Report): string | undefined {
+  const text = attempt(() => momentOf(axis, value));
   return "reason" in text ? fail(report, path, text.reason) : text.value;
 }
 
-function resolveAsOf(inputs: Partial<Inputs>, grid: Grid, report: Report): string | undefined {
-  if (inputs.asOf !== undefined) return moment(grid, inputs.asOf, "asOf", report);
+function resolveAsOf(inputs: Partial<Inputs>, axis: Axis, report: Report): string | undefined {
+  if (inputs.asOf !== undefined) return moment(axis, inputs.asOf, "asOf", report);
   if (report.unknown.includes("asOf") || report.failures.some(({ property }) => property === "asOf")) return undefined;
-  const kind = grid.kind === "calendar" ? 'a date such as "2026-11" or "2026-11-01"' : "a number of the key";
+  const kind = axis.kind === "calendar" ? 'a date such as "2026-11" or "2026-11-01"' : "a number of the key";
   return fail(report, "asOf", `is required with partitionBy.range.every: ${kind}, from which the window is counted`);
 }
 
 /** What was remembered may be of another key type by now: then it says nothing. */
-function remembered(grid: Grid, from: unknown): string | undefined {
+function remembered(axis: Axis, from: unknown): string | undefined {
   if (typeof from !== "string" && typeof from !== "number") return undefined;
-  const text = attempt(() => momentOf(grid, from));
+  const text = attempt(() => momentOf(axis, from));
   return "value" in text ? text.value : undefined;
 }
 
-function resolveSpan(
-  grid: Grid,
+/** The moment at which the first period begins. */
+function resolveStart(
+  { stretches, asOf, ahead }: Pick<Schedule, "stretches" | "asOf" | "ahead">,
   start: string,
-  asOf: string,
-  ahead: number,
   report: Report,
-): { from: string; first: number; last: number } | undefined {
-  const span = attempt(() => {
-    const first = periodOf(grid, start);
-    const current = periodOf(grid, asOf);
-    const tooMany = current + ahead - first + 1 > MAX_PARTITIONS;
-    return { first, last: tooMany ? current + ahead : periodAfter(grid, current, ahead), tooMany };
-  });
+): string | undefined {
+  const order = orderOf(axisOf(stretches));
+  const early = stretches.findLastIndex(({ from }) => from !== undefined && order(from, start) <= 0);
+  if (early > 0) {
+    const rule = "write the interval that holds there as every, and only later ones in changes";
+    return fail(report, `${changePath(early - 1)}.from`, `must be later than the window's begin, ${start}: ${rule}`);
+  }
+  const future = order(start, asOf) > 0;
+  const span = attempt(() => ({
+    from: beginAt(stretches, start),
+    count: ahead + (future ? 1 : countPeriods(stretches, start, asOf)),
+  }));
   if ("reason" in span) return fail(report, "window", span.reason);
-  const { first, last, tooMany } = span.value;
-  if (tooMany)
-    return fail(report, "window", `comes to ${last - first + 1} partitions; at most ${MAX_PARTITIONS} are possible`);
-  if (last < first) return fail(report, "window.from", "lies after the last period that the window reaches at asOf");
-  const ends = attempt(() => ({ from: periodStart(grid, first), end: periodStart(grid, last + 1) }));
-  if ("value" in ends) return { from: ends.value.from, first, last };
-  const edge = "the last period must end within the key type, so that its upper bound can be written";
-  return fail(report, "window", `${ends.reason}; ${edge} (add the rest in partitions, TO MAXVALUE)`);
+  const { from, count } = span.value;
+  if (count > MAX_PARTITIONS)
+    return fail(report, "window", `comes to ${count} partitions; at most ${MAX_PARTITIONS} are possible`);
+  if (future && !reaches(stretches, asOf, ahead, from))
+    return fail(report, "window.from", "lies after the last period that the window reaches at asOf");
+  return from;
 }
 
-function resolveRules(inputs: Partial<Inputs>, grid: Grid, report: Report): Rule[] {
+/** True unless the moment lies after the `ahead` periods that follow the one of asOf. */
+function reaches(stretches: Stretch[], asOf: string, ahead: number, moment: string): boolean {
+  const end = attempt(() => endAfter(stretches, asOf, ahead));
+  return "reason" in end || orderOf(axisOf(stretches))(moment, end.value) < 0;
+}
+
+function resolveRules(inputs: Partial<Inputs>, axis: Axis, report: Report): Rule[] {
   const rules: Rule[] = [];
   for (const [index, { after, tier }] of (inputs.lifecycle ?? []).entries()) {
     if (after === undefined || tier === undefined) continue;
-    const duration = attempt(() => parseAfter(after, grid));
+    const duration = attempt(() => parseAfter(after, axis));
     const path = join(`lifecycle[${index}]`, "after");
     if ("reason" in duration) {
       fail(report, path, duration.reason);
@@ -164,14 +155,14 @@ function resolveRules(inputs: Partial<Inputs>, grid: Grid, report: Report): Rule
   return rules;
 }
 
-function resolvePins(inputs: Partial<Inputs>, grid: Grid, report: Report): Pin[] {
-  const order = orderOf(grid);
+function resolvePins(inputs: Partial<Inputs>, axis: Axis, report: Report): Pin[] {
+  const order = orderOf(axis);
   return (inputs.pins ?? []).flatMap((pin, index) => {
     const path = `pins[${index}]`;
     if (pin.from === undefined || pin.to === undefined) return [];
-    const from = moment(grid, pin.from, `${path}.from`, report);
-    const to = moment(grid, pin.to, `${path}.to`, report);
-    const until = pin.until === undefined ? undefined : moment(grid, pin.until, `${path}.until`, report);
+    const from = moment(axis, pin.from, `${path}.from`, report);
+    const to = moment(axis, pin.to, `${path}.to`, report);
+    const until = pin.until === undefined ? undefined : moment(axis, pin.until, `${path}.until`, report);
     if (from === undefined || to === undefined) return [];
     if (order(from, to) >= 0) {
       fail(report, `${path}.to`, "must be above from; it is not part of the pinned range");
@@ -181,24 +172,40 @@ function resolvePins(inputs: Partial<Inputs>, grid: Grid, report: Report): Pin[]
   });
 }
 
-/** Every period of the window with its tier, oldest first. Throws ValueError when a bound leaves the key type. */
-export function agedPeriods({ grid, first, last, lifecycle }: Schedule): AgedPeriod[] {
-  return periods(grid, first, last).map((period) => ({ ...period, tier: lifecycle.tierOf(period).tier }));
+/** Every period of the window with its tier, oldest first; none when a bound leaves the key type (then reported). */
+export function agedPeriods(schedule: Schedule, report: Report): AgedPeriod[] {
+  const aged = attempt(() => windowed(schedule));
+  if ("value" in aged) return aged.value;
+  const edge = "the last period must end within the key type, so that its upper bound can be written";
+  fail(report, "window", `${aged.reason}; ${edge} (add the rest in partitions, TO MAXVALUE)`);
+  return [];
+}
+
+function windowed({ stretches, from, asOf, ahead, lifecycle }: Schedule): AgedPeriod[] {
+  const order = orderOf(axisOf(stretches));
+  const aged: AgedPeriod[] = [];
+  let left = ahead;
+  for (const period of periodsFrom(stretches, order(from, asOf) < 0 ? from : asOf)) {
+    const later = order(period.from, asOf) > 0;
+    if (later && left === 0) break;
+    if (later) left--;
+    if (order(period.from, from) >= 0) aged.push({ ...period, tier: lifecycle.tierOf(period).tier });
+    if (left === 0 && order(period.to, asOf) > 0) break;
+  }
+  return aged;
 }
 
 /** The range that the policy has given up: up to the end of the newest dropped period. */
-export function retiredRange(
-  schedule: Schedule,
-  aged: readonly AgedPeriod[],
-): { from: string; before: string; periods: Grid } | undefined {
+export function retiredRange({ stretches, from }: Schedule, aged: readonly AgedPeriod[]): DesiredSet["retired"] {
   const newest = aged.findLast(({ tier }) => tier === "dropped");
-  return newest && { from: schedule.from, before: newest.to, periods: schedule.grid };
+  return newest && { from, before: newest.to, periods: stretches };
 }
 
 /** The lifecycle rule that gave the bound the tier that it has, as people say it: `after 12 months: dropped`. */
-export function tierReason({ grid, lifecycle }: Schedule, from: string, to: string, tier: Tier): string | undefined {
-  if (!isPeriod(grid, { from, to })) return undefined;
-  const decided = lifecycle.tierOf({ from, to });
+export function tierReason({ stretches, lifecycle }: Schedule, bound: PartitionBound, tier: Tier): string | undefined {
+  const period = periodWith(stretches, bound);
+  if (period === undefined) return undefined;
+  const decided = lifecycle.tierOf(period);
   if (decided.tier !== tier || decided.rule === undefined) return undefined;
   return `after ${decided.rule.after.text}: ${tier}`;
 }

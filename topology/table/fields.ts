@@ -27,7 +27,7 @@ function keyColumns(ignored: readonly string[]): Parser {
 
 /** A PartitionSet's `partitionBy` says more; here only strategy and columns count. */
 const strategies: Record<string, Field> = {
-  range: optional(keyColumns(["type", "types", "every", "timezone", "anchor", "offset"])),
+  range: optional(keyColumns(["type", "types", "every", "timezone", "epoch", "anchor", "offset", "changes"])),
   list: optional((value, place) => {
     if (typeof value === "object" && value !== null && "columns" in value) {
       return fail({ ...place, path: `${place.path}.columns` }, "LIST has exactly one key column: write `column`");

@@ -30,6 +30,7 @@ const PLACES: { resource: "Table" | "PartitionSet"; path: string; type?: string;
   { resource: "PartitionSet", path: "" },
   { resource: "PartitionSet", path: "partitionBy", type: "PartitionBy" },
   { resource: "PartitionSet", path: "partitionBy.range", type: "RangeBy" },
+  { resource: "PartitionSet", path: "partitionBy.range.changes[0]", type: "IntervalChange" },
   { resource: "PartitionSet", path: "partitionBy.list", type: "ListBy" },
   { resource: "PartitionSet", path: "partitionBy.hash", type: "HashBy" },
   { resource: "PartitionSet", path: "window", type: "Window" },

@@ -48,7 +48,8 @@ describe("the diff of an imported", () => {
 describe("the diff of a set with a partition that was renamed outside", () => {
   it("shows the name that goes and the name that comes, and does not call it undeclared", () => {
     const april = { from: "2026-04-01", to: "2026-05-01", tier: "live" };
-    const news = { schema: "public", table: "events", unmanaged: "report", partitions: { april } };
+    const partitionBy = { range: { column: "at", type: "date" } };
+    const news = { schema: "public", table: "events", partitionBy, unmanaged: "report", partitions: { april } };
     const olds = { ...news, partitions: { renamed: april }, oids: { renamed: 7, april: 7 } };
     const found = diffSet({ id: "x", olds, oldInputs: news, news });
     assert.deepEqual(paths(found), ["add partitions.april", "delete partitions.renamed"]);

@@ -137,7 +137,7 @@ describe("plans carried out", () => {
             world ??= new World(desired);
             assert.deepEqual(up(world, desired).errors, []);
             assert.deepEqual(up(world, desired), { steps: 0, errors: [] });
-            assert.deepEqual(difference(desired.partitions, recorded(world, desired), desired.retired), []);
+            assert.deepEqual(difference(desired.partitions, recorded(world, desired), desired), []);
             const live = Object.entries(desired.partitions).filter(([, { tier }]) => tier === "live");
             for (const [name] of live) assert(world.attached().includes(name), `${name} is attached`);
             old = checked;

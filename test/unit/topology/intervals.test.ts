@@ -1,23 +1,26 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Temporal } from "temporal-polyfill";
-import {
-  isPeriod,
-  parseAnchor,
-  parseEvery,
-  parseOffset,
-  periodAfter,
-  periodOf,
-  periodStart,
-  periods,
-  periodWall,
-} from "../../../topology/intervals";
-import type { CalendarUnit, Grid, RangeKeyType } from "../../../topology/model";
+import { momentType } from "../../../topology/axis";
+import { compareEnds } from "../../../topology/bounds";
+import { parseAnchor, parseEvery, periodOf, periodStart, periodWall } from "../../../topology/intervals";
+import type { Axis, CalendarGrid, CalendarUnit, Grid, NumberType, PartitionBound } from "../../../topology/model";
+import { type Period, periodsFrom, periodWith } from "../../../topology/stretches";
 import { boundText, momentText, plainDate, zoneName } from "../../../topology/time";
 
-type CalendarType = "date" | "timestamp" | "timestamptz";
+/** The first `count` periods from the one that holds a moment on. */
+function take(grid: Grid, moment: string, count: number): Period[] {
+  const list: Period[] = [];
+  for (const period of periodsFrom([{ grid }], moment)) {
+    list.push(period);
+    if (list.length === count) break;
+  }
+  return list;
+}
 
-function calendar(unit: CalendarUnit, options: Partial<Extract<Grid, { kind: "calendar" }>> = {}): Grid {
+const isPeriod = (grid: Grid, bound: PartitionBound) => periodWith([{ grid }], bound) !== undefined;
+
+function calendar(unit: CalendarUnit, options: Partial<CalendarGrid> = {}): CalendarGrid {
   return { kind: "calendar", type: "date", unit, count: 1, timezone: "UTC", ...options };
 }
 
@@ -33,22 +36,41 @@ const ZONES = [
 
 const anyCalendar = fc
   .record({
-    type: fc.constantFrom<CalendarType>("date", "timestamp", "timestamptz"),
+    key: fc.constantFrom<Partial<CalendarGrid>>(
+      { type: "date" },
+      { type: "timestamp" },
+      { type: "timestamptz" },
+      { type: "uuid" },
+      { type: "bigint", epoch: "seconds" },
+      { type: "numeric", epoch: "milliseconds", digits: { precision: 20, scale: 3 } },
+    ),
     unit: fc.constantFrom<CalendarUnit>("hour", "day", "week", "month", "quarter", "year"),
     count: fc.integer({ min: 1, max: 7 }),
     zone: fc.constantFrom(...ZONES),
     anchor: fc.option(fc.constantFrom("2026-04-01", "1999-12-28", "2011-12-30"), { nil: undefined }),
   })
-  .map(({ type, unit, count, zone, anchor }): Grid => {
-    const usable = type === "date" && unit === "hour" ? "day" : unit;
+  .map(({ key, unit, count, zone, anchor }): CalendarGrid => {
+    const usable = key.type === "date" && unit === "hour" ? "day" : unit;
     const months = usable === "month" || usable === "quarter" || usable === "year";
     const shift = anchor === undefined || (months && anchor.endsWith("30")) ? {} : { anchor };
-    return calendar(usable, { type, count, timezone: type === "timestamptz" ? zone : "UTC", ...shift });
+    const zoned = key.type !== "date" && key.type !== "timestamp";
+    return calendar(usable, { ...key, count, timezone: zoned ? zone : "UTC", ...shift });
   });
 
 const anyNumeric = fc
-  .record({ step: fc.integer({ min: 1, max: 1_000_000 }), offset: fc.integer({ min: -1_000_000, max: 1_000_000 }) })
-  .map(({ step, offset }): Grid => ({ kind: "numeric", type: "bigint", step: String(step), offset: String(offset) }));
+  .record({
+    step: fc.integer({ min: 1, max: 1_000_000 }),
+    offset: fc.integer({ min: -1_000_000, max: 1_000_000 }),
+    decimals: fc.constantFrom(0, 2),
+  })
+  .map(
+    ({ step, offset, decimals }): Grid => ({
+      kind: "numeric",
+      type: decimals === 0 ? "bigint" : "numeric",
+      step: String(step / 10 ** decimals),
+      offset: String(offset / 10 ** decimals),
+    }),
+  );
 
 /** Somewhere in the years in which the zones above changed their clocks. */
 const anyDay = fc
@@ -59,15 +81,14 @@ describe("periods", () => {
   it("are contiguous, and every one of them holds its own start", () => {
     fc.assert(
       fc.property(anyCalendar, anyDay, (grid, day) => {
-        assert(grid.kind === "calendar");
-        const number = periodOf(grid, momentText(grid.type, day, grid.timezone));
-        const list = periods(grid, number - 5, number + 5);
+        const list = take(grid, momentText(momentType(grid), day, grid.timezone), 10);
         for (const [at, period] of list.entries()) {
           assert(period.from < period.to);
+          assert(compareEnds(period.bound.from, period.bound.to, grid.type) < 0);
           const next = list[at + 1];
-          if (next !== undefined) assert.equal(period.to, next.from);
+          if (next !== undefined) assert.deepEqual([period.to, period.bound.to], [next.from, next.bound.from]);
           assert.equal(periodOf(grid, period.from), period.number);
-          assert(isPeriod(grid, { from: period.from, to: period.to }));
+          assert.deepEqual(periodWith([{ grid }], period.bound), period);
         }
       }),
       { numRuns: 200 },
@@ -77,8 +98,7 @@ describe("periods", () => {
   it("hold the moment they are asked for", () => {
     fc.assert(
       fc.property(anyCalendar, anyDay, (grid, day) => {
-        assert(grid.kind === "calendar");
-        const text = momentText(grid.type, day, grid.timezone);
+        const text = momentText(momentType(grid), day, grid.timezone);
         const number = periodOf(grid, text);
         assert(periodStart(grid, number) <= text && text < periodStart(grid, number + 1));
       }),
@@ -90,9 +110,10 @@ describe("periods", () => {
     fc.assert(
       fc.property(anyNumeric, fc.integer({ min: -1e9, max: 1e9 }), (grid, value) => {
         const number = periodOf(grid, String(value));
-        const [first, second] = periods(grid, number, number + 1);
+        const [first, second] = take(grid, String(value), 2);
         assert(first && second);
-        assert(BigInt(first.from) <= BigInt(value) && BigInt(value) < BigInt(first.to));
+        assert.equal(first.number, number);
+        assert(Number(first.from) <= value && value < Number(first.to));
         assert.equal(first.to, second.from);
         assert.equal(periodOf(grid, first.from), number);
       }),
@@ -122,10 +143,12 @@ describe("periods", () => {
     const grid = calendar("hour", { type: "timestamptz", timezone: "America/New_York" });
     const spring = periodOf(grid, "2026-03-08 06:30:00+00");
     assert.deepEqual(
-      periods(grid, spring, spring + 2).map(({ from }) => from),
-      ["2026-03-08 06:00:00+00", "2026-03-08 07:00:00+00"],
+      take(grid, "2026-03-08 06:30:00+00", 2).map(({ from, number }) => [from, number - spring]),
+      [
+        ["2026-03-08 06:00:00+00", 0],
+        ["2026-03-08 07:00:00+00", 2],
+      ],
     );
-    assert.equal(periodAfter(grid, spring, 1), spring + 2);
     const autumn = periodOf(grid, "2026-11-01 06:30:00+00");
     assert.equal(periodStart(grid, autumn), "2026-11-01 05:00:00+00");
     assert.equal(periodStart(grid, autumn + 1), "2026-11-01 07:00:00+00");
@@ -140,10 +163,13 @@ describe("periods", () => {
 
   it("never go back in time where a whole day is left out", () => {
     const grid = calendar("hour", { type: "timestamptz", timezone: "Pacific/Apia" });
-    const number = periodOf(grid, "2011-12-30 09:30:00+00");
     assert.deepEqual(
-      periods(grid, number, number + 25).map(({ from }) => from),
-      ["2011-12-30 09:00:00+00", "2011-12-30 10:00:00+00"],
+      take(grid, "2011-12-30 09:30:00+00", 3).map(({ from, number }) => [from, number % 24]),
+      [
+        ["2011-12-30 09:00:00+00", 23],
+        ["2011-12-30 10:00:00+00", 0],
+        ["2011-12-30 11:00:00+00", 1],
+      ],
     );
   });
 
@@ -205,32 +231,41 @@ describe("periods", () => {
 });
 
 describe("every", () => {
-  const read = (every: string | number, type: RangeKeyType = "timestamptz") => parseEvery(every, type);
+  const moments: Axis = { kind: "calendar", type: "timestamptz", timezone: "UTC" };
+  const numbers = (type: NumberType): Axis => ({ kind: "numeric", type });
+  const read = (every: string | number, axis: Axis = moments) => parseEvery(every, axis);
 
   it("reads units, plurals, multiples and numbers", () => {
     assert.deepEqual(read("month"), { kind: "calendar", unit: "month", count: 1 });
     assert.deepEqual(read(" 3 Months "), { kind: "calendar", unit: "month", count: 3 });
     assert.deepEqual(read("2 weeks"), { kind: "calendar", unit: "week", count: 2 });
-    assert.deepEqual(read(1000, "integer"), { kind: "numeric", step: "1000" });
-    assert.deepEqual(read("0010", "bigint"), { kind: "numeric", step: "10" });
+    assert.deepEqual(read(1000, numbers("integer")), { kind: "numeric", step: "1000" });
+    assert.deepEqual(read("0010", numbers("bigint")), { kind: "numeric", step: "10" });
+    assert.deepEqual(read("0.250", numbers("numeric")), { kind: "numeric", step: "0.25" });
   });
 
   it("refuses everything else with what it allows", () => {
     for (const every of ["fortnight", "0 months", "-1 day", "1.5 days", "", "constructor", "3", 3])
       assert.throws(() => read(every), /write hour, day, week, month, quarter, year, or a multiple such as "3 months"/);
     for (const every of ["month", 0, "0", -5, 1.5, 2 ** 60])
-      assert.throws(() => read(every, "integer"), /is not a step for a key of type integer: write a whole number/);
-    assert.throws(() => read("hour", "date"), /a date key cannot be divided into hours/);
+      assert.throws(
+        () => read(every, numbers("integer")),
+        /is not a step for a key of type integer: write a whole number/,
+      );
+    assert.throws(() => read("hour", { ...moments, type: "date" }), /a date key cannot be divided into hours/);
   });
 
-  it("reads anchors and offsets", () => {
+  it("says how a key that counts time is declared", () => {
+    assert.throws(() => read("month", numbers("bigint")), /write a whole number above 0.*add epoch: "seconds"/);
+    const counted: Axis = { kind: "calendar", type: "bigint", epoch: "seconds", timezone: "UTC" };
+    assert.throws(() => read(1000, counted), /1000 is not an interval for a key that counts seconds: write hour/);
+  });
+
+  it("reads anchors", () => {
     assert.equal(parseAnchor("2026-04-01", "year"), "2026-04-01");
     assert.equal(parseAnchor("2026-01-31", "week"), "2026-01-31");
     assert.throws(() => parseAnchor("2026-01-31", "month"), /a day that not every month has/);
     assert.throws(() => parseAnchor("2026-01", "month"), /is not a date: write YYYY-MM-DD/);
-    assert.equal(parseOffset(-5, "smallint"), "-5");
-    assert.throws(() => parseOffset("1e3", "integer"), /is not a whole number/);
-    assert.throws(() => parseOffset(40000, "smallint"), /does not fit into smallint/);
   });
 });
 

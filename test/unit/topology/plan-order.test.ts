@@ -9,7 +9,7 @@ describe("plan", () => {
     const retired: DesiredSet["retired"] = {
       from: "0",
       before: "30",
-      periods: { kind: "numeric", type: "integer", step: "10", offset: "0" },
+      periods: [{ grid: { kind: "numeric", type: "integer", step: "10", offset: "0" } }],
     };
 
     it("drops what is attached or known, in the range and on the grid, and nothing else", () => {

@@ -44,8 +44,8 @@ describe("bad inputs of a RANGE policy", () => {
     ],
     [
       "every on a type that has no steps",
-      range({ type: "uuid" }),
-      /^partitionBy\.range\.type: every steps through .*, not uuid/,
+      range({ type: "text" }),
+      /^partitionBy\.range\.type: every steps through .* or uuid \(v7\), not text; list such partitions in partitions/,
     ],
     [
       "every on several columns",
@@ -157,5 +157,148 @@ describe("bad inputs of a RANGE policy", () => {
     ],
   ];
 
-  for (const [what, raw, expected] of cases) it(`refuse ${what}`, () => assert.match(failure(raw), expected));
+  const counted = (more: Raw = {}) => range({ type: "bigint", epoch: "seconds", ...more });
+  const changes = (...list: Raw[]) => range({ changes: list });
+  const stepped = (more: Raw, rest: Raw = {}): Raw => ({
+    ...monthly({ window: {}, asOf: 1, ...rest }),
+    partitionBy: { range: { column: "n", type: "numeric(6,2)", every: 5, ...more } },
+  });
+  const kinds: [string, Raw, RegExp][] = [
+    [
+      "an epoch on a date",
+      range({ epoch: "seconds" }),
+      /^partitionBy\.range\.epoch: is for integer, bigint and numeric keys, not for date: leave it out$/,
+    ],
+    [
+      "an epoch on a smallint",
+      range({ type: "smallint", epoch: "seconds" }),
+      /^partitionBy\.range\.epoch: .* not for smallint: use one of those types$/,
+    ],
+    [
+      "an epoch that is none",
+      counted({ epoch: "minutes" }),
+      /^partitionBy\.range\.epoch: must be one of seconds, milli/,
+    ],
+    [
+      "an epoch without every",
+      { table: "t", partitionBy: { range: { column: "a", type: "bigint", epoch: "seconds" } } },
+      /^partitionBy\.range\.epoch: needs every$/,
+    ],
+    [
+      "a step on a key that counts seconds",
+      counted({ every: 1000 }),
+      /^partitionBy\.range\.every: 1000 is not an interval for a key that counts seconds: write hour, day/,
+    ],
+    [
+      "an interval on a key of plain numbers",
+      { ...monthly({ window: {}, asOf: 1 }), partitionBy: { range: { column: "n", type: "bigint", every: "month" } } },
+      /^partitionBy\.range\.every: "month" is not a step for a key of type bigint: .* add epoch: "seconds" or epoch: "mill/,
+    ],
+    [
+      "an offset on a key that counts seconds",
+      counted({ offset: 1 }),
+      /^partitionBy\.range\.offset: .* dates take anchor/,
+    ],
+    ["a number as asOf of such a key", { ...counted(), asOf: 1767225600 }, /^asOf: "1767225600" is not a date/],
+    [
+      "seconds that no longer fit",
+      { ...range({ type: "integer", epoch: "seconds" }), asOf: "2038-01", window: {} },
+      /^window: 21\d+ does not fit into integer .*; the last period must end within the key type/,
+    ],
+    [
+      "a uuid v7 before 1970",
+      { ...range({ type: "uuid" }), window: { from: "1969-06" } },
+      /^window: 1969-06-01 00:00:00\+00 lies before 1970, where the times of uuid v7 begin$/,
+    ],
+    ["an offset on a uuid", range({ type: "uuid", offset: 1 }), /^partitionBy\.range\.offset: is for keys of numbers/],
+    [
+      "a step on a uuid",
+      range({ type: "uuid", every: 10 }),
+      /^partitionBy\.range\.every: 10 is not an interval for a key of/,
+    ],
+    [
+      "a time zone on plain numbers",
+      stepped({ timezone: "Asia/Kolkata" }),
+      /^partitionBy\.range\.timezone: is for timestamptz keys, uuid keys with every and keys with epoch; values of num/,
+    ],
+    [
+      "a step that is rounded",
+      stepped({ every: "0.125" }),
+      /^partitionBy\.range\.every: 0\.125 would be rounded by numeric\(6,2\)$/,
+    ],
+    [
+      "a step of nothing",
+      stepped({ every: "0.0" }),
+      /^partitionBy\.range\.every: "0\.0" is not a step for a key of type numeric/,
+    ],
+    ["an offset that is rounded", stepped({ offset: "0.001" }), /^partitionBy\.range\.offset: 0\.001 would be rounded/],
+    ["a number that is none", stepped({}, { asOf: "NaN" }), /^asOf: "NaN" is not a finite number$/],
+    [
+      "a window out of numeric(6,2)",
+      stepped({}, { asOf: 9995 }),
+      /^window: 10000(\.00)? does not fit into numeric\(6,2\); use MINVALUE .* the last period must end within/,
+    ],
+    [
+      "changes without every",
+      {
+        table: "t",
+        partitionBy: { range: { column: "a", type: "date", changes: [{ from: "2027-01", every: "day" }] } },
+      },
+      /^partitionBy\.range\.changes: needs every$/,
+    ],
+    ["a change without a begin", changes({ every: "week" }), /^partitionBy\.range\.changes\[0\]\.from: is required$/],
+    [
+      "a change without an interval",
+      changes({ from: "2027-01" }),
+      /^partitionBy\.range\.changes\[0\]\.every: is required$/,
+    ],
+    [
+      "an unknown property of a change",
+      changes({ from: "2027-01", every: "week", timezone: "UTC" }),
+      /^partitionBy\.range\.changes\[0\]\.timezone: is not a property; there are from, every, anchor, offset, naming$/,
+    ],
+    [
+      "changes out of order",
+      changes({ from: "2027-02", every: "week" }, { from: "2027-02-01", every: "day" }),
+      /^partitionBy\.range\.changes\[1\]\.from: must be later than 2027-02-01, where the change before it begins$/,
+    ],
+    [
+      "a change before the window",
+      changes({ from: "2026-01", every: "week" }),
+      /^partitionBy\.range\.changes\[0\]\.from: must be later than the window's begin, 2026-01-01: write the interval/,
+    ],
+    [
+      "a change at a time of day on a date key",
+      changes({ from: "2027-01-01T12:00", every: "week" }),
+      /^partitionBy\.range\.changes\[0\]\.from: "2027-01-01T12:00" has a time of day/,
+    ],
+    [
+      "a change between two seconds of a key that counts them",
+      counted({ changes: [{ from: "2027-01-01T00:00:00.5Z", every: "week" }] }),
+      /^partitionBy\.range\.changes\[0\]\.from: "?1798761600\.5"? is not a whole number$/,
+    ],
+    [
+      "a change to another kind of interval",
+      changes({ from: "2027-01", every: 1000 }),
+      /^partitionBy\.range\.changes\[0\]\.every: 1000 is not an interval for a key of type date/,
+    ],
+    [
+      "an anchor that is none in a change",
+      changes({ from: "2027-01", every: "2 weeks", anchor: "x" }),
+      /^partitionBy\.range\.changes\[0\]\.anchor: "x" is not a date/,
+    ],
+    [
+      "a template of a change that is wrong",
+      changes({ from: "2027-01", every: "week", naming: "{table}_{www}" }),
+      /^partitionBy\.range\.changes\[0\]\.naming: \{www\} is not known/,
+    ],
+    [
+      "names that come twice after a change",
+      changes({ from: "2026-12", every: "week", naming: "{table}_{yyyy}_{mm}" }),
+      /^partitionBy\.range\.changes\[0\]\.naming: the name "events_2026_12" stands for 2026-12-01 … 2026-12-07 and for /,
+    ],
+  ];
+
+  for (const [what, raw, expected] of [...cases, ...kinds])
+    it(`refuse ${what}`, () => assert.match(failure(raw), expected));
 });

@@ -174,7 +174,12 @@ describe("lifecycle", () => {
     assert.deepEqual(later.desired?.retired, {
       from: "2026-01-01",
       before: "2026-02-01",
-      periods: { kind: "calendar", type: "date", unit: "month", count: 1, timezone: "UTC" },
+      periods: [
+        {
+          grid: { kind: "calendar", type: "date", unit: "month", count: 1, timezone: "UTC" },
+          naming: "{table}_{yyyy}_{mm}",
+        },
+      ],
     });
   });
 

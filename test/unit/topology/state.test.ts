@@ -13,7 +13,7 @@ describe("difference", () => {
     desired: Record<string, DesiredPartition>,
     actual: Record<string, ActualEntry>,
     retired?: DesiredSet["retired"],
-  ) => difference(desired, actual, retired).map(({ path, kind }) => `${kind} ${path.join("/")}`);
+  ) => difference(desired, actual, { retired }).map(({ path, kind }) => `${kind} ${path.join("/")}`);
 
   it("speaks in partitions", () => {
     const desired = { a: live("1", "2"), b: live("2", "3"), c: { ...live("3", "4"), tier: "detached" as const } };
@@ -49,7 +49,7 @@ describe("difference", () => {
     const retired: DesiredSet["retired"] = {
       from: "2026-01-01",
       before: "2026-03-01",
-      periods: { kind: "calendar", type: "date", unit: "month", count: 1, timezone: "UTC" },
+      periods: [{ grid: { kind: "calendar", type: "date", unit: "month", count: 1, timezone: "UTC" } }],
     };
     const actual = {
       jan: live("2026-01-01", "2026-02-01"),
