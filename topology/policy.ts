@@ -178,7 +178,9 @@ export function desiredFromChecked(checked: Record<string, unknown>): DesiredSet
   const { inputs, partitioning, report } = fromChecked(checked);
   const { strategy, keyColumns, keyTypes, stretches } = partitioning;
   const partitions = readPartitions(checked.partitions);
-  const schedule = stretches && resolveSchedule(inputs, stretches, undefined, report);
+  // Where the window begins was decided by Check; that it may lie after a change there is no mistake of the program's.
+  const open = { ...inputs, window: { ...inputs.window, from: undefined } };
+  const schedule = stretches && resolveSchedule(open, stretches, inputs.window?.from, report);
   const retired = retiredFromChecked(checked, partitioning);
   return {
     schema: inputs.schema ?? DEFAULTS.schema,

@@ -69,6 +69,7 @@ export function resolveSchedule(
   const { asOf, from, rules, pins } = readMoments(inputs, axis, report);
   if (asOf === undefined || report.failures.length > before || needsUnknown(report)) return undefined;
   const ahead = inputs.window?.ahead ?? DEFAULTS.ahead;
+  if (from !== undefined && refuseEarlyChange(stretches, from, report)) return undefined;
   const start = from ?? remembered(axis, rememberedFrom) ?? asOf;
   const begin = resolveStart({ stretches, asOf, ahead }, start, report);
   if (begin === undefined) return undefined;
@@ -103,6 +104,16 @@ function remembered(axis: Axis, from: unknown): string | undefined {
   return "value" in text ? text.value : undefined;
 }
 
+/** A window that is declared to begin after a change has no period of the interval before it: one of the two is wrong. */
+function refuseEarlyChange(stretches: Stretch[], start: string, report: Report): boolean {
+  const order = orderOf(axisOf(stretches));
+  const early = stretches.findLastIndex(({ from }) => from !== undefined && order(from, start) <= 0);
+  if (early <= 0) return false;
+  const rule = "write the interval that holds there as every, and only later ones in changes";
+  fail(report, `${changePath(early - 1)}.from`, `must be later than window.from, ${start}: ${rule}`);
+  return true;
+}
+
 /** The moment at which the first period begins. */
 function resolveStart(
   { stretches, asOf, ahead }: Pick<Schedule, "stretches" | "asOf" | "ahead">,
@@ -110,11 +121,6 @@ function resolveStart(
   report: Report,
 ): string | undefined {
   const order = orderOf(axisOf(stretches));
-  const early = stretches.findLastIndex(({ from }) => from !== undefined && order(from, start) <= 0);
-  if (early > 0) {
-    const rule = "write the interval that holds there as every, and only later ones in changes";
-    return fail(report, `${changePath(early - 1)}.from`, `must be later than the window's begin, ${start}: ${rule}`);
-  }
   const future = order(start, asOf) > 0;
   const span = attempt(() => ({
     from: beginAt(stretches, start),

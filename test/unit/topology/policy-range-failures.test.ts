@@ -265,7 +265,7 @@ describe("bad inputs of a RANGE policy", () => {
     [
       "a change before the window",
       changes({ from: "2026-01", every: "week" }),
-      /^partitionBy\.range\.changes\[0\]\.from: must be later than the window's begin, 2026-01-01: write the interval/,
+      /^partitionBy\.range\.changes\[0\]\.from: must be later than window\.from, 2026-01-01: write the interval/,
     ],
     [
       "a change at a time of day on a date key",
