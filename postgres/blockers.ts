@@ -110,3 +110,8 @@ function onePerSession(blockers: Blocker[]): Blocker[] {
   }
   return [...first.values()];
 }
+
+/** Those who will not have gone before a try of so many milliseconds is over; a prepared transaction never goes. */
+export function staying(blockers: Blocker[], ms: number): Blocker[] {
+  return blockers.filter(({ ageMs, gid }) => ageMs >= ms || gid !== undefined);
+}

@@ -18,14 +18,17 @@ export interface LockLadder {
 }
 
 export const DEFAULT_LADDER: LockLadder = {
-  steps: [50, 100, 200, 350, 500],
-  pause: { least: 50, most: 250 },
-  look: { first: 100, most: 1000 },
+  steps: [50, 100, 150, 200],
+  pause: { least: 50, most: 150 },
+  look: { first: 50, most: 250 },
   budget: 120_000,
 };
 
+/** The longest try: with what a statement takes by itself, nobody waits for more than a quarter of a second. */
+const LONGEST_STEP = Math.max(...DEFAULT_LADDER.steps);
+
 /** The default ladder with another longest try and another budget, as the provider's configuration gives them. */
-export function ladderOf(longestStep = 500, budget: number = DEFAULT_LADDER.budget): LockLadder {
+export function ladderOf(longestStep = LONGEST_STEP, budget: number = DEFAULT_LADDER.budget): LockLadder {
   const steps = [...new Set(DEFAULT_LADDER.steps.map((step) => Math.min(step, longestStep)).concat(longestStep))];
   return { ...DEFAULT_LADDER, steps, budget };
 }

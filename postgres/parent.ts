@@ -137,6 +137,7 @@ export function plannedParent(desired: DesiredSet, recorded?: ActualParent, majo
     ancestors: [],
     references: recorded?.references ?? [],
     referencedBy: recorded?.referencedBy ?? [],
+    itself: recorded?.itself,
     lockFirst: recorded?.referencedBy ?? [],
     attributes: NO_ATTRIBUTES,
     childFacts: {},

@@ -1,7 +1,7 @@
 /** Divides the statements of some steps into transactions, and says what each of them locks. */
 import type { Step } from "../topology/model";
 import { qualified } from "./identifiers";
-import { strongest } from "./locks";
+import { blocks, strongest } from "./locks";
 import type { Lock, Statement } from "./statement";
 
 /** A step with its statements. */
@@ -49,8 +49,9 @@ const LEAST_TIMEOUT_MS = 10;
 
 /**
  * lock_timeout for each lock of a segment. It counts for every wait anew, and whoever queues behind the first lock waits
- * for all of them: so that nobody waits longer than one step of the ladder, the locks share it.
+ * for all of them: so that nobody waits longer than one step of the ladder, those that block reads or writes share it.
  */
 export function lockTimeout(stepMs: number, locks: Lock[]): number {
-  return Math.max(LEAST_TIMEOUT_MS, Math.floor(stepMs / Math.max(1, locks.length)));
+  const blocking = locks.filter(({ mode }) => blocks(mode).writes);
+  return Math.max(LEAST_TIMEOUT_MS, Math.floor(stepMs / Math.max(1, blocking.length)));
 }

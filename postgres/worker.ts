@@ -1,6 +1,6 @@
 /** Carries out the statements of steps in one session: transactions under the lock ladder, and concurrent detaches. */
 import type { Step } from "../topology/model";
-import { findBlockers, findSnapshots, findUsers } from "./blockers";
+import { findBlockers, findSnapshots, findUsers, staying } from "./blockers";
 import type { Session } from "./connection";
 import { type Blocker, hasSqlstate, IdentityError, SQLSTATE } from "./errors";
 import { faultPoint } from "./faults";
@@ -24,9 +24,6 @@ export interface WorkerContext {
 
 /** What became of each step: `reached` when its result was there already. */
 export type Outcome = "done" | "reached";
-
-/** How often, and for how many milliseconds, a moment without users of the parent is waited for. */
-const QUIET = { looks: 10, pauseMs: 20 };
 
 export class Worker {
   /** True while a statement runs whose cancellation would leave something half done. */
@@ -71,7 +68,7 @@ export class Worker {
         look: async (ms) => {
           const blockers = await findBlockers(session, locks);
           const snapshots = finalizes && blockers.length === 0 ? await findSnapshots(session, ms) : [];
-          return [...blockers, ...snapshots].filter(({ ageMs, gid }) => ageMs >= ms || gid !== undefined);
+          return staying([...blockers, ...snapshots], ms);
         },
         run: (stepMs) => this.tryOnce(segment, lockTimeout(stepMs, locks)),
         onWait: (blockers) => onWait(first, blockers),
@@ -126,36 +123,51 @@ export class Worker {
   }
 
   /**
-   * An interrupted concurrent detach leaves the partition pending. So it is begun only when nobody uses the tables; the
-   * plain form is used else, which a time-out simply undoes.
+   * An interrupted concurrent detach leaves the partition pending: its range is then neither there nor free. So none is
+   * begun while somebody uses the parent who is likely to stay, and one that is interrupted is finished at once.
    */
   private async detachConcurrently(step: Step, statement: Statement, ladder: LockLadder): Promise<void> {
-    const { session, onStart } = this.context;
+    const { session, clock, signal, onStart, onWait } = this.context;
     onStart(step);
+    await climb({
+      ladder,
+      clock,
+      signal,
+      look: async (ms) => {
+        const users = await findUsers(session, statement.waitsFor ?? []);
+        return staying([...users, ...(await findBlockers(session, statement.locks))], ms);
+      },
+      run: () => this.tryConcurrently(step, statement, ladder),
+      onWait: (blockers) => onWait(step, blockers),
+    });
+  }
+
+  private async tryConcurrently(step: Step, statement: Statement, ladder: LockLadder): Promise<void> {
+    const { session, parent } = this.context;
     const verdict = await this.judge(step);
     if (verdict.kind === "reached") {
       this.outcomes.set(step.id, "reached");
       return;
     }
-    if (verdict.kind === "pending") return this.instead(step, "finalize", ladder);
+    if (verdict.kind === "pending") return this.finalize(step, ladder);
     insist(step, verdict);
-    if (!(await this.quiet(statement))) return this.instead(step, "detachPlain", ladder);
-    await checkParent(session, this.context.parent);
+    await checkParent(session, parent);
     faultPoint("beforeTransaction");
     try {
-      await this.sendConcurrently(statement, ladder);
+      // The longest step at once: nobody waits behind it while it waits for users of the parent.
+      await this.sendConcurrently(statement, lockTimeout(Math.max(...ladder.steps), statement.locks));
     } catch (error) {
       if (!hasSqlstate(error, ...INTERRUPTED)) throw error;
       const left = await this.judge(step);
-      if (left.kind !== "reached")
-        await this.instead(step, left.kind === "pending" ? "finalize" : "detachPlain", ladder);
+      if (left.kind !== "reached" && left.kind !== "pending") throw error;
+      if (left.kind === "pending") await this.finalize(step, ladder);
     }
     faultPoint("afterTransaction");
   }
 
-  private async sendConcurrently(statement: Statement, ladder: LockLadder): Promise<void> {
+  private async sendConcurrently(statement: Statement, timeoutMs: number): Promise<void> {
     const { session } = this.context;
-    await session.query(`SET lock_timeout = '${ladder.steps.at(-1) ?? 0}ms'`);
+    await session.query(`SET lock_timeout = '${timeoutMs}ms'`);
     this.uninterruptible = true;
     try {
       await this.cancelling;
@@ -166,31 +178,16 @@ export class Worker {
     }
   }
 
-  private async quiet(statement: Statement): Promise<boolean> {
-    const { session, clock, signal } = this.context;
-    const relations = statement.locks.map(({ relation }) => relation);
-    for (let look = 0; look < QUIET.looks; look++) {
-      if ((await findUsers(session, relations)).length === 0) return true;
-      await clock.sleep(QUIET.pauseMs, signal);
-    }
-    return false;
-  }
-
-  /** The same step in another way; a pending detach is finished even when the run has been cancelled. */
-  private async instead(step: Step, method: "finalize" | "detachPlain", ladder: LockLadder): Promise<void> {
-    const changed = { ...step, method };
-    const [segment] = segmentsOf([{ step: changed, statements: renderAs(step, method, this.context.parent) }]);
+  /** A pending detach is finished even when the run has been cancelled. */
+  private async finalize(step: Step, ladder: LockLadder): Promise<void> {
+    const changed: Step = { ...step, method: "finalize" };
+    const [segment] = segmentsOf([{ step: changed, statements: renderAs(step, "finalize", this.context.parent) }]);
     if (segment !== undefined) await this.transaction(segment, ladder);
   }
 }
 
-/** Lock time-out, cancellation; and 55000: a DEFAULT partition, or another pending detach, has come up meanwhile. */
-const INTERRUPTED = [
-  SQLSTATE.lockNotAvailable,
-  SQLSTATE.deadlockDetected,
-  SQLSTATE.queryCanceled,
-  SQLSTATE.objectNotInPrerequisiteState,
-];
+/** Ways in which a statement ends that may have left a pending detach. */
+const INTERRUPTED = [SQLSTATE.lockNotAvailable, SQLSTATE.deadlockDetected, SQLSTATE.queryCanceled];
 
 /** Steps whose last statement is in the segment. */
 function completedBy(segment: Segment, rendered: RenderedStep[]): Step[] {

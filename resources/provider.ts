@@ -24,7 +24,7 @@ export interface ProviderArgs {
   sslkey?: Input<string>;
   /** Greatest number of connections at a time. Default: 4. */
   maxConnections?: Input<number>;
-  /** Longest time in milliseconds that one attempt waits for a lock. 10 to 900; default: 500. */
+  /** Longest time in milliseconds that one attempt waits for a lock. 10 to 900; default: 200. */
   lockTimeoutMs?: Input<number>;
   /**
    * How long in seconds a step goes on trying before it fails and names who holds the lock; the steps after it in the same

@@ -163,6 +163,8 @@ export interface ActualParent extends RelationName {
   references: RelationName[];
   /** Tables whose foreign keys reference the parent. */
   referencedBy: RelationName[];
+  /** The parent and its partitions at every level, when a foreign key of the parent references the parent. */
+  itself?: RelationName[];
 }
 
 /** What is there: read from the catalog, or reconstructed from the state when no database can be reached. */

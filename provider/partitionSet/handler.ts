@@ -14,6 +14,7 @@ import { applySet } from "./apply";
 import { decide } from "./decide";
 import { deleteSet } from "./delete";
 import { diffSet } from "./diff";
+import { whyExclusive } from "./exclusive";
 import { type Observation, observe, observeState } from "./observe";
 import { findingText, planText, type Rendered, summary } from "./present";
 import { readSetResource } from "./read";
@@ -87,8 +88,9 @@ async function showPlan(context: Context, desired: DesiredSet, planned: Plan, { 
 }
 
 function rendered(step: Step, facts: ParentFacts): Rendered {
-  const instead = step.method === "detachConcurrently" ? renderAs(step, "detachPlain", facts) : undefined;
-  return { statements: renderStep(step, facts), instead };
+  const instead = step.method === "detachConcurrently" ? renderAs(step, "finalize", facts) : undefined;
+  const statements = renderStep(step, facts);
+  return { statements, instead, exclusive: whyExclusive(step, statements, facts) };
 }
 
 /** Does what the preview showed. */

@@ -89,7 +89,10 @@ const EFFECTS: Record<Step["effect"]["data"], (size: string) => string> = {
 };
 
 /** A step with its statements, then its locks and effect on rows. */
-export function stepText(step: Step, { statements, instead }: Rendered): { head: string[]; consequences: string[] } {
+export function stepText(
+  step: Step,
+  { statements, instead, exclusive }: Rendered,
+): { head: string[]; consequences: string[] } {
   const size = sizeText(step.effect.rows, step.effect.bytes);
   const own = step.kind === "create" ? qualified({ schema: step.schema, name: step.partition }) : undefined;
   // Nobody can wait for a table that its own transaction makes.
@@ -101,17 +104,21 @@ export function stepText(step: Step, { statements, instead }: Rendered): { head:
     head: [stepLine(step), ...statements.flatMap(({ sql }) => sql.split("\n").map((line) => `    ${line}`))],
     consequences: [
       ...lockLines(met).map((line) => `    lock: ${line}`),
+      ...statements.flatMap(({ waitsFor = [] }) =>
+        waitsFor.map((relation) => `    waits for all that are using ${relation}; nobody waits behind it`),
+      ),
+      ...(exclusive === undefined ? [] : [`    ACCESS EXCLUSIVE on the parent: ${exclusive}`]),
       ...insteadLines(instead),
       `    data: ${EFFECTS[step.effect.data](size === "" ? "" : ` (${size})`)}`,
     ],
   };
 }
 
-/** What runs when the first choice would have to wait for a session that is using the parent. */
+/** What runs next when the first choice was interrupted while it waited for somebody. */
 function insteadLines(instead: Statement[] | undefined): string[] {
   if (instead === undefined) return [];
   return [
-    "    or, while somebody uses the parent, under the lock ladder:",
+    "    and when it is interrupted, under the lock ladder:",
     ...instead.flatMap(({ sql }) => sql.split("\n").map((line) => `      ${line}`)),
     ...lockLines(instead).map((line) => `      lock: ${line}`),
   ];
@@ -122,10 +129,12 @@ export function stepLine(step: Step): string {
   return `${step.kind} ${step.partition}${bound}  (${step.reason})`;
 }
 
-/** A step's statements, and those that may take their place. */
+/** A step's statements, and those that follow when they are interrupted. */
 export interface Rendered {
   statements: Statement[];
   instead?: Statement[];
+  /** Why the parent is locked in ACCESS EXCLUSIVE mode, when it is. */
+  exclusive?: string;
 }
 
 /** The whole plan for Diagnostics. */

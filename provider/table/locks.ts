@@ -1,8 +1,10 @@
 /** A table's statements under the lock ladder of the provider's configuration. */
-import { findBlockers } from "../../postgres/blockers";
+import { findBlockers, staying } from "../../postgres/blockers";
 import type { Session } from "../../postgres/connection";
 import { describeBlockers } from "../../postgres/errors";
 import { climb, systemClock } from "../../postgres/ladder";
+import { strongest } from "../../postgres/locks";
+import { lockTimeout } from "../../postgres/segments";
 import type { UnderLocks } from "../../postgres/table/apply";
 import type { Queryable } from "../../postgres/table/client";
 import type { Context } from "../handler";
@@ -21,11 +23,11 @@ export function underLadder(context: Context, session: Session): UnderLocks {
       ladder: context.database.ladder,
       clock: systemClock,
       signal: context.signal,
-      look: async (ms) => (await findBlockers(session, locks)).filter(({ ageMs }) => ageMs >= ms),
-      run: async (lockTimeoutMs) => {
+      look: async (ms) => staying(await findBlockers(session, locks), ms),
+      run: async (stepMs) => {
         const set = (timeout: string) =>
           session.query("SELECT pg_catalog.set_config('lock_timeout', $1, false)", [timeout]);
-        await set(`${lockTimeoutMs}ms`);
+        await set(`${lockTimeout(stepMs, strongest(locks))}ms`);
         try {
           return await transaction();
         } finally {

@@ -8,7 +8,7 @@ import { type CommandResult, collect, TestStack } from "../support/stack";
 import { startTraffic, type TrafficReport } from "../support/traffic";
 
 /** One step of the ladder, and what a busy machine may add. */
-const LONGEST_WAIT_MS = Math.max(...DEFAULT_LADDER.steps) + 100;
+const LONGEST_WAIT_MS = Math.max(...DEFAULT_LADDER.steps) + 400;
 /** How often the waiting `up` must have looked at a reader before the reader goes away. */
 const LOOKS = 4;
 /** The reader stays at least so long; the issue of a reader of a minute is tried by setting it to 60. */

@@ -35,7 +35,8 @@ export function orderSteps(context: Context): Step[] {
   const method: StepMethod = fresh ? "partitionOf" : "likeAttach";
   const linked = parent.references.length > 0 || parent.referencedBy.length > 0;
   const batch = fresh ? FRESH_BATCH : hadDefault || linked ? 1 : ATTACH_BATCH;
-  const detach = detachMethod(hadDefault || getsDefault, parent.referencedBy.length > 0, drafts.finalize);
+  const itself = (parent.itself ?? []).length > 0;
+  const detach = detachMethod(hadDefault || getsDefault || itself, drafts.finalize);
 
   const numbered: Numbered = { steps: [], transaction: 0 };
   const alone = (list: readonly Draft[]) => {
@@ -43,7 +44,7 @@ export function orderSteps(context: Context): Step[] {
   };
   alone(drafts.finalize);
   alone(drafts.renames);
-  alone(drafts.making.map(detach));
+  alone(drafts.making);
   alone(drafts.rebounds);
   const ranges = additions.filter((draft) => !isDefault(draft));
   const guard = fresh ? undefined : guardFor(context, ranges);
@@ -59,11 +60,12 @@ export function orderSteps(context: Context): Step[] {
 }
 
 /**
- * CONCURRENTLY where PostgreSQL allows it: not beside a DEFAULT. With foreign keys into the parent the plain form is
- * better: it can lock the referencing tables first, and an interruption leaves nothing half detached.
+ * CONCURRENTLY where PostgreSQL allows it: not beside a DEFAULT. Of a table that references itself it locks the parent
+ * just as the plain form does. What only makes room is detached in the plain form, because others go on writing into its
+ * range: an interruption then leaves it attached, not half detached.
  */
-function detachMethod(hasDefault: boolean, referenced: boolean, finalize: readonly Draft[]): (draft: Draft) => Draft {
-  if (hasDefault || referenced) return (draft) => draft;
+function detachMethod(plain: boolean, finalize: readonly Draft[]): (draft: Draft) => Draft {
+  if (plain) return (draft) => draft;
   const pending = finalize.map(({ id }) => id);
   return (draft) => ({ ...draft, method: "detachConcurrently", after: [...new Set([...draft.after, ...pending])] });
 }

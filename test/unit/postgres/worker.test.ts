@@ -140,12 +140,12 @@ describe("segments", () => {
       locks.map(({ relation }) => relation),
       ['"s"."p"', '"s"."ref"', '"s"."inb"'],
     );
-    assert.equal(lockTimeout(500, locks), 166);
+    assert.equal(lockTimeout(500, locks), 250, "the lock on the parent blocks nobody's reads and writes");
     assert.equal(lockTimeout(500, []), 500);
     assert.equal(
       lockTimeout(
         50,
-        Array.from({ length: 40 }, () => locks[0]!),
+        Array.from({ length: 40 }, () => locks[1]!),
       ),
       10,
     );

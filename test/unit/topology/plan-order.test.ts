@@ -116,7 +116,7 @@ describe("plan", () => {
       assert.deepEqual(sizes(settle(withDefault, worldOf(withDefault, { rest: "default" }))), [1, 1, 1]);
     });
 
-    it("the plain detach beside a DEFAULT, new or old, and under foreign keys into the parent", () => {
+    it("the plain detach beside a DEFAULT, new or old, and of a table that references itself", () => {
       const method = (spec: Spec, there: Spec, parent: object = {}) => {
         const desired = desiredOf(spec);
         const world = worldOf(desired, there);
@@ -127,7 +127,8 @@ describe("plan", () => {
       assert.equal(method(leaving, AB), "detachConcurrently");
       assert.equal(method({ ...leaving, rest: "default" }, { ...AB, rest: "default" }), "detachPlain");
       assert.equal(method({ ...leaving, rest: "default" }, AB), "detachPlain");
-      assert.equal(method(leaving, AB, { referencedBy: [{ schema: "app", name: "x" }] }), "detachPlain");
+      assert.equal(method(leaving, AB, { itself: [{ schema: "app", name: "x" }] }), "detachPlain");
+      assert.equal(method(leaving, AB, { referencedBy: [{ schema: "app", name: "x" }] }), "detachConcurrently");
       assert.equal(method(leaving, AB, { references: [{ schema: "app", name: "x" }] }), "detachConcurrently");
     });
 

@@ -1,0 +1,37 @@
+/** Why a step locks the parent in ACCESS EXCLUSIVE mode, and what would spare that: said wherever it does. Pure. */
+import { qualified } from "../../postgres/identifiers";
+import type { ParentFacts } from "../../postgres/parent";
+import type { Statement } from "../../postgres/statement";
+import type { Step, StepMethod } from "../../topology/model";
+
+type Reason = (facts: ParentFacts) => string;
+
+const SELF_REFERENCE = "the table references itself; PostgreSQL has no other way to finish a detach";
+
+const REASONS: Partial<Record<StepMethod, Reason>> = {
+  partitionOf: () => "the parent has no partitions yet, so that nobody can be using it",
+  detachPlain: whyPlain,
+  detachAttach: () =>
+    "both in one transaction keep every row in sight; instead, the partition can be declared detached, and attached with its new bound by the next update",
+  detachConcurrently: () => SELF_REFERENCE,
+  finalize: () => SELF_REFERENCE,
+};
+
+function whyPlain({ defaultPartition, itself = [] }: ParentFacts): string {
+  if (defaultPartition !== undefined) {
+    return `PostgreSQL refuses DETACH CONCURRENTLY beside a DEFAULT partition; it is used once ${qualified(defaultPartition)} is gone (defaultPartition: false)`;
+  }
+  if (itself.length > 0) {
+    return "the table references itself, and DETACH CONCURRENTLY then takes the same lock; without that foreign key it does not";
+  }
+  return "others write into this range until the next step, and an interrupted DETACH CONCURRENTLY would refuse their rows; declared without a successor for its range it is detached concurrently";
+}
+
+/** Undefined when no statement takes that lock. */
+export function whyExclusive(step: Step, statements: Statement[], facts: ParentFacts): string | undefined {
+  const parent = qualified(facts);
+  const exclusive = statements.some(({ locks }) =>
+    locks.some(({ relation, mode }) => relation === parent && mode === "ACCESS EXCLUSIVE"),
+  );
+  return exclusive ? REASONS[step.method]?.(facts) : undefined;
+}
