@@ -6,6 +6,9 @@ import type { Clock } from "./ladder";
 /** First key of every advisory lock of this product: "pgpt" in ASCII. */
 export const ADVISORY_CLASS = 0x70677074;
 
+/** First key for builds of indexes ("pgpx"), which may take hours and must not keep partitions from being made. */
+export const INDEX_ADVISORY_CLASS = 0x70677078;
+
 /** Another run works on the same table. */
 export class ParentBusyError extends Error {
   override name = "ParentBusyError";
@@ -30,9 +33,10 @@ export async function withParentLock<T>(
   clock: Clock,
   signal: AbortSignal | undefined,
   action: () => Promise<T>,
+  lockClass = ADVISORY_CLASS,
 ): Promise<T> {
   // An OID is unsigned, the key is not.
-  const keys = [ADVISORY_CLASS, parent.oid | 0];
+  const keys = [lockClass, parent.oid | 0];
   const started = clock.now();
   for (;;) {
     signal?.throwIfAborted();
@@ -41,7 +45,7 @@ export async function withParentLock<T>(
       keys,
     );
     if (row?.taken) break;
-    if (clock.now() - started >= wait.budget) throw await busy(session, parent);
+    if (clock.now() - started >= wait.budget) throw await busy(session, parent, lockClass);
     await clock.sleep(wait.poll, signal);
   }
   try {
@@ -59,7 +63,11 @@ FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.
 WHERE l.locktype = 'advisory' AND l.granted AND l.classid = $1 AND l.objid = $2 AND l.objsubid = 2
   AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())`;
 
-async function busy(session: Session, parent: { oid: number; label: string }): Promise<ParentBusyError> {
+async function busy(
+  session: Session,
+  parent: { oid: number; label: string },
+  lockClass: number,
+): Promise<ParentBusyError> {
   const rows = await session.query<{
     pid: number;
     user: string | null;
@@ -67,7 +75,7 @@ async function busy(session: Session, parent: { oid: number; label: string }): P
     client: string | null;
     state: string | null;
     age: number | null;
-  }>(HOLDER, [ADVISORY_CLASS, parent.oid]);
+  }>(HOLDER, [lockClass, parent.oid]);
   const holders = rows.map(
     (row): Blocker => ({
       pid: row.pid,

@@ -124,7 +124,8 @@ export function createIndex(index: DeclaredIndex, relation: string): Statement {
   return statement(sql, [lock(relation, "SHARE")]);
 }
 
-function indexKey({ column, expression, collation, opclass, order, nulls }: DeclaredIndexKey): string {
+/** One key as `CREATE INDEX` takes it. */
+export function indexKey({ column, expression, collation, opclass, order, nulls }: DeclaredIndexKey): string {
   return [
     column === undefined ? `(${expression})` : quoteIdent(column),
     ...(collation === undefined ? [] : [`COLLATE ${quoteIdent(collation)}`]),
@@ -169,7 +170,8 @@ function constraint(name: string | undefined): string {
   return name === undefined ? "" : `CONSTRAINT ${quoteIdent(name)} `;
 }
 
-function list(columns: string[]): string {
+/** Column names in parentheses. */
+export function list(columns: string[]): string {
   return `(${columns.map(quoteIdent).join(", ")})`;
 }
 

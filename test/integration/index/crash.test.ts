@@ -1,0 +1,108 @@
+/** A build that is killed anywhere is finished by the next run, which leaves nothing of the first one behind. */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import type { Client } from "pg";
+import type { FaultPoint } from "../../../postgres/faults";
+import type { IndexDeclaration } from "../../../topology/index/model";
+import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
+import { build, createTree, declaration, indexesOf, planned } from "./support";
+
+const POINTS: FaultPoint[] = ["beforeTransaction", "betweenStatements", "beforeCommit", "afterTransaction"];
+
+describeOnEachPostgres("index: kill -9", (server) => {
+  let database: TestDatabase;
+  let client: Client;
+
+  beforeEach(async () => {
+    database = await server().createDatabase();
+    client = await database.client();
+  });
+  afterEach(() => database.drop());
+
+  async function finished(declared: IndexDeclaration): Promise<void> {
+    const report = await build(database.connection, declared);
+    assert.deepEqual([report.failed, report.findings], [[], []]);
+    assert.equal(report.index?.valid, true);
+    assert.deepEqual((await planned(database.connection, declared)).steps, []);
+    const lines = await indexesOf(client);
+    assert.equal(lines.length, 6, lines.join("\n"));
+    assert.ok(!lines.join().includes("INVALID"), lines.join("\n"));
+  }
+
+  for (const point of POINTS) {
+    it(`of a new index and of a replacement, at every point of kind ${point}`, async function () {
+      this.timeout(0);
+      // Every pass through a point costs a process: older versions try the first passes and some in the middle.
+      const stride = server().major === 18 ? 1 : 4;
+      const changed = declaration({ columns: [{ column: "a" }, { column: "b" }] });
+      for (const [existing, wanted] of [
+        [undefined, declaration()],
+        [declaration(), changed],
+      ] as const) {
+        for (let hit = 1, survived = false; !survived; hit += stride) {
+          await createTree(client);
+          if (existing !== undefined) await build(database.connection, existing);
+          const [code, signal] = await ended(spawnBuild(database, wanted, `${point}:${hit}`));
+          assert.ok(signal === "SIGKILL" || code === 0, String(code));
+          await sessionsEnd(client);
+          survived = signal === null;
+          assert.ok(!survived || hit > 2, "the point was never reached");
+          await finished(wanted);
+        }
+      }
+    });
+  }
+
+  it("during a build that waits for a writer: the invalid index is removed and built again", async function () {
+    this.timeout(0);
+    await createTree(client);
+    const writer = await database.client("writer");
+    await writer.query("BEGIN; UPDATE s.p2 SET a = a + 1 WHERE id = 100");
+    // An active session: one that sat idle would be waited for before the build.
+    const busy = writer.query("SELECT pg_sleep(600)").catch(() => undefined);
+    const child = spawnBuild(database, declaration());
+    await until(
+      client,
+      "SELECT 1 FROM pg_stat_progress_create_index WHERE relid = 's.p2'::regclass AND phase LIKE 'waiting%'",
+    );
+    child.kill("SIGKILL");
+    await ended(child);
+    await client.query("SELECT pg_terminate_backend(pid) FROM pg_stat_progress_create_index");
+    await sessionsEnd(client);
+    assert.ok((await indexesOf(client)).includes("p2: p2_a_idx INVALID"));
+    await client.query("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'writer'");
+    await busy;
+    await writer.query("ROLLBACK");
+    const { steps } = await planned(database.connection, declaration());
+    assert.ok(steps.some(({ id }) => id === "dropInvalid:p2_a_idx"));
+    await finished(declaration());
+  });
+});
+
+function spawnBuild(database: TestDatabase, declared: IndexDeclaration, fault?: string): ChildProcess {
+  const script = join(__dirname, "crash-child.ts");
+  const args = ["--require", "tsx/cjs", script, JSON.stringify(database.connection), JSON.stringify(declared)];
+  return spawn(process.execPath, args, {
+    env: { ...process.env, ...(fault === undefined ? {} : { PGPARTITION_FAULT: fault }) },
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+}
+
+function ended(child: ChildProcess): Promise<[number | null, NodeJS.Signals | null]> {
+  return once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
+}
+
+async function sessionsEnd(client: Client): Promise<void> {
+  for (;;) {
+    const { rows } = await client.query(
+      "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'pulumi-pgpartition'",
+    );
+    if (rows.length === 0) return;
+  }
+}
+
+async function until(client: Client, sql: string): Promise<void> {
+  while ((await client.query(sql)).rows.length === 0);
+}
