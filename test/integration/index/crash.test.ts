@@ -21,36 +21,31 @@ describeOnEachPostgres("index: kill -9", (server) => {
   });
   afterEach(() => database.drop());
 
-  async function finished(declared: IndexDeclaration): Promise<void> {
+  async function finished(declared: IndexDeclaration, indexes = 6): Promise<void> {
     const report = await build(database.connection, declared);
     assert.deepEqual([report.failed, report.findings], [[], []]);
     assert.equal(report.index?.valid, true);
     assert.deepEqual((await planned(database.connection, declared)).steps, []);
     const lines = await indexesOf(client);
-    assert.equal(lines.length, 6, lines.join("\n"));
+    assert.equal(lines.length, indexes, lines.join("\n"));
     assert.ok(!lines.join().includes("INVALID"), lines.join("\n"));
   }
 
   for (const point of POINTS) {
-    it(`of a new index and of a replacement, at every point of kind ${point}`, async function () {
+    it(`of a replacement, at points of kind ${point}`, async function () {
       this.timeout(0);
-      // Every pass through a point costs a process: older versions try the first passes and some in the middle.
+      // Every pass through a point costs a process: older versions try some of them only.
       const stride = server().major === 18 ? 1 : 4;
       const changed = declaration({ columns: [{ column: "a" }, { column: "b" }] });
-      for (const [existing, wanted] of [
-        [undefined, declaration()],
-        [declaration(), changed],
-      ] as const) {
-        for (let hit = 1, survived = false; !survived; hit += stride) {
-          await createTree(client);
-          if (existing !== undefined) await build(database.connection, existing);
-          const [code, signal] = await ended(spawnBuild(database, wanted, `${point}:${hit}`));
-          assert.ok(signal === "SIGKILL" || code === 0, String(code));
-          await sessionsEnd(client);
-          survived = signal === null;
-          assert.ok(!survived || hit > 2, "the point was never reached");
-          await finished(wanted);
-        }
+      for (let hit = 1, survived = false; !survived; hit += stride) {
+        await createSmallTree(client);
+        await build(database.connection, declaration());
+        const [code, signal] = await ended(spawnBuild(database, changed, `${point}:${hit}`));
+        assert.ok(signal === "SIGKILL" || code === 0, String(code));
+        await sessionsEnd(client);
+        survived = signal === null;
+        assert.ok(!survived || hit > 2, "the point was never reached");
+        await finished(changed, 4);
       }
     });
   }
@@ -80,6 +75,12 @@ describeOnEachPostgres("index: kill -9", (server) => {
     await finished(declaration());
   });
 });
+
+/** One leaf at each of two levels: every kind of step, and not many of each. */
+async function createSmallTree(client: Client): Promise<void> {
+  await createTree(client, 0);
+  await client.query("DROP TABLE s.p2, s.p3_d");
+}
 
 function spawnBuild(database: TestDatabase, declared: IndexDeclaration, fault?: string): ChildProcess {
   const script = join(__dirname, "crash-child.ts");
