@@ -1,5 +1,5 @@
 /** Carries out the plan of an index: one build at a time on a table, every partition that can be done is done. */
-import type { IndexDeclaration, IndexFinding, IndexStep, TreeIndex } from "../../topology/index/model";
+import type { IndexDeclaration, IndexFinding, IndexStep, IndexTree, TreeIndex } from "../../topology/index/model";
 import { planIndex } from "../../topology/index/plan";
 import { DEFAULT_ADVISORY_WAIT, INDEX_ADVISORY_CLASS, withParentLock } from "../advisory";
 import type { Session, Sessions } from "../connection";
@@ -32,6 +32,10 @@ export interface IndexReport {
   failed: { step: string; reason: string }[];
   /** What the last plan still refuses. */
   findings: IndexFinding[];
+  /** What the last plan would still do: nothing, when everything went well. */
+  left: IndexStep[];
+  /** What the declaration comes to on this table. */
+  wanted?: IndexTree["wanted"];
   /** The index as it is now; undefined when it could not be begun. */
   index?: TreeIndex;
 }
@@ -64,7 +68,7 @@ export function applyIndex(
 }
 
 class Application {
-  private readonly report: IndexReport = { done: [], failed: [], findings: [] };
+  private readonly report: IndexReport = { done: [], failed: [], findings: [], left: [] };
   /** Steps that were tried; none is tried twice in a run. */
   private readonly tried = new Set<string>();
   private ladder: LockLadder;
@@ -86,6 +90,8 @@ class Application {
       const plan = planIndex(this.declared, tree, this.recorded);
       this.report.findings = plan.findings;
       this.report.index = plan.found;
+      this.report.left = plan.steps;
+      this.report.wanted = tree.wanted;
       const steps = plan.steps.filter(({ id }) => !this.tried.has(id));
       if (!(await this.steps(steps, plan.steps))) return this.report;
       // After a swap the index has another OID; it is found by its name.

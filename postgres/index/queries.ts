@@ -12,8 +12,11 @@ WITH RECURSIVE tree AS (
   FROM pg_catalog.pg_inherits i JOIN tree t ON i.inhparent = t.oid WHERE NOT t.pending
 )
 SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS relkind, t.parent, t.pending,
+  ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(p.partattrs::int2[]) WITH ORDINALITY AS k(num, place)
+    LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.num AND k.num > 0 ORDER BY k.place) AS key,
   c.reltuples::float8 AS rows, c.relpages::float8 * pg_catalog.current_setting('block_size')::int AS bytes
 FROM tree t JOIN pg_catalog.pg_class c ON c.oid = t.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = c.oid
 ORDER BY t.depth, n.nspname, c.relname`;
 
 const COLUMNS = `ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k(num, place)

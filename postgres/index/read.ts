@@ -31,19 +31,25 @@ export async function findPartitionedTable(session: Session, table: RelationName
  * cannot be read because somebody keeps the table locked.
  */
 export async function readIndexTree(session: Session, declared: IndexDeclaration, root: number): Promise<IndexTree> {
-  const found = await session.query<RelationRow>(RELATIONS, [root]);
-  const relations = found.filter(({ pending }) => !pending).map(relationFrom);
-  const wanted = await readWanted(session, declared, relations[0] ?? { schema: declared.schema, name: declared.table });
-  const rows = await session.query<IndexRow>(INDEXES, [relations.map(({ oid }) => oid)]);
-  const indexes = await withExpressions(session, rows.map(indexFrom), wanted, root);
-  const pending = found.some((row) => row.pending);
-  return { relations, indexes, pending, wanted, taken: await readTaken(session, declared, relations) };
+  const tree = await readTree(session, root);
+  const wanted = await readWanted(
+    session,
+    declared,
+    tree.relations[0] ?? { schema: declared.schema, name: declared.table },
+  );
+  const indexes = await withExpressions(session, tree.indexes, wanted, root);
+  return { ...tree, indexes, wanted, taken: await readTaken(session, declared, tree.relations) };
 }
 
-/** One index of a table as it is there, by name; undefined when the table has none of that name. */
-export async function readIndex(session: Session, table: number, name: string): Promise<TreeIndex | undefined> {
-  const rows = await session.query<IndexRow>(INDEXES, [[table]]);
-  return rows.map(indexFrom).find((index) => index.name === name);
+/** The relations of a tree and their indexes, without their expressions. */
+export async function readTree(
+  session: Session,
+  root: number,
+): Promise<Pick<IndexTree, "relations" | "indexes" | "pending">> {
+  const found = await session.query<RelationRow>(RELATIONS, [root]);
+  const relations = found.filter(({ pending }) => !pending).map(relationFrom);
+  const rows = await session.query<IndexRow>(INDEXES, [relations.map(({ oid }) => oid)]);
+  return { relations, indexes: rows.map(indexFrom), pending: found.some(({ pending }) => pending) };
 }
 
 interface RelationRow extends Record<string, unknown>, Omit<TreeRelation, "parent"> {

@@ -48,6 +48,8 @@ export interface TreeRelation extends RelationName {
   oid: number;
   /** `r` table, `p` partitioned table, `f` foreign table. */
   relkind: string;
+  /** Key columns of a partitioned table, null for an expression; none of others. */
+  key: (string | null)[];
   /** OID of the table that it is a partition of; undefined for the table itself. */
   parent?: number;
   /** pg_class.reltuples, -1 when never analysed. */

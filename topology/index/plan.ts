@@ -44,18 +44,18 @@ export function planIndex(declared: IndexDeclaration, tree: IndexTree, recorded?
 }
 
 /** The step that takes an index away from the table and all its partitions. */
-export function drop(tree: IndexTree, index: TreeIndex, reason: string): IndexStep {
+export function drop(tree: Pick<IndexTree, "relations">, index: TreeIndex, reason: string): IndexStep {
   const drops = { schema: index.schema, name: index.name, oid: index.oid };
   const locks = lockable(tree);
   return { id: `drop:${index.name}`, kind: "drop", table: rootOf(tree), index, drops, locks, reason, after: [] };
 }
 
-function rootOf({ relations: [root] }: IndexTree): TreeRelation {
+function rootOf({ relations: [root] }: Pick<IndexTree, "relations">): TreeRelation {
   if (root === undefined) throw new RangeError("A tree has at least its table.");
   return root;
 }
 
-function lockable({ relations }: IndexTree) {
+function lockable({ relations }: Pick<IndexTree, "relations">) {
   return relations.map(({ schema, name }) => ({ schema, name }));
 }
 
@@ -83,7 +83,22 @@ function obstacles(declared: IndexDeclaration, tree: IndexTree, { found, named }
   if (declared.constraint !== undefined && found !== undefined && !asDeclared(declared, tree, found)) {
     return refuse(`The constraint ${quoted} has other columns. A constraint cannot be altered; declare a new one.`);
   }
-  return [];
+  return uniquePerPartition(declared, tree);
+}
+
+/** PostgreSQL enforces uniqueness leaf by leaf: only with every key column of every level does that mean the whole table. */
+function uniquePerPartition({ unique, columns }: IndexDeclaration, { relations }: IndexTree): IndexFinding[] {
+  if (!unique) return [];
+  const present = new Set(columns.map(({ column }) => column));
+  return relations.flatMap(({ schema, name, key }) => {
+    const missing = key.filter((column) => column === null || !present.has(column));
+    if (missing.length === 0) return [];
+    const named = missing.map((column) =>
+      column === null ? "an expression, which no unique index can contain" : `"${column}"`,
+    );
+    const reason = `${schema}.${name} is partitioned by ${named.join(", ")}: a unique index must contain every key column, or it would not be unique over all partitions.`;
+    return [{ severity: "error", path: "columns", reason }];
+  });
 }
 
 function asDeclared(declared: IndexDeclaration, tree: IndexTree, index: TreeIndex): boolean {

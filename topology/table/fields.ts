@@ -6,8 +6,8 @@ const names = list(name, 1);
 const type = sql("type");
 const expression = sql("expression");
 
-const required = (parse: Parser): Field => ({ parse, required: true });
-const optional = (parse: Parser, fallback?: unknown): Field => ({ parse, fallback });
+export const required = (parse: Parser): Field => ({ parse, required: true });
+export const optional = (parse: Parser, fallback?: unknown): Field => ({ parse, fallback });
 
 const columnOrColumns = (value: unknown): Record<string, unknown> | undefined =>
   typeof value === "object" && value !== null && "column" in value
@@ -101,14 +101,17 @@ const columnOrExpression: Parser = (value, place) => {
     : indexKey(value, place);
 };
 
-const index = object({
+/** What an index says, in a table's `indexes` and as a resource of its own. */
+export const indexFields = {
   name: required(name),
   columns: required(list(columnOrExpression, 1)),
   unique: optional(flag, false),
   method: optional(name, "btree"),
   include: optional(list(name), []),
   where: optional(expression),
-});
+};
+
+const index = object(indexFields);
 
 /** Every property of a Table. */
 export const tableArgs = object({
