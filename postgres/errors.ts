@@ -18,6 +18,10 @@ export const SQLSTATE = {
   objectNotInPrerequisiteState: "55000",
   checkViolation: "23514",
   uniqueViolation: "23505",
+  notNullViolation: "23502",
+  foreignKeyViolation: "23503",
+  datatypeMismatch: "42804",
+  cannotCoerce: "42846",
 } as const;
 
 /** What is known of an error. */

@@ -60,26 +60,35 @@ export async function createTable(
   return made;
 }
 
-/** Runs the statements of `renderCreateTable` or `planTableChange` in one transaction. */
+/**
+ * Runs the statements of a creation or a change in one transaction; or one statement that cannot be in any. `recheck`
+ * follows each statement that asks for it, and ends the transaction by what it throws.
+ */
 export async function applyStatements(
   client: Queryable,
   statements: Statement[],
   underLocks: UnderLocks = atOnce,
+  recheck: () => Promise<void> = async () => undefined,
 ): Promise<void> {
   if (statements.length === 0) {
     return;
   }
+  const run = async () => {
+    for (const statement of statements) {
+      faultPoint("betweenStatements");
+      await client.query(statement.sql);
+      if (statement.recheck) await recheck();
+    }
+  };
+  const inOne = () =>
+    inTransaction(client, "BEGIN", async () => {
+      await run();
+      faultPoint("beforeCommit");
+    });
   faultPoint("beforeTransaction");
   await underLocks(
     statements.flatMap(({ locks }) => locks),
-    () =>
-      inTransaction(client, "BEGIN", async () => {
-        for (const { sql } of statements) {
-          faultPoint("betweenStatements");
-          await client.query(sql);
-        }
-        faultPoint("beforeCommit");
-      }),
+    statements.every(({ transactional }) => transactional) ? inOne : run,
   );
   faultPoint("afterTransaction");
 }

@@ -1,27 +1,26 @@
 /**
- * What is done about the differences between a declared table and the real one. Only changes that need a moment's lock
- * and touch no row are made in place; for every other one there is a refusal that says why, and the safe way. Pure.
+ * What is done about the differences between a declared table and the real one. What needs a moment's lock and touches no
+ * row is done at once; what has to read rows is done partition by partition beside readers and writers; for every other
+ * difference there is a refusal that says why, and the safe way. Pure.
  */
-import type { ActualTable, DeclaredColumn, DeclaredTable } from "../../topology/table/model";
-import { qualified, quoteIdent } from "../identifiers";
-import type { Lock, LockMode, Statement } from "../statement";
-import {
-  checkClause,
-  columnClause,
-  commentOnColumn,
-  commentOnTable,
-  createIndex,
-  foreignKeyClause,
-  lock,
-  lookupPath,
-  primaryKeyClause,
-  referencedTables,
-  setStatistics,
-  statement,
-  treeOf,
-  uniqueClause,
-} from "./create";
+import type { ActualTable, DeclaredTable } from "../../topology/table/model";
+import type { LockMode, Statement } from "../statement";
+import type { Alteration } from "./alteration";
+import { commentOnTable, createIndex, lock, lookupPath, primaryKeyClause, statement, uniqueClause } from "./create";
 import type { Difference, DifferenceKind } from "./difference";
+import { addCheck, changeCheck, removeLeftOver } from "./rules/checks";
+import {
+  addColumn,
+  changeDefault,
+  changeNullable,
+  changeOwner,
+  changeType,
+  commentColumn,
+  setColumnStatistics,
+} from "./rules/columns";
+import { type Context, entry, type Outcome, type Rule, reached, refuse } from "./rules/context";
+import { addForeignKey, changeForeignKey } from "./rules/foreign-keys";
+import type { TreeFacts } from "./tree";
 
 /** A difference that is left as it is. */
 export interface RefusedChange {
@@ -31,44 +30,48 @@ export interface RefusedChange {
 }
 
 export interface TableChange {
-  /** To be run in one transaction, in this order; empty when nothing can or need be done. */
+  /** To be run in one transaction, in this order, before everything else; empty when nothing can or need be done so. */
   statements: Statement[];
+  /** To be carried out one after the other. */
+  alterations: Alteration[];
   refused: RefusedChange[];
 }
 
-/** What a rule works with. */
-interface Context {
-  declared: DeclaredTable;
-  actual: ActualTable;
-  difference: Difference;
-  relation: string;
-  /** The table and everything below it, qualified. */
-  tree: string[];
-  /** No partitions: no rows, and nothing to scan or to rewrite. */
-  empty: boolean;
+/** Nothing to be done. */
+export const NO_CHANGE: TableChange = { statements: [], alterations: [], refused: [] };
+
+/** What brings the table nearer to its declaration, and what is left out. */
+export function planTableChange(
+  declared: DeclaredTable,
+  actual: ActualTable,
+  compared: Difference[],
+  facts: TreeFacts,
+): TableChange {
+  const differences = compared.filter(({ severity }) => severity === "change");
+  const change: TableChange = { statements: [], alterations: [], refused: [] };
+  for (const difference of differences) {
+    const context = { declared, actual, difference, differences, facts, ...reached(actual) };
+    add(change, difference, RULES[difference.kind](context));
+  }
+  const { statements, alterations, refused } = change;
+  // A table with another key is most likely another table: it is left alone altogether.
+  if (refused.some(({ difference }) => difference.kind === "partitionKey")) return { ...NO_CHANGE, refused };
+  return {
+    refused,
+    statements: statements.length === 0 ? [] : [lookupPath(declared.schema), ...statements],
+    // Whoever gives the table away may not be allowed to do the rest afterwards.
+    alterations: [...alterations.filter((one) => !isOwner(one)), ...alterations.filter(isOwner)],
+  };
 }
 
-/** Statements, or the reason why there are none. */
-type Rule = (context: Context) => Statement[] | string;
+function isOwner({ difference }: Alteration): boolean {
+  return difference.kind === "owner";
+}
 
-/** The statements that bring the table nearer to its declaration, and what they leave out. */
-export function planTableChange(declared: DeclaredTable, actual: ActualTable, differences: Difference[]): TableChange {
-  const tree = treeOf(actual);
-  const empty = actual.descendants.length === 0;
-  const change: TableChange = { statements: [], refused: [] };
-  for (const difference of differences.filter(({ severity }) => severity === "change")) {
-    const context = { declared, actual, difference, relation: qualified(actual), tree, empty };
-    const outcome = RULES[difference.kind](context);
-    if (typeof outcome === "string") {
-      change.refused.push({ difference, reason: outcome });
-    } else {
-      change.statements.push(...outcome);
-    }
-  }
-  const { refused } = change;
-  // A table with another key is most likely another table: it is left alone altogether.
-  const statements = refused.some(({ difference }) => difference.kind === "partitionKey") ? [] : change.statements;
-  return { refused, statements: statements.length === 0 ? [] : [lookupPath(declared.schema), ...statements] };
+function add(change: TableChange, difference: Difference, outcome: Outcome): void {
+  if (typeof outcome === "string") change.refused.push({ difference, reason: outcome });
+  else if (Array.isArray(outcome)) change.statements.push(...outcome);
+  else change.alterations.push(outcome);
 }
 
 const COPY_ROUTE =
@@ -77,9 +80,7 @@ const COPY_ROUTE =
 const RULES: Record<DifferenceKind, Rule> = {
   partitionKey: refuse(`The partition key of a table cannot be changed. ${COPY_ROUTE}`),
   columnMissing: addColumn,
-  columnType: refuse(
-    "Changing a type rewrites every partition under ACCESS EXCLUSIVE. The safe way: add a nullable column of the new type, fill it in batches, and let the application change over.",
-  ),
+  columnType: changeType,
   columnNullable: changeNullable,
   columnDefault: changeDefault,
   columnIdentity: refuse(
@@ -91,8 +92,8 @@ const RULES: Record<DifferenceKind, Rule> = {
   columnCollation: refuse(
     "Changing a collation rebuilds every index on the column under ACCESS EXCLUSIVE. The safe way: add a column with the new collation, fill it in batches, and let the application change over.",
   ),
-  columnComment: at(({ relation }, column) => [commentOnColumn(column, relation)]),
-  columnStatistics: at(({ relation, tree }, column) => [setStatistics(column, relation, tree)]),
+  columnComment: commentColumn,
+  columnStatistics: setColumnStatistics,
   columnUndeclared: () => [],
   primaryKeyMissing: whenEmpty(
     ({ declared, relation }) => declared.primaryKey && addConstraint(primaryKeyClause(declared.primaryKey), relation),
@@ -108,24 +109,12 @@ const RULES: Record<DifferenceKind, Rule> = {
   uniqueChanged: refuse(
     "A unique constraint cannot be altered. The safe way: declare the new one under another name, and drop the old one by hand once it is there.",
   ),
-  checkMissing: whenEmpty(
-    (context) => entry(context.declared.checks, context, (c) => addConstraint(checkClause(c), context.relation)),
-    "Adding a check scans every partition under ACCESS EXCLUSIVE. The safe way: on each partition ADD CONSTRAINT … CHECK … NOT VALID, then VALIDATE CONSTRAINT, and last the same constraint on the parent, which then adopts them.",
-  ),
-  checkChanged: refuse(
-    "A check cannot be altered. The safe way: declare the new one under another name, and drop the old one by hand once it is there.",
-  ),
-  foreignKeyMissing: whenEmpty(
-    (context) =>
-      entry(context.declared.foreignKeys, context, (key) => [
-        addClause(foreignKeyClause(key), context.relation, "SHARE ROW EXCLUSIVE", referencedTables([key])),
-      ]),
-    "Adding a foreign key checks every row of every partition while writers wait. The safe way: on each partition ADD CONSTRAINT … NOT VALID, then VALIDATE CONSTRAINT, and last the same foreign key on the parent.",
-  ),
-  foreignKeyChanged: refuse(
-    "A foreign key cannot be altered in this way. The safe way: declare the new one under another name, and drop the old one by hand once it is there.",
-  ),
+  checkMissing: addCheck,
+  checkChanged: changeCheck,
+  foreignKeyMissing: addForeignKey,
+  foreignKeyChanged: changeForeignKey,
   constraintUndeclared: () => [],
+  constraintLeftOver: removeLeftOver,
   indexMissing: whenEmpty(
     (context) => entry(context.declared.indexes, context, (index) => [createIndex(index, context.relation)]),
     "Creating an index on a table with partitions blocks writers of all of them until it is built. The safe way: CREATE INDEX ON ONLY the parent, CREATE INDEX CONCURRENTLY on each partition, then ALTER INDEX … ATTACH PARTITION; once the index is there it is adopted.",
@@ -135,94 +124,15 @@ const RULES: Record<DifferenceKind, Rule> = {
   ),
   indexUndeclared: () => [],
   comment: ({ declared, relation }) => [commentOnTable(declared.comment ?? "", relation)],
-  owner: refuse(
-    "Another owner changes who may alter and read the table, and partitions keep theirs. Run ALTER TABLE … OWNER TO on the table and on each partition by hand.",
-  ),
+  owner: changeOwner,
   notCompared: () => [],
 };
-
-function refuse(reason: string): Rule {
-  return () => reason;
-}
 
 function whenEmpty(rule: (context: Context) => Statement[] | undefined, otherwise: string): Rule {
   return (context) => (context.empty ? (rule(context) ?? otherwise) : otherwise);
 }
 
-/** A rule about a declared column. */
-function at(rule: (context: Context, column: DeclaredColumn) => Statement[] | string): Rule {
-  return (context) =>
-    entry(context.declared.columns ?? [], context, (column) => rule(context, column)) ?? "The column is not declared.";
-}
-
-function entry<D, R>(declared: D[], { difference }: Context, rule: (item: D) => R): R | undefined {
-  const item = difference.position === undefined ? undefined : declared[difference.position];
-  return item === undefined ? undefined : rule(item);
-}
-
-function addColumn(context: Context): Statement[] | string {
-  return at(({ relation, tree, empty, difference }, column) => {
-    const changesCatalogOnly = column.nullable && difference.instant === true;
-    if (!empty && !changesCatalogOnly) {
-      return column.nullable
-        ? "Adding this column writes a value into every row under ACCESS EXCLUSIVE. The safe way: add it nullable and without default (or with a constant one), SET DEFAULT, and fill old rows in batches."
-        : "Adding a NOT NULL column reads every row under ACCESS EXCLUSIVE. The safe way: add it nullable (with its default when that is constant), fill old rows in batches, then on each partition CHECK (… IS NOT NULL) NOT VALID, VALIDATE, and SET NOT NULL.";
-    }
-    return [
-      onTree(`ALTER TABLE ${relation} ADD COLUMN ${columnClause(column)}`, tree),
-      ...extras(column, relation, tree),
-    ];
-  })(context);
-}
-
-function extras(column: DeclaredColumn, relation: string, tree: string[]): Statement[] {
-  return [
-    ...(column.comment ? [commentOnColumn(column, relation)] : []),
-    ...(column.statistics === undefined ? [] : [setStatistics(column, relation, tree)]),
-  ];
-}
-
-function changeNullable(context: Context): Statement[] | string {
-  return at(({ relation, tree, empty }, column) => {
-    const subject = `ALTER TABLE ${relation} ALTER COLUMN ${quoteIdent(column.name)}`;
-    return empty
-      ? [onTree(`${subject} ${column.nullable ? "DROP" : "SET"} NOT NULL`, tree)]
-      : column.nullable
-        ? "Dropping NOT NULL lets in rows that the application may not expect. Run ALTER TABLE … ALTER COLUMN … DROP NOT NULL by hand when that is wanted; its lock lasts a moment."
-        : "SET NOT NULL reads every row under ACCESS EXCLUSIVE. The safe way: on each partition ADD CONSTRAINT … CHECK (… IS NOT NULL) NOT VALID, VALIDATE CONSTRAINT, then SET NOT NULL on the parent, which the checks make instant.";
-  })(context);
-}
-
-function changeDefault(context: Context): Statement[] | string {
-  return at(({ relation, tree, actual }, column) => {
-    const there = actual.columns.find(({ name }) => name === column.name);
-    const subject = `ALTER TABLE ${relation} ALTER COLUMN ${quoteIdent(column.name)}`;
-    if (declaresSequence(context) || there?.identity !== undefined || there?.generated !== undefined) {
-      return "The values of this column come from elsewhere (a sequence of its own, an identity or an expression), and one kind is not exchanged for another in place. Change the default by hand.";
-    }
-    const action = column.default === undefined ? "DROP DEFAULT" : `SET DEFAULT (${column.default})`;
-    return [onTree(`${subject} ${action}`, tree)];
-  })(context);
-}
-
-/** A serial type makes its sequence with the column, and only then. */
-function declaresSequence({ declared, difference }: Context): boolean {
-  const column = difference.position === undefined ? undefined : declared.columns?.[difference.position];
-  return column !== undefined && difference.declared !== undefined && column.default === undefined;
-}
-
-function onTree(sql: string, tree: string[]): Statement {
-  return statement(
-    sql,
-    tree.map((relation) => lock(relation, "ACCESS EXCLUSIVE")),
-  );
-}
-
 function addConstraint(clause: string, relation: string): Statement[] {
-  return [addClause(clause, relation, "ACCESS EXCLUSIVE", [])];
-}
-
-function addClause(clause: string, relation: string, mode: LockMode, referenced: string[]): Statement {
-  const locks: Lock[] = [relation, ...referenced].map((name) => lock(name, mode));
-  return statement(`ALTER TABLE ${relation} ADD ${clause}`, locks);
+  const mode: LockMode = "ACCESS EXCLUSIVE";
+  return [statement(`ALTER TABLE ${relation} ADD ${clause}`, [lock(relation, mode)])];
 }

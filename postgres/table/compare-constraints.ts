@@ -9,11 +9,9 @@ import type {
   DeclaredForeignKey,
   DeclaredTable,
 } from "../../topology/table/model";
-import type { Difference, DifferenceKind } from "./difference";
+import type { Content, Difference, DifferenceKind } from "./difference";
+import { isInterim } from "./interim";
 import { SCRATCH_NAMES } from "./scratch";
-
-/** What a constraint or index says, by property; equal contents mean the same thing. */
-type Content = Record<string, string | undefined>;
 
 /** Something declared that has to be there. */
 interface Wanted {
@@ -83,7 +81,15 @@ function match(sort: Sort, wanted: Wanted[], there: There[]): Difference[] {
     return found;
   };
   const byName = wanted.map(({ name }) => (name === undefined ? undefined : take((item) => item.name === name)));
-  const found = wanted.map((item, index) => byName[index] ?? take(({ content }) => sameContent(content, item.content)));
+  // One that is not valid yet may be what an interrupted run has begun.
+  const found = wanted.map(
+    (item, index) =>
+      byName[index] ??
+      take(({ content }) => sameContent(content, item.content)) ??
+      take(
+        ({ name, content }) => !isInterim(name) && sameContent({ ...content, valid: item.content.valid }, item.content),
+      ),
+  );
   // A table has one primary key, so another one is this one changed.
   const differences = wanted.flatMap((item, index) => {
     const counterpart = found[index] ?? (sort === SORTS.primaryKey ? take(() => true) : undefined);
@@ -92,7 +98,7 @@ function match(sort: Sort, wanted: Wanted[], there: There[]): Difference[] {
   return [...differences, ...[...left].map((item) => undeclared(sort, item))];
 }
 
-function sameContent(one: Content, other: Content): boolean {
+export function sameContent(one: Content, other: Content): boolean {
   return Object.keys(one).every((property) => one[property] === other[property]);
 }
 
@@ -105,6 +111,7 @@ function missing({ noun, missing: kind }: Sort, { name, path, position, content 
     declared: said,
     reason: `The table has no ${noun}${name === undefined ? "" : ` "${name}"`}: ${said}.`,
     position,
+    content,
   };
 }
 
@@ -125,11 +132,24 @@ function changes({ noun, changed: kind }: Sort, wanted: Wanted, counterpart: The
       actual: actual[property],
       reason: `The ${property} of the ${noun} "${counterpart.name}" is ${actual[property] ?? "none"}, declared is ${declared ?? "none"}.`,
       position: wanted.position,
+      content: wanted.content,
+      counterpart: counterpart.name,
     }));
 }
 
 function undeclared({ noun, undeclared: kind, property }: Sort, { name, content }: There): Difference {
   const said = summary(content);
+  if (isInterim(name)) {
+    return {
+      kind: "constraintLeftOver",
+      severity: "change",
+      path: property,
+      actual: `${name}: ${said}`,
+      reason: `The ${noun} "${name}" (${said}) is what a run has begun and not ended.`,
+      counterpart: name,
+      content,
+    };
+  }
   return {
     kind,
     severity: "info",
@@ -154,7 +174,7 @@ function names(columns: string[]): string {
   return columns.length === 0 ? "" : `(${columns.join(", ")})`;
 }
 
-function uniqueContent(item: Omit<ActualUnique, "name">): Content {
+export function uniqueContent(item: Omit<ActualUnique, "name">): Content {
   return {
     columns: names(item.columns),
     nullsNotDistinct: String(item.nullsNotDistinct),
@@ -167,7 +187,7 @@ function checkContent(item: ActualTable["checks"][number]): Content {
   return { expression: item.expression, valid: String(item.valid), enforced: String(item.enforced) };
 }
 
-function foreignKeyContent(item: Omit<ActualForeignKey, "name">): Content {
+export function foreignKeyContent(item: Omit<ActualForeignKey, "name">): Content {
   return {
     columns: names(item.columns),
     references: `${item.references.schema}.${item.references.table} ${names(item.references.columns)}`,

@@ -9,6 +9,7 @@ import { compareColumns } from "./compare-columns";
 import { compareConstraints } from "./compare-constraints";
 import type { Difference } from "./difference";
 import { readPrimaryKeyColumns } from "./read";
+import { withRetyping } from "./retype";
 import { readExpected } from "./scratch";
 
 /** A standby and a read-only session cannot create even a temporary table. */
@@ -34,7 +35,7 @@ export async function compareTable(
     return [
       ...own,
       ...(own.some(({ kind }) => kind === "partitionKey") ? [] : compareKeyDefinition(expected.table, actual)),
-      ...compareColumns(declared.columns, expected, actual),
+      ...(await withRetyping(client, declared, actual, compareColumns(declared.columns, expected, actual))),
       ...compareConstraints(await withReferencedColumns(client, declared), expected.table, actual),
     ];
   } catch (error) {

@@ -9,6 +9,8 @@ import type {
 } from "../../topology/table/model";
 
 export interface ConstraintRow {
+  /** OID of the table that has it. */
+  relation: number;
   name: string;
   type: "p" | "u" | "c" | "f";
   columns: string[];
@@ -38,9 +40,10 @@ const ACTIONS: Record<string, ReferentialAction> = {
 
 const MATCHES: Record<string, ActualForeignKey["match"]> = { s: "simple", f: "full", p: "partial" };
 
-export function constraintsFrom(
-  rows: ConstraintRow[],
-): Pick<ActualTable, "primaryKey" | "unique" | "checks" | "foreignKeys"> {
+/** The constraints of one table. */
+export type Constraints = Pick<ActualTable, "primaryKey" | "unique" | "checks" | "foreignKeys">;
+
+export function constraintsFrom(rows: ConstraintRow[]): Constraints {
   const of = (type: ConstraintRow["type"]) => rows.filter((row) => row.type === type);
   return {
     primaryKey: of("p").map(uniqueFrom)[0],

@@ -22,6 +22,7 @@ export type DifferenceKind =
   | "foreignKeyMissing"
   | "foreignKeyChanged"
   | "constraintUndeclared"
+  | "constraintLeftOver"
   | "indexMissing"
   | "indexChanged"
   | "indexUndeclared"
@@ -43,6 +44,15 @@ export interface Difference {
   reason: string;
   /** The entry of the declared list that this is about. */
   position?: number;
-  /** Of a missing column: adding it changes the catalog only. */
+  /** Of a missing column or another type: the change concerns the catalog only, no row is rewritten. */
   instant?: boolean;
+  /** Of another type: what stands on the column and would be built or checked anew, in PostgreSQL's words. */
+  dependents?: string[];
+  /** What the declared constraint or index says, in PostgreSQL's spelling. */
+  content?: Content;
+  /** The constraint or index that stands for the declared one. */
+  counterpart?: string;
 }
+
+/** What a constraint or index says, by property; equal contents mean the same thing. */
+export type Content = Record<string, string | undefined>;

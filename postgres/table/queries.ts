@@ -53,12 +53,12 @@ function names(relation: string, numbers: string): string {
 }
 
 /**
- * $1 oid. A foreign key to a partitioned table has a row for each partition there as well; those have a parent
- * constraint on this very table and are left out.
+ * A foreign key to a partitioned table has a row for each partition there as well; those have a parent constraint on
+ * this very table and are left out.
  */
-export const CONSTRAINTS = `
-SELECT c.conname::text AS name, c.contype::text AS type, ${names("c.conrelid", "c.conkey")} AS columns,
-       pg_catalog.pg_get_expr(c.conbin, c.conrelid) AS expression,
+const constraints = (expression: string, where: string) => `
+SELECT c.conrelid AS relation, c.conname::text AS name, c.contype::text AS type, ${names("c.conrelid", "c.conkey")} AS columns,
+       ${expression} AS expression,
        c.condeferrable AS deferrable, c.condeferred AS deferred, c.convalidated AS valid,
        COALESCE((pg_catalog.to_jsonb(c) ->> 'conenforced')::boolean, true) AS enforced,
        rn.nspname::text AS ref_schema, r.relname::text AS ref_table, ${names("c.confrelid", "c.confkey")} AS ref_columns,
@@ -78,8 +78,20 @@ SELECT c.conname::text AS name, c.contype::text AS type, ${names("c.conrelid", "
   LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.conindid AND c.contype IN ('p', 'u')
   LEFT JOIN pg_catalog.pg_class r ON r.oid = c.confrelid
   LEFT JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace
- WHERE c.conrelid = $1 AND c.contype IN ('p', 'u', 'c', 'f') AND above.conrelid IS DISTINCT FROM c.conrelid
- ORDER BY c.conname`;
+ WHERE ${where} AND c.contype IN ('p', 'u', 'c', 'f') AND above.conrelid IS DISTINCT FROM c.conrelid
+ ORDER BY c.conrelid, c.conname`;
+
+/** $1 oid. */
+export const CONSTRAINTS = constraints("pg_catalog.pg_get_expr(c.conbin, c.conrelid)", "c.conrelid = $1");
+
+/**
+ * $1 oids of partitions: the constraints that are their own, and those that are not validated. Expressions are not
+ * printed, as that would wait for whoever has locked a partition.
+ */
+export const PARTITION_CONSTRAINTS = constraints(
+  "NULL::text",
+  "c.conrelid = ANY ($1) AND (NOT c.convalidated OR (c.coninhcount = 0 AND c.conparentid = 0))",
+);
 
 /** $1 schema, $2 name of any table. */
 export const PRIMARY_KEY_COLUMNS = `
@@ -118,16 +130,59 @@ SELECT x.relname::text AS name, i.indisunique AS "unique", i.indisvalid AS valid
                     WHERE c.conindid = i.indexrelid AND c.conrelid = i.indrelid AND c.contype IN ('p', 'u', 'x'))
  ORDER BY x.relname`;
 
-/** $1 oid. */
-export const DESCENDANTS = `
+const TREE = `
 WITH RECURSIVE tree AS (
   SELECT inhrelid, inhdetachpending FROM pg_catalog.pg_inherits WHERE inhparent = $1
   UNION ALL
   SELECT i.inhrelid, i.inhdetachpending FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.inhrelid
-)
+)`;
+
+/** $1 oid. */
+export const DESCENDANTS = `${TREE}
 SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS relkind,
-       tree.inhdetachpending AS pending
+       tree.inhdetachpending AS pending, pg_catalog.pg_get_userbyid(c.relowner)::text AS owner,
+       CASE WHEN c.reltuples >= 0 THEN c.reltuples::float8 END AS rows,
+       (c.relpages::bigint * pg_catalog.current_setting('block_size')::bigint)::float8 AS bytes
   FROM tree
   JOIN pg_catalog.pg_class c ON c.oid = tree.inhrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  ORDER BY n.nspname, c.relname`;
+
+/** $1 oids, $2 names of columns: those that are NOT NULL. */
+export const NOT_NULL_COLUMNS = `
+SELECT a.attrelid AS relation, a.attname::text AS name
+  FROM pg_catalog.pg_attribute a
+ WHERE a.attrelid = ANY ($1) AND a.attname = ANY ($2) AND a.attnotnull AND NOT a.attisdropped`;
+
+/** $1 schemas and $2 names of tables, pairwise: what is below each of them. */
+export const BELOW = `
+WITH RECURSIVE root AS (
+  SELECT n.nspname::text AS root_schema, c.relname::text AS root_name, c.oid
+    FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) AS w(schema, name)
+    JOIN pg_catalog.pg_namespace n ON n.nspname = w.schema
+    JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
+), tree AS (
+  SELECT root_schema, root_name, inhrelid FROM root JOIN pg_catalog.pg_inherits ON inhparent = root.oid
+  UNION ALL
+  SELECT root_schema, root_name, i.inhrelid
+    FROM tree JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.inhrelid
+)
+SELECT tree.root_schema, tree.root_name, n.nspname::text AS schema, c.relname::text AS name
+  FROM tree
+  JOIN pg_catalog.pg_class c ON c.oid = tree.inhrelid
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ ORDER BY n.nspname, c.relname`;
+
+/** $1 oids of a table and its partitions, $2 name of a column: what stands on it, except its own default and NOT NULL. */
+export const DEPENDENTS = `
+SELECT DISTINCT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) AS dependent
+  FROM pg_catalog.pg_attribute a
+  JOIN pg_catalog.pg_depend d
+    ON d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
+  LEFT JOIN pg_catalog.pg_attrdef e
+    ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND e.oid = d.objid
+   AND e.adrelid = a.attrelid AND e.adnum = a.attnum
+  LEFT JOIN pg_catalog.pg_constraint c
+    ON d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND c.oid = d.objid AND c.contype = 'n'
+ WHERE a.attrelid = ANY ($1) AND a.attname = $2 AND e.oid IS NULL AND c.oid IS NULL
+ ORDER BY 1`;

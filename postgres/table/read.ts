@@ -22,6 +22,8 @@ interface TableRow {
   key_definition: string;
 }
 
+type DescendantRow = Omit<Descendant, "rows"> & { rows: number | null };
+
 /**
  * The partitioned table of this name; undefined when there is none, or when something else has the name (an ordinary
  * table, a view). The client must not be in a transaction.
@@ -46,7 +48,7 @@ export async function readRelation(
   const columns = await client.query<ColumnRow>(COLUMNS, [table.oid]);
   const constraints = await client.query<ConstraintRow>(CONSTRAINTS, [table.oid]);
   const indexes = await client.query<IndexRow>(INDEXES, [table.oid]);
-  const descendants = await client.query<Descendant>(DESCENDANTS, [table.oid]);
+  const descendants = await client.query<DescendantRow>(DESCENDANTS, [table.oid]);
   return {
     oid: table.oid,
     schema: table.schema,
@@ -57,7 +59,7 @@ export async function readRelation(
     columns: columns.rows.map(columnFrom),
     ...constraintsFrom(constraints.rows),
     indexes: indexes.rows.map(indexFrom),
-    descendants: descendants.rows,
+    descendants: descendants.rows.map(({ rows: estimate, ...row }) => ({ ...row, rows: estimate ?? undefined })),
   };
 }
 

@@ -81,7 +81,8 @@ async function instantColumns(client: Queryable, columns: DeclaredColumn[]): Pro
   return instant;
 }
 
-async function fileOf(client: Queryable, relation: string): Promise<number | undefined> {
+/** The number of the file that holds a relation. */
+export async function fileOf(client: Queryable, relation: string): Promise<number | undefined> {
   const { rows } = await client.query<{ relfilenode: number }>(
     "SELECT relfilenode FROM pg_catalog.pg_class WHERE oid = $1::pg_catalog.regclass",
     [relation],

@@ -1,13 +1,17 @@
 /** The Table resource: the partitioned parent itself. */
 
+import { DEFAULT_ADVISORY_WAIT, withParentLock } from "../../postgres/advisory";
 import type { Session } from "../../postgres/connection";
 import { hasSqlstate, SQLSTATE } from "../../postgres/errors";
+import { qualified } from "../../postgres/identifiers";
+import { systemClock } from "../../postgres/ladder";
 import { readServer, type ServerFacts } from "../../postgres/server";
+import { type AlterationProgress, alter } from "../../postgres/table/alter";
 import { applyStatements, createTable, dropTable } from "../../postgres/table/apply";
-import { planTableChange, type TableChange } from "../../postgres/table/change";
-import { compareTable } from "../../postgres/table/compare";
+import { NO_CHANGE, type TableChange } from "../../postgres/table/change";
 import { renderCreateTable } from "../../postgres/table/create";
 import type { Difference } from "../../postgres/table/difference";
+import { planTable } from "../../postgres/table/plan";
 import { readTable } from "../../postgres/table/read";
 import type { ActualTable, DeclaredTable } from "../../topology/table/model";
 import { checkTable } from "../../topology/table/validate";
@@ -26,7 +30,7 @@ import { PartialFailure } from "../rpcErrors";
 import type { Properties } from "../values";
 import { diffTable } from "./diff";
 import { queryable, underLadder } from "./locks";
-import { changeText, differenceText } from "./present";
+import { alterationText, changeText, differenceText, progressText } from "./present";
 import { readTableResource } from "./read";
 import { declaredOf, idOf, outputsOf } from "./state";
 
@@ -68,10 +72,9 @@ async function find(session: Session, news: Properties, olds: Properties): Promi
   const moved = requireIdentity(recorded, foundIdentity(server, actual?.oid), olds.acceptIdentity, relation);
   if (actual === undefined) {
     const gone = recorded !== undefined && !moved;
-    return { declared, server, gone, differences: [], change: { statements: [], refused: [] } };
+    return { declared, server, gone, differences: [], change: NO_CHANGE };
   }
-  const differences = await compareTable(client, declared, actual);
-  return { declared, server, actual, gone: false, differences, change: planTableChange(declared, actual, differences) };
+  return { declared, server, actual, gone: false, ...(await planTable(client, declared, actual)) };
 }
 
 async function preview(
@@ -117,8 +120,12 @@ function adoptionText({ declared, differences }: Found): string {
 
 async function showChange(context: Context, found: Found): Promise<void> {
   const title = `${found.declared.schema}.${found.declared.name}`;
-  if (found.change.statements.length > 0) {
-    await context.log.diagnostic("info", changeText(`${title}: to change`, found.change.statements));
+  const { statements, alterations } = found.change;
+  if (statements.length > 0) {
+    await context.log.diagnostic("info", changeText(`${title}: to change`, statements));
+  }
+  for (const alteration of alterations) {
+    await context.log.diagnostic("info", alterationText(title, alteration));
   }
   for (const difference of found.differences) {
     const refused = found.change.refused.find((refusal) => refusal.difference === difference);
@@ -130,7 +137,7 @@ async function apply(context: Context, { news }: CreateRequest | UpdateRequest, 
   return context.database.sessions.withSession(async (session) => {
     const found = await find(session, news, olds);
     if (found.gone) throw new Error(goneText(found.declared));
-    if (found.actual !== undefined) return change(context, session, found, news);
+    if (found.actual !== undefined) return changeLocked(context, session, found, { news, olds });
     try {
       const made = await createTable(queryable(session), found.declared, underLadder(context, session));
       return outputsOf(news, found.server, made.oid, []);
@@ -139,7 +146,7 @@ async function apply(context: Context, { news }: CreateRequest | UpdateRequest, 
       const now = await find(session, news, olds);
       // The name may be that of an index, or of another kind of relation.
       if (now.actual === undefined) throw error;
-      return change(context, session, now, news);
+      return changeLocked(context, session, now, { news, olds });
     }
   });
 }
@@ -147,16 +154,38 @@ async function apply(context: Context, { news }: CreateRequest | UpdateRequest, 
 /** Another run made the table since it was looked for; the second code comes when both were at it at the same time. */
 const MADE_MEANWHILE = [SQLSTATE.duplicateTable, SQLSTATE.uniqueViolation];
 
+/** While a change reads partitions nobody else of ours may attach or detach any: it is planned again under that lock. */
+async function changeLocked(
+  context: Context,
+  session: Session,
+  found: Found,
+  { news, olds }: { news: Properties; olds: Properties },
+): Promise<Properties> {
+  const { actual, change: planned } = found;
+  if (actual === undefined || (planned.statements.length === 0 && planned.alterations.length === 0)) {
+    return change(context, session, found, news);
+  }
+  const parent = { oid: actual.oid, label: qualified(actual) };
+  return withParentLock(session, parent, DEFAULT_ADVISORY_WAIT, systemClock, context.signal, async () =>
+    change(context, session, await find(session, news, olds), news),
+  );
+}
+
 /** Brings a table that is there into its declared shape, as far as that is possible. */
 async function change(context: Context, session: Session, found: Found, news: Properties): Promise<Properties> {
   const { actual, declared, server, change: planned } = found;
   if (actual === undefined) throw new Error(goneText(declared));
-  await applyStatements(queryable(session), planned.statements, underLadder(context, session));
-  const left = planned.refused.map(({ difference }) => difference);
-  const outputs = outputsOf(news, server, actual.oid, left);
+  const client = queryable(session);
+  const underLocks = underLadder(context, session);
+  const onProgress = (progress: AlterationProgress) => void context.log.status(progressText(progress));
+  await applyStatements(client, planned.statements, underLocks);
+  const failed = await alter(client, actual, planned.alterations, { underLocks, onProgress });
+  const left = [...planned.refused, ...failed];
+  const drift = left.map(({ difference }) => difference);
+  const outputs = outputsOf(news, server, actual.oid, drift);
   if (left.length > 0) {
     const title = `${declared.schema}.${declared.name}`;
-    const reasons = planned.refused.map(({ difference, reason }) => differenceText(title, difference, reason));
+    const reasons = left.map(({ difference, reason }) => differenceText(title, difference, reason));
     throw new PartialFailure(idOf(outputs), outputs, news, reasons);
   }
   return outputs;

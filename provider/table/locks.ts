@@ -3,8 +3,9 @@ import { findBlockers, staying } from "../../postgres/blockers";
 import type { Session } from "../../postgres/connection";
 import { describeBlockers } from "../../postgres/errors";
 import { climb, systemClock } from "../../postgres/ladder";
-import { strongest } from "../../postgres/locks";
+import { blocks, strongest } from "../../postgres/locks";
 import { lockTimeout } from "../../postgres/segments";
+import type { Lock } from "../../postgres/statement";
 import type { UnderLocks } from "../../postgres/table/apply";
 import type { Queryable } from "../../postgres/table/client";
 import type { Context } from "../handler";
@@ -17,17 +18,28 @@ export function queryable(session: Session): Queryable {
   };
 }
 
+/**
+ * Who waits for a lock that neither readers nor writers mind keeps nobody waiting: it may queue, and then PostgreSQL ends
+ * an autovacuum that is in the way.
+ */
+function isHarmless(locks: Lock[]): boolean {
+  return locks.every(({ mode }) => !blocks(mode).reads && !blocks(mode).writes);
+}
+
 export function underLadder(context: Context, session: Session): UnderLocks {
-  return (locks, transaction) =>
-    climb({
-      ladder: context.database.ladder,
+  const { ladder } = context.database;
+  return (wanted, transaction) => {
+    const locks = strongest(wanted);
+    const harmless = isHarmless(locks);
+    return climb({
+      ladder: harmless ? { ...ladder, steps: [ladder.budget] } : ladder,
       clock: systemClock,
       signal: context.signal,
-      look: async (ms) => staying(await findBlockers(session, locks), ms),
+      look: async (ms) => (harmless && ms > 0 ? [] : staying(await findBlockers(session, locks), ms)),
       run: async (stepMs) => {
         const set = (timeout: string) =>
           session.query("SELECT pg_catalog.set_config('lock_timeout', $1, false)", [timeout]);
-        await set(`${lockTimeout(stepMs, strongest(locks))}ms`);
+        await set(`${harmless ? stepMs : lockTimeout(stepMs, locks)}ms`);
         try {
           return await transaction();
         } finally {
@@ -36,4 +48,5 @@ export function underLadder(context: Context, session: Session): UnderLocks {
       },
       onWait: (blockers) => void context.log.status(`waiting for a lock: ${describeBlockers(blockers)}`),
     });
+  };
 }

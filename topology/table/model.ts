@@ -195,6 +195,11 @@ export interface Descendant {
   relkind: string;
   /** Half detached by an interrupted `DETACH CONCURRENTLY`: its rows are not seen through the parent. */
   pending: boolean;
+  owner: string;
+  /** PostgreSQL's estimate; undefined when it has none yet. */
+  rows?: number;
+  /** Of the table without its indexes, as of the last VACUUM or ANALYZE. */
+  bytes: number;
 }
 
 /** A parent as the catalog shows it. */

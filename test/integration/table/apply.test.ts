@@ -10,9 +10,10 @@ import {
   TableRefusal,
   type UnderLocks,
 } from "../../../postgres/table/apply";
-import { planTableChange } from "../../../postgres/table/change";
+import { NO_CHANGE } from "../../../postgres/table/change";
 import { compareTable } from "../../../postgres/table/compare";
 import { renderCreateTable } from "../../../postgres/table/create";
+import { planTable } from "../../../postgres/table/plan";
 import { readTable } from "../../../postgres/table/read";
 import type { ActualTable, DeclaredTable } from "../../../topology/table/model";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
@@ -59,7 +60,7 @@ describeOnEachPostgres("creating, changing and dropping a parent", (server) => {
 
   async function plan(table: DeclaredTable) {
     const actual = await read(table);
-    return planTableChange(table, actual, await compareTable(client, table, actual));
+    return (await planTable(client, table, actual)).change;
   }
 
   /** With two levels of partitions, one row each in the leaves. */
@@ -131,13 +132,14 @@ describeOnEachPostgres("creating, changing and dropping a parent", (server) => {
     await assertLocks((await plan(statistics)).statements);
   });
 
-  it("adds nullable columns that need no rewrite while rows are there, and fills old rows with the constant", async () => {
+  it("adds columns that need no rewrite while rows are there, and fills old rows with the constant", async () => {
     await createWithPartitions();
     const table = events({
       columns: [
         { name: "plain", type: "int" },
         { name: "constant", type: "varchar(9)", default: "'old'", comment: "with a comment", statistics: 50 },
         { name: "stable", type: "timestamptz", default: "now()" },
+        { name: "required", type: "int", nullable: false, default: "7" },
       ],
     });
     const files = async () =>
@@ -147,9 +149,9 @@ describeOnEachPostgres("creating, changing and dropping a parent", (server) => {
     assert.deepEqual(change.refused, []);
     await applyStatements(client, change.statements);
     assert.deepEqual(await files(), before);
-    assert.deepEqual(await plan(table), { statements: [], refused: [] });
-    const { rows } = await client.query("SELECT DISTINCT plain, constant FROM events");
-    assert.deepEqual(rows, [{ plain: null, constant: "old" }]);
+    assert.deepEqual(await plan(table), NO_CHANGE);
+    const { rows } = await client.query("SELECT DISTINCT plain, constant, required FROM events");
+    assert.deepEqual(rows, [{ plain: null, constant: "old", required: 7 }]);
   });
 
   it("refuses what would rewrite, scan or build on tables with rows, one by one and with the safe way", async () => {
@@ -161,30 +163,17 @@ describeOnEachPostgres("creating, changing and dropping a parent", (server) => {
         { name: "counted", type: "bigserial" },
         { name: "numbered", type: "bigint", identity: "always" },
         { name: "computed", type: "text", generated: { expression: "note || '!'" } },
-        { name: "required", type: "int", nullable: false, default: "0" },
+        { name: "required", type: "int", nullable: false },
       ],
       unique: [{ columns: ["note", "at"] }],
-      checks: [{ name: "some_check", expression: "note <> ''" }],
-      foreignKeys: [{ columns: ["note"], references: { table: "notes", columns: ["id"] } }],
       indexes: [{ name: "some_index", columns: ["note"] }],
     });
     await client.query("CREATE TABLE notes (id text PRIMARY KEY)");
-    const { statements, refused } = await plan(table);
-    assert.deepEqual(statements, []);
+    const { statements, alterations, refused } = await plan(table);
+    assert.deepEqual([statements, alterations], [[], []]);
     assert.deepEqual(
       refused.map(({ difference }) => difference.path),
-      [
-        "columns[2]",
-        "columns[3]",
-        "columns[4]",
-        "columns[5]",
-        "columns[6]",
-        "columns[7]",
-        "unique[0]",
-        "checks[0]",
-        "foreignKeys[0]",
-        "indexes[0]",
-      ],
+      ["columns[2]", "columns[3]", "columns[4]", "columns[5]", "columns[6]", "columns[7]", "unique[0]", "indexes[0]"],
     );
     for (const { difference, reason } of refused) {
       assert.match(reason, /The safe way: /, difference.path);
@@ -286,7 +275,7 @@ describeOnEachPostgres("creating, changing and dropping a parent", (server) => {
     await applyStatements(client, (await plan(table)).statements, twice);
     assert.equal(calls, 1);
     assert.deepEqual(seen, [{ relation: '"public"."events"', mode: "ACCESS EXCLUSIVE", hold: "instant" }]);
-    assert.deepEqual(await plan(table), { statements: [], refused: [] });
+    assert.deepEqual(await plan(table), NO_CHANGE);
   });
 
   it("drops a table with empty partitions, and one with rows only when told to", async () => {
@@ -361,7 +350,7 @@ describeOnEachPostgres("creating, changing and dropping a parent", (server) => {
     assert.equal(await readTable(client, { schema: "public", name: "plain" }), undefined);
     assert.equal(await readTable(client, { schema: "public", name: "seen" }), undefined);
     assert.equal(await readTable(client, { schema: "nowhere", name: "tickets" }), undefined);
-    assert.deepEqual(await plan(declared(tickets)), { statements: [], refused: [] });
+    assert.deepEqual(await plan(declared(tickets)), NO_CHANGE);
   });
 });
 

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import type { Client } from "pg";
+import { alter } from "../../../postgres/table/alter";
 import { applyStatements, createTable } from "../../../postgres/table/apply";
-import { planTableChange } from "../../../postgres/table/change";
+import { NO_CHANGE } from "../../../postgres/table/change";
 import { compareTable } from "../../../postgres/table/compare";
+import { planTable } from "../../../postgres/table/plan";
 import { readTable } from "../../../postgres/table/read";
 import type { DeclaredTable } from "../../../topology/table/model";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
@@ -177,7 +179,7 @@ describeOnEachPostgres("comparing a declared table", (server) => {
       ["info columnUndeclared", "info constraintUndeclared", "info indexUndeclared"],
     );
     const actual = await readTable(client, table);
-    assert.deepEqual(planTableChange(table, actual!, differences), { statements: [], refused: [] });
+    assert.deepEqual((await planTable(client, table, actual!)).change, NO_CHANGE);
   });
 
   it("compares only the key of a table whose columns are not declared", async () => {
@@ -280,10 +282,12 @@ describeOnEachPostgres("comparing a declared table", (server) => {
     for (const sql of Object.keys(changes)) {
       await client.query(sql);
       const actual = await readTable(client, table);
-      const differences = await compareTable(client, table, actual!);
-      const change = planTableChange(table, actual!, differences);
-      assert.equal(change.refused.length + (change.statements.length > 0 ? 1 : 0), 1, sql);
+      const { change } = await planTable(client, table, actual!);
+      const groups = change.refused.length + (change.statements.length > 0 ? 1 : 0) + change.alterations.length;
+      assert.equal(groups, 1, sql);
       await applyStatements(client, change.statements);
+      const underLocks = <T>(_: unknown, transaction: () => Promise<T>) => transaction();
+      assert.deepEqual(await alter(client, actual!, change.alterations, { underLocks }), []);
       const left = await compare(client, table);
       assert.equal(left.length, change.refused.length, sql);
       put[sql.replace("ALTER TABLE chat_messages ", "")] = left.length === 0;

@@ -1,0 +1,35 @@
+/**
+ * A change of a table that has to read rows: begun in a moment, then carried out partition by partition beside readers
+ * and writers, and ended in a moment. What is half done can be seen in the catalog, so that the next run goes on. Types only.
+ */
+import type { Descendant } from "../../topology/table/model";
+import type { Statement } from "../statement";
+import type { Difference } from "./difference";
+
+export interface Alteration {
+  /** What it puts right. */
+  difference: Difference;
+  /** As in "adding …". */
+  title: string;
+  /** One transaction; empty when there is nothing to begin, or an earlier run has. */
+  begin: Statement[];
+  /** One after the other. */
+  pieces: Piece[];
+  /** One transaction, once all pieces are done. */
+  finish: Statement[];
+  /** One transaction that undoes `begin` when rows are in the way; empty when `begin` is. */
+  takeBack: Statement[];
+  /** A query that shows rows that are in the way. */
+  offenders?: string;
+  /** Paths of differences that have to be put right first. */
+  requires?: string[];
+}
+
+/** What is done on one partition. */
+export interface Piece {
+  partition: Descendant;
+  /** Each of them is committed by itself. */
+  statements: Statement[];
+  /** Undoes what of this piece is there when rows are in the way. */
+  takeBack: Statement[];
+}
