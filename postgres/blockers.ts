@@ -4,7 +4,7 @@ import type { Blocker } from "./errors";
 import { conflicts } from "./locks";
 import { LOCK_MODES, type Lock, type LockMode } from "./statement";
 
-interface LockRow extends Record<string, unknown> {
+export interface LockRow extends Record<string, unknown> {
   pid: number | null;
   gid: string | null;
   user: string | null;
@@ -18,8 +18,8 @@ interface LockRow extends Record<string, unknown> {
   granted: boolean;
 }
 
-/** What is shown of a session; its query is somebody else's text and is cut. */
-const SESSION_COLUMNS = `
+/** What is shown of a session `a`, or of a prepared transaction `x`; its query is somebody else's text and is cut. */
+export const SESSION_COLUMNS = `
   coalesce(a.usename::text, x.owner::text) AS user, nullif(a.application_name, '') AS application,
   CASE WHEN a.pid IS NOT NULL THEN coalesce(pg_catalog.host(a.client_addr), 'local') END AS client, a.state,
   (extract(epoch FROM pg_catalog.clock_timestamp() - coalesce(a.xact_start, a.query_start, x.prepared)) * 1000)::float8 AS age,
@@ -65,17 +65,17 @@ export async function findBlockers(session: Session, wanted: Lock[]): Promise<Bl
     const held = modeOf(row.mode);
     return held !== undefined && [...(modes.get(row.relation ?? "") ?? NOBODY)].some((mode) => conflicts(mode, held));
   });
-  return onePerSession(inTheWay.map(blocker));
+  return onePerSession(inTheWay.map(toBlocker));
 }
 
 /** Every lock that others hold on the relations, whatever its mode. */
 export async function findUsers(session: Session, relations: string[]): Promise<Blocker[]> {
-  return onePerSession((await session.query<LockRow>(HOLDERS, [relations])).map(blocker));
+  return onePerSession((await session.query<LockRow>(HOLDERS, [relations])).map(toBlocker));
 }
 
 /** Transactions of this database with a snapshot at least so old. */
 export async function findSnapshots(session: Session, minAgeMs: number): Promise<Blocker[]> {
-  return (await session.query<LockRow>(SNAPSHOTS)).map(blocker).filter(({ ageMs }) => ageMs >= minAgeMs);
+  return (await session.query<LockRow>(SNAPSHOTS)).map(toBlocker).filter(({ ageMs }) => ageMs >= minAgeMs);
 }
 
 function modeOf(pgMode: string | null): LockMode | undefined {
@@ -86,7 +86,7 @@ function upper(letter: string): string {
   return letter.toUpperCase();
 }
 
-function blocker(row: LockRow): Blocker {
+export function toBlocker(row: LockRow): Blocker {
   return {
     pid: row.pid ?? undefined,
     gid: row.gid ?? undefined,

@@ -36,6 +36,17 @@ export function boundPredicate(bound: PartitionBound, keys: KeyFacts[]): string 
   return [...present, ...limits.filter((condition) => condition !== undefined)].join(" AND ");
 }
 
+/**
+ * The condition that a row belongs to a HASH partition. It depends on the partitioned table, which cannot be dropped as
+ * long as a CHECK says this.
+ * @param table the partitioned table, as SQL
+ */
+export function hashPredicate(bound: PartitionBound, table: string, keys: KeyFacts[]): string | undefined {
+  if (!("modulus" in bound)) return undefined;
+  const columns = keys.map(({ sql }) => sql).join(", ");
+  return `pg_catalog.satisfies_hash_partition(${quoteLiteral(table)}::pg_catalog.regclass, ${bound.modulus}, ${bound.remainder}, ${columns})`;
+}
+
 function listPredicate(values: (string | null)[], key: KeyFacts): string {
   const literals = values.filter((value) => value !== null).map((value) => typed(value, key));
   const among =

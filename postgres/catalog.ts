@@ -4,14 +4,15 @@
  */
 import { parseBound } from "../topology/bounds";
 import type { ActualPartition, KnownOids, PartitionBound, Stranger } from "../topology/model";
+import { readCopying } from "./catalog/copying";
 import { type ForeignKeys, readForeignKeys } from "./catalog/foreignKeys";
 import { type ParentRow, readParent } from "./catalog/parent";
 import { type RelationRow, readRelations } from "./catalog/relations";
 import { readMisfits } from "./catalog/strangers";
 import type { Session } from "./connection";
+import { GUARD_NAME } from "./guard";
 import { losesForeignKeys } from "./locks";
 import type { CatalogParent, CatalogSet, ChildFacts } from "./parent";
-import { GUARD_NAME } from "./statements";
 
 /** What to read. */
 export interface SetRequest {
@@ -43,7 +44,14 @@ async function readInTransaction(session: Session, request: SetRequest): Promise
     oids: Object.values(request.known),
     guard: GUARD_NAME,
   });
-  const sorted = sortRows(rows, parent?.oid, request);
+  const copying = parent && (await readCopying(session, parent));
+  const unfinished = copying?.unfinished ?? [];
+  const stagings = new Set(unfinished.map(({ staging }) => staging.oid));
+  const sorted = sortRows(
+    rows.filter((row) => row.parent === null || !stagings.has(row.parent)),
+    parent?.oid,
+    request,
+  );
   const keys: ForeignKeys = parent
     ? await readForeignKeys(
         session,
@@ -55,10 +63,15 @@ async function readInTransaction(session: Session, request: SetRequest): Promise
   const fallback = sorted.children.find(({ bound }) => bound === "DEFAULT");
   return {
     source: "catalog",
-    parent: parent && catalogParent(parent, keys, rows, fallback),
+    parent: parent && {
+      ...catalogParent(parent, keys, rows, fallback),
+      copying: copying?.facts,
+      childBounds: sorted.children.map((row) => ({ oid: row.oid, bound: boundOf(row) })),
+    },
     children: sorted.children.map((row) => partition(row, boundOf(row), row.pending ? "pending" : "live")),
     detached: sorted.detached.map(({ row, bound }) => partition(row, bound, "detached")),
     strangers: sorted.strangers.map((row) => stranger(row, misfits[row.oid] ?? [])),
+    reorganizations: unfinished,
     defaultGuards: fallback?.guarded ? [GUARD_NAME] : [],
     publicationsByName: parent?.publicationsByName ?? [],
   };

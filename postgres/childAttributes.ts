@@ -16,6 +16,20 @@ interface Context {
   creation: Creation;
 }
 
+/**
+ * A table like the parent, with all that a child of it has; not attached yet. An identity column of the child's own would
+ * be refused by ATTACH (17 on), or give numbers twice (up to 16).
+ */
+export function likeStatements(parent: ParentFacts, child: RelationName): Statement[] {
+  const { accessMethod, tablespace } = parent.attributes;
+  const using = accessMethod === undefined ? "" : ` USING ${quoteIdent(accessMethod)}`;
+  const place = tablespace === undefined ? "" : ` TABLESPACE ${quoteIdent(tablespace)}`;
+  const like = `LIKE ${qualified(parent)} INCLUDING ALL EXCLUDING IDENTITY`;
+  const sql = `CREATE TABLE ${qualified(child)} (${like})${using}${place}`;
+  const locks = locksOf("like", parent, { child });
+  return [{ sql, locks, transactional: true }, ...attributeStatements(parent, child, "like")];
+}
+
 /** Statements between the making of the child and its use, in order. */
 export function attributeStatements(parent: ParentFacts, child: RelationName, creation: Creation): Statement[] {
   const context: Context = { parent, child, name: qualified(child), creation };

@@ -15,6 +15,7 @@ export const SQLSTATE = {
   wrongObjectType: "42809",
   undefinedTable: "42P01",
   undefinedObject: "42704",
+  serializationFailure: "40001",
   objectNotInPrerequisiteState: "55000",
   checkViolation: "23514",
   uniqueViolation: "23505",
@@ -83,6 +84,11 @@ export class LockTimeoutError extends Error {
 /** A relation is not the one that the plan was made for. */
 export class IdentityError extends Error {
   override name = "IdentityError";
+}
+
+/** Rows could not be moved; everything is as it was before. */
+export class ReorganizationError extends Error {
+  override name = "ReorganizationError";
 }
 
 /** Sentences that name each blocker, and what to do about it. */

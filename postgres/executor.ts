@@ -3,7 +3,15 @@ import { DatabaseError } from "pg";
 import type { Plan, Step } from "../topology/model";
 import { type AdvisoryWait, DEFAULT_ADVISORY_WAIT, withParentLock } from "./advisory";
 import type { Session, Sessions } from "./connection";
-import { type Blocker, explainError, hasSqlstate, IdentityError, LockTimeoutError, SQLSTATE } from "./errors";
+import {
+  type Blocker,
+  explainError,
+  hasSqlstate,
+  IdentityError,
+  LockTimeoutError,
+  ReorganizationError,
+  SQLSTATE,
+} from "./errors";
 import { qualified } from "./identifiers";
 import { type Clock, DEFAULT_LADDER, type LockLadder, systemClock } from "./ladder";
 import type { CatalogParent } from "./parent";
@@ -16,7 +24,9 @@ export type ExecutionEvent =
   | { type: "started" | "finished"; step: Step; position: number; total: number }
   | { type: "failed"; step: Step; reason: string }
   | { type: "skipped"; step: Step; reason: string }
-  | { type: "waiting"; step: Step; blockers: Blocker[] };
+  | { type: "waiting"; step: Step; blockers: Blocker[] }
+  /** Of a copy, at most once a second: bytes of the sources' tables, without indexes. */
+  | { type: "progress"; step: Step; bytes: number; total: number; bytesPerSecond: number };
 
 export interface ExecutionOptions {
   sessions: Sessions;
@@ -119,6 +129,7 @@ class Run {
       signal,
       onStart: (step) => this.announce(step),
       onWait: (step, blockers) => onEvent?.({ type: "waiting", step, blockers }),
+      onProgress: (step, progress) => onEvent?.({ type: "progress", step, ...progress }),
     });
   }
 
@@ -296,7 +307,7 @@ function groups(steps: Step[]): Step[][] {
 function isSessionLost(error: unknown): boolean {
   if (error instanceof DatabaseError) return /^(08|57P0)/.test(error.code ?? "");
   return (
-    !(error instanceof LockTimeoutError || error instanceof IdentityError || error instanceof RangeError) &&
+    ![LockTimeoutError, IdentityError, ReorganizationError, RangeError].some((ours) => error instanceof ours) &&
     !isAbort(error)
   );
 }

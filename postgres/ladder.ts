@@ -56,11 +56,14 @@ export interface Attempt<T> {
   signal?: AbortSignal;
   /** Who is in the way and will still be there after so many milliseconds. */
   look(ms: number): Promise<Blocker[]>;
-  /** The work itself; 55P03 and 40P01 mean that the locks were not to be had, and nothing is left of the try. */
+  /** The work itself; 55P03, 40P01 and 40001 mean that the locks were not to be had, and nothing is left of the try. */
   run(lockTimeoutMs: number): Promise<T>;
   /** Called before each wait for the sessions that are named. */
   onWait?(blockers: Blocker[]): void;
 }
+
+/** 40001: a row that was to be locked has been moved to another partition meanwhile; the next look will find it there. */
+const TRY_AGAIN = [SQLSTATE.lockNotAvailable, SQLSTATE.deadlockDetected, SQLSTATE.serializationFailure];
 
 /** @throws LockTimeoutError with those in the way at the end; any other error of the work as it is. */
 export async function climb<T>(attempt: Attempt<T>): Promise<T> {
@@ -76,7 +79,7 @@ export async function climb<T>(attempt: Attempt<T>): Promise<T> {
     try {
       return await attempt.run(step);
     } catch (error) {
-      if (!hasSqlstate(error, SQLSTATE.lockNotAvailable, SQLSTATE.deadlockDetected)) throw error;
+      if (!hasSqlstate(error, ...TRY_AGAIN)) throw error;
       if (spent() >= ladder.budget) throw new LockTimeoutError(await attempt.look(0), spent(), tries);
     }
     const { least, most } = ladder.pause;

@@ -1,5 +1,5 @@
 /** What has to be known of a partitioned table before statements about its children can be written. */
-import type { ActualParent, ActualSet, DesiredSet, RelationName, Strategy } from "../topology/model";
+import type { ActualParent, ActualSet, DesiredSet, PartitionBound, RelationName, Strategy } from "../topology/model";
 
 /** The newest PostgreSQL whose locks are known; assumed when a plan is made without a server. */
 export const NEWEST_MAJOR = 18;
@@ -70,6 +70,30 @@ export interface ChildFacts {
   descendants: RelationName[];
 }
 
+/** What a statement that copies rows of the parent's children is made from. */
+export interface CopyFacts {
+  /** `PARTITION BY` of the parent with its operator classes and collations: `RANGE (created_at)`. */
+  partitionKey: string;
+  columns: { name: string; generated: boolean }[];
+  /**
+   * A unique key without NULLs, by which a row and its copy are known to be the same; `equals` is its operator,
+   * schema-qualified. Empty: there is none.
+   */
+  key: { column: string; equals: string }[];
+  /** Foreign keys of the parent as PostgreSQL prints them. */
+  foreignKeys: { name: string; definition: string; references: RelationName; valid: boolean }[];
+  /** The condition that the bounds of the parent and of its own parents put on every row; undefined: none. */
+  condition?: string;
+  /** The parent, or one of its partitions, is referenced by a foreign key of the parent itself. */
+  selfReferenced: boolean;
+  /** Publications that publish every table of the database, or of the schema, whatever it is attached to. */
+  publicationsOfAll: string[];
+  /** Publications of the parent that name the partitions to subscribers (`publish_via_partition_root = false`). */
+  publicationsOfLeaves: string[];
+  /** Row security applies to the current role: it would not see every row. */
+  rowSecurityApplies: boolean;
+}
+
 /** Input of the statement builders. */
 export interface ParentFacts extends RelationName {
   /** Major version of the server. */
@@ -92,6 +116,9 @@ export interface ParentFacts extends RelationName {
   attributes: ChildAttributes;
   /** By OID: children, known detached ones and strangers. */
   childFacts: Record<number, ChildFacts>;
+  /** Attached children with their bounds; undefined when planned without a database, as the next one is. */
+  childBounds?: { oid: number; bound: PartitionBound }[];
+  copying?: CopyFacts;
 }
 
 /** The parent as the catalog shows it. */

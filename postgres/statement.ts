@@ -34,6 +34,8 @@ export interface Statement {
   waitsFor?: string[];
   /** Committed by itself: what comes before it and what comes after it are other transactions. */
   alone?: boolean;
+  /** What the statements from this one on are for, when a step has several parts; shown above it. */
+  part?: string;
   /** After it the relations are locked: the executor looks again whether they still are the ones planned for. */
   recheck?: boolean;
 }

@@ -1,14 +1,13 @@
 /** The statements behind each step of a plan: one function for each method, all found in one table. */
 import type { PartitionBound, RelationName, Step, StepMethod } from "../topology/model";
 import { boundClause, boundPredicate } from "./boundSql";
-import { attributeStatements, replicaIndexStatements } from "./childAttributes";
+import { attributeStatements, likeStatements, replicaIndexStatements } from "./childAttributes";
+import { GUARD_NAME } from "./guard";
 import { qualified, quoteIdent } from "./identifiers";
 import { type LockingStatement, type LockTarget, locksOf, strongest } from "./locks";
 import type { ChildFacts, ParentFacts } from "./parent";
+import { renderReorganization } from "./reorganize/render";
 import type { Lock, Statement } from "./statement";
-
-/** Name of the CHECK that keeps rows of coming partitions out of DEFAULT while these are attached. */
-export const GUARD_NAME = "pgpartition_guard";
 
 /** A step and what its statements are made from. */
 interface Rendering {
@@ -31,9 +30,7 @@ export function renderStep(step: Step, parent: ParentFacts): Statement[] {
     foreignKeys: [],
     descendants: [],
   };
-  const render = METHODS[step.method];
-  if (render === undefined) throw new RangeError(`Step ${step.id} has no statements.`);
-  return render({
+  return METHODS[step.method]({
     step,
     parent,
     child,
@@ -48,7 +45,7 @@ export function renderAs(step: Step, method: StepMethod, parent: ParentFacts): S
   return renderStep({ ...step, method }, parent);
 }
 
-const METHODS: Partial<Record<StepMethod, (rendering: Rendering) => Statement[]>> = {
+const METHODS: Record<StepMethod, (rendering: Rendering) => Statement[]> = {
   partitionOf,
   likeAttach,
   attach,
@@ -60,6 +57,9 @@ const METHODS: Partial<Record<StepMethod, (rendering: Rendering) => Statement[]>
   unguard,
   rename,
   dropTable,
+  moveInOneTransaction: ({ step, parent }) => renderReorganization(step, "moveInOneTransaction", parent),
+  copyAndSwap: ({ step, parent }) => renderReorganization(step, "copyAndSwap", parent),
+  abandon: ({ step, parent }) => renderReorganization(step, "abandon", parent),
 };
 
 function partitionOf(rendering: Rendering): Statement[] {
@@ -72,16 +72,10 @@ function partitionOf(rendering: Rendering): Statement[] {
   ];
 }
 
-/** An identity column of the child's own would be refused by ATTACH (17 on), or give numbers twice (up to 16). */
 function likeAttach(rendering: Rendering): Statement[] {
-  const { parent, child, childName, parentName } = rendering;
-  const { accessMethod, tablespace } = parent.attributes;
-  const using = accessMethod === undefined ? "" : ` USING ${quoteIdent(accessMethod)}`;
-  const place = tablespace === undefined ? "" : ` TABLESPACE ${quoteIdent(tablespace)}`;
-  const sql = `CREATE TABLE ${childName} (LIKE ${parentName} INCLUDING ALL EXCLUDING IDENTITY)${using}${place}`;
+  const { parent, child } = rendering;
   return [
-    locking(rendering, "like", sql),
-    ...attributeStatements(parent, child, "like"),
+    ...likeStatements(parent, child),
     attachStatement(rendering, "instant"),
     ...replicaIndexStatements(parent, child),
   ];

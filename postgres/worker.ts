@@ -7,6 +7,7 @@ import { faultPoint } from "./faults";
 import { qualified } from "./identifiers";
 import { type Clock, climb, type LockLadder } from "./ladder";
 import type { CatalogParent } from "./parent";
+import { type CopyProgress, isReorganization, reorganize } from "./reorganize/run";
 import { contestedLocks, lockTimeout, type RenderedStep, type Segment, segmentsOf } from "./segments";
 import type { Statement } from "./statement";
 import { renderAs, renderStep } from "./statements";
@@ -20,6 +21,7 @@ export interface WorkerContext {
   signal?: AbortSignal;
   onStart(step: Step): void;
   onWait(step: Step, blockers: Blocker[]): void;
+  onProgress(step: Step, progress: CopyProgress): void;
 }
 
 /** What became of each step: `reached` when its result was there already. */
@@ -41,6 +43,18 @@ export class Worker {
    */
   async run(steps: Step[], ladder: LockLadder): Promise<void> {
     this.outcomes.clear();
+    const moving = steps.filter(isReorganization);
+    for (const step of moving) {
+      this.context.onStart(step);
+      this.outcomes.set(step.id, await reorganize({ ...this.context, ladder, step }));
+    }
+    return this.send(
+      steps.filter((step) => !moving.includes(step)),
+      ladder,
+    );
+  }
+
+  private async send(steps: Step[], ladder: LockLadder): Promise<void> {
     const rendered = steps.map((step): RenderedStep => ({ step, statements: renderStep(step, this.context.parent) }));
     for (const segment of segmentsOf(rendered)) {
       if (segment.transactional) await this.transaction(segment, ladder);

@@ -79,7 +79,14 @@ function fakeSession(looks: Found[]): { session: Session; sent: string[] } {
 }
 
 function workerOn(session: Session): Worker {
-  return new Worker({ session, parent: PARENT, clock: systemClock, onStart: () => undefined, onWait: () => undefined });
+  return new Worker({
+    session,
+    parent: PARENT,
+    clock: systemClock,
+    onStart: () => undefined,
+    onWait: () => undefined,
+    onProgress: () => undefined,
+  });
 }
 
 describe("worker", () => {

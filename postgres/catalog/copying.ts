@@ -1,0 +1,152 @@
+/** What has to be known of the parent before rows of its children can be copied, and the copies that are under way. */
+
+import { parseBound } from "../../topology/bounds";
+import type { RelationName, UnfinishedReorganization } from "../../topology/model";
+import { boundPredicate, hashPredicate } from "../boundSql";
+import type { Session } from "../connection";
+import { quoteIdent } from "../identifiers";
+import type { CopyFacts } from "../parent";
+import { RESERVED_PREFIX } from "../reorganize/names";
+import { unfinishedFrom } from "../reorganize/record";
+import type { ParentRow } from "./parent";
+
+export interface Copying {
+  facts: CopyFacts;
+  unfinished: UnfinishedReorganization[];
+}
+
+/** A bound that every row of the parent is within: that of the parent, or of a parent of it, below `above`. */
+interface Level {
+  bound: string;
+  above: string;
+  /** Key of the table above; null stands for an expression. */
+  keys: { sql: string | null; type: string | null }[];
+}
+
+interface Row extends Record<string, unknown> {
+  /** What stands behind each column of the partition key: a collation and an operator class that are not the usual ones. */
+  key_options: string[];
+  levels: Level[];
+  columns: { name: string; generated: boolean }[];
+  key: { column: string; schema: string; operator: string }[] | null;
+  foreign_keys: { name: string; definition: string; references: RelationName; valid: boolean }[];
+  self_referenced: boolean;
+  publications_of_all: string[];
+  publications_of_leaves: string[];
+  row_security_applies: boolean;
+  stagings: { oid: number; schema: string; name: string; comment: string | null }[];
+}
+
+const PUBLISHED_SCHEMA = `OR EXISTS (
+      SELECT FROM pg_catalog.pg_publication_namespace s WHERE s.pnpubid = b.oid AND s.pnnspid = c.relnamespace)`;
+
+/**
+ * The key is the primary key or another unique index that a row and its copy can be told by: checked at once, whole,
+ * valid, and of columns that are never NULL. `pg_get_partkeydef` and
+ * `pg_get_partition_constraintdef` are not used: they wait for whoever locks the parent. Whole schemas can be published from 15 on.
+ */
+const copying = (major: number) => `
+WITH RECURSIVE parent AS (
+  SELECT c.* FROM pg_catalog.pg_class c WHERE c.oid = $1
+), levels AS (
+  SELECT i.inhrelid AS oid, i.inhparent AS above, 1 AS level FROM pg_catalog.pg_inherits i WHERE i.inhrelid = $1
+  UNION ALL
+  SELECT i.inhrelid, i.inhparent, levels.level + 1 FROM levels JOIN pg_catalog.pg_inherits i ON i.inhrelid = levels.above
+), unique_key AS (
+  SELECT x.indrelid, x.indkey, x.indclass, x.indnkeyatts FROM pg_catalog.pg_index x
+  WHERE x.indrelid = $1 AND x.indisunique AND x.indimmediate AND x.indisvalid AND x.indpred IS NULL AND x.indexprs IS NULL
+    AND NOT EXISTS (SELECT FROM pg_catalog.unnest(x.indkey::int2[]) WITH ORDINALITY k(attribute, position)
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.attribute
+      WHERE k.position <= x.indnkeyatts AND NOT a.attnotnull)
+  ORDER BY x.indisprimary DESC, x.indexrelid LIMIT 1
+)
+SELECT (SELECT json_agg(
+      CASE WHEN l.collname IS NOT NULL AND l.oid IS DISTINCT FROM a.attcollation
+        THEN pg_catalog.format(' COLLATE %I.%I', ln.nspname, l.collname) ELSE '' END ||
+      CASE WHEN o.opcdefault THEN '' ELSE pg_catalog.format(' %I.%I', n.nspname, o.opcname) END ORDER BY k.position)
+    FROM pg_catalog.pg_partitioned_table p
+    CROSS JOIN ROWS FROM (pg_catalog.unnest(p.partattrs::int2[]), pg_catalog.unnest(p.partclass::oid[]),
+      pg_catalog.unnest(p.partcollation::oid[])) WITH ORDINALITY AS k(attribute, opclass, coll, position)
+    JOIN pg_catalog.pg_opclass o ON o.oid = k.opclass JOIN pg_catalog.pg_namespace n ON n.oid = o.opcnamespace
+    LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attribute
+    LEFT JOIN pg_catalog.pg_collation l ON l.oid = k.coll LEFT JOIN pg_catalog.pg_namespace ln ON ln.oid = l.collnamespace
+    WHERE p.partrelid = c.oid) AS key_options,
+  (SELECT coalesce(json_agg(json_build_object('bound', pg_catalog.pg_get_expr(b.relpartbound, 0),
+      'above', pg_catalog.format('%I.%I', n.nspname, a.relname), 'keys', (
+        SELECT json_agg(json_build_object('sql', pg_catalog.quote_ident(t.attname),
+          'type', pg_catalog.format_type(t.atttypid, t.atttypmod)) ORDER BY k.position)
+        FROM pg_catalog.pg_partitioned_table p
+        CROSS JOIN pg_catalog.unnest(p.partattrs::int2[]) WITH ORDINALITY AS k(attribute, position)
+        LEFT JOIN pg_catalog.pg_attribute t ON t.attrelid = p.partrelid AND t.attnum = k.attribute
+        WHERE p.partrelid = a.oid)) ORDER BY l.level), '[]')
+    FROM levels l JOIN pg_catalog.pg_class b ON b.oid = l.oid JOIN pg_catalog.pg_class a ON a.oid = l.above
+    JOIN pg_catalog.pg_namespace n ON n.oid = a.relnamespace) AS levels,
+  (SELECT json_agg(json_build_object('name', a.attname, 'generated', a.attgenerated <> '') ORDER BY a.attnum)
+    FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
+  (SELECT json_agg(json_build_object('column', a.attname, 'schema', n.nspname, 'operator', o.oprname) ORDER BY k.position)
+    FROM unique_key x
+    CROSS JOIN ROWS FROM (pg_catalog.unnest(x.indkey::int2[]), pg_catalog.unnest(x.indclass::oid[]))
+      WITH ORDINALITY AS k(attribute, opclass, position)
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.attribute
+    JOIN pg_catalog.pg_opclass p ON p.oid = k.opclass
+    JOIN pg_catalog.pg_amop m ON m.amopfamily = p.opcfamily AND m.amoplefttype = p.opcintype
+      AND m.amoprighttype = p.opcintype AND m.amopstrategy = 3
+    JOIN pg_catalog.pg_operator o ON o.oid = m.amopopr JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
+    WHERE k.position <= x.indnkeyatts) AS key,
+  (SELECT coalesce(json_agg(json_build_object('name', k.conname, 'definition', pg_catalog.pg_get_constraintdef(k.oid),
+      'valid', k.convalidated, 'references', json_build_object('schema', n.nspname, 'name', r.relname)) ORDER BY k.conname), '[]')
+    FROM pg_catalog.pg_constraint k LEFT JOIN pg_catalog.pg_constraint up ON up.oid = k.conparentid
+    JOIN pg_catalog.pg_class r ON r.oid = k.confrelid JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
+    WHERE k.conrelid = c.oid AND k.contype = 'f' AND (up.oid IS NULL OR up.conrelid <> k.conrelid)) AS foreign_keys,
+  EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.conrelid = c.oid AND k.confrelid = c.oid)
+    AS self_referenced,
+  (SELECT coalesce(json_agg(b.pubname ORDER BY b.pubname), '[]') FROM pg_catalog.pg_publication b
+    WHERE b.puballtables ${major < 15 ? "" : PUBLISHED_SCHEMA}) AS publications_of_all,
+  (SELECT coalesce(json_agg(b.pubname ORDER BY b.pubname), '[]') FROM pg_catalog.pg_publication b
+    JOIN pg_catalog.pg_publication_rel r ON r.prpubid = b.oid
+    WHERE r.prrelid = c.oid AND NOT b.pubviaroot) AS publications_of_leaves,
+  pg_catalog.row_security_active(c.oid) AS row_security_applies,
+  (SELECT coalesce(json_agg(json_build_object('oid', s.oid, 'schema', n.nspname, 'name', s.relname,
+      'comment', pg_catalog.obj_description(s.oid, 'pg_class')) ORDER BY s.oid), '[]')
+    FROM pg_catalog.pg_class s JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace
+    WHERE s.relkind = 'p' AND pg_catalog.starts_with(s.relname::text, $2)
+      AND pg_catalog.pg_has_role(s.relowner, 'USAGE')) AS stagings
+FROM parent c`;
+
+export async function readCopying(session: Session, parent: ParentRow): Promise<Copying | undefined> {
+  const [row] = await session.query<Row>(copying(parent.major), [parent.oid, RESERVED_PREFIX]);
+  if (row === undefined) return undefined;
+  const keys = parent.keys.map(({ sql }, at) => sql + (row.key_options[at] ?? ""));
+  return {
+    facts: {
+      partitionKey: `${parent.strategy.toUpperCase()} (${keys.join(", ")})`,
+      columns: row.columns,
+      key: (row.key ?? []).map(({ column, schema, operator }) => ({
+        column,
+        equals: `OPERATOR(${quoteIdent(schema)}.${operator})`,
+      })),
+      foreignKeys: row.foreign_keys,
+      condition: conditionOf(row.levels),
+      selfReferenced: row.self_referenced,
+      publicationsOfAll: row.publications_of_all,
+      publicationsOfLeaves: row.publications_of_leaves,
+      rowSecurityApplies: row.row_security_applies,
+    },
+    unfinished: row.stagings.flatMap(({ oid, schema, name, comment }) => {
+      const found = unfinishedFrom(parent.oid, { oid, schema, name }, comment);
+      return found === undefined ? [] : [found];
+    }),
+  };
+}
+
+/** Below an expression key or a DEFAULT nothing is said, and ATTACH looks at the rows for itself. */
+function conditionOf(levels: Level[]): string | undefined {
+  const conditions = levels.flatMap(({ bound, above, keys }) => {
+    const known = keys.flatMap(({ sql, type }) => (sql === null ? [] : [{ sql, type: type ?? undefined }]));
+    if (known.length < keys.length) return [];
+    const parsed = parseBound(bound);
+    const condition = boundPredicate(parsed, known) ?? hashPredicate(parsed, above, known);
+    return condition === undefined ? [] : [condition];
+  });
+  return conditions.length === 0 ? undefined : conditions.join(" AND ");
+}

@@ -1,0 +1,93 @@
+/** Takes away what a reorganization has left: its sources after the exchange, or the copy when it is given up. */
+import type { RelationName } from "../../topology/model";
+import { qualified, quoteIdent, quoteLiteral } from "../identifiers";
+import type { Statement } from "../statement";
+import { givesWay, type Layout } from "./names";
+import { lock, part, type ReorganizationRendering, statement } from "./rendering";
+
+/** Name of a source once the exchange has been made. */
+export function nameAfterSwap(layout: Layout, source: Layout["sources"][number]): RelationName {
+  return givesWay(layout, source) ? { schema: source.schema, name: source.aside } : source;
+}
+
+/**
+ * Foreign keys go first, one by one: DROP TABLE would lock every referenced table at once. What is dropped is looked at
+ * again under the lock, by its OID.
+ */
+export function dropSourceStatements(
+  rendering: ReorganizationRendering,
+  source: Layout["sources"][number],
+): Statement[] {
+  const { layout, parent, copying } = rendering;
+  const table = nameAfterSwap(layout, source);
+  const name = qualified(table);
+  const exclusive = lock(table, "ACCESS EXCLUSIVE");
+  const keys = parent.childFacts[source.oid]?.foreignKeys ?? copying.foreignKeys;
+  return part(`drop ${source.name}, whose rows are in the new partitions`, [
+    ...keys.map((key) =>
+      statement(
+        `ALTER TABLE ${name} DROP CONSTRAINT IF EXISTS ${quoteIdent(key.name)}`,
+        [exclusive, lock(key.references, "ACCESS EXCLUSIVE")],
+        { alone: true },
+      ),
+    ),
+    statement(`LOCK TABLE ONLY ${name} IN ACCESS EXCLUSIVE MODE`, [exclusive], { recheck: true }),
+    statement(`DROP TABLE ${name}`, [exclusive]),
+  ]);
+}
+
+/**
+ * Indexes and statistics of a target that was made under a reserved name are named after it, as PostgreSQL named them. A
+ * name that is taken gets a number.
+ */
+export function renameParts(target: Layout["targets"][number]): Statement[] {
+  const { relation, name } = target;
+  if (relation.name === name) return [];
+  const { schema } = relation;
+  const table = quoteLiteral(qualified({ schema, name }));
+  const body = `DECLARE made record; wanted text; number int;
+BEGIN
+  FOR made IN
+    SELECT 'INDEX' AS kind, c.relname AS name FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid
+    WHERE x.indrelid = ${table}::pg_catalog.regclass AND pg_catalog.starts_with(c.relname, ${quoteLiteral(relation.name)})
+    UNION ALL
+    SELECT 'STATISTICS', s.stxname FROM pg_catalog.pg_statistic_ext s
+    WHERE s.stxrelid = ${table}::pg_catalog.regclass AND pg_catalog.starts_with(s.stxname, ${quoteLiteral(relation.name)})
+  LOOP
+    wanted := ${quoteLiteral(name)} || pg_catalog.substr(made.name, ${relation.name.length + 1});
+    WHILE pg_catalog.octet_length(wanted) > 60 LOOP wanted := pg_catalog."left"(wanted, -1); END LOOP;
+    number := 0;
+    WHILE EXISTS (
+      SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      WHERE n.nspname = ${quoteLiteral(schema)} AND c.relname = wanted || CASE WHEN number > 0 THEN number::text ELSE '' END
+    ) LOOP number := number + 1; END LOOP;
+    EXECUTE pg_catalog.format('ALTER %s %I.%I RENAME TO %I', made.kind, ${quoteLiteral(schema)}, made.name,
+      wanted || CASE WHEN number > 0 THEN number::text ELSE '' END);
+  END LOOP;
+END`;
+  return part(`name the indexes of ${name}`, [statement(`DO ${quoteLiteral(body)}`, [])]);
+}
+
+/** The targets are its partitions only as long as the reorganization is not finished. */
+export function dropStagingStatements({ layout }: ReorganizationRendering, targets: RelationName[]): Statement[] {
+  const { staging, missed, progress, capture } = layout;
+  const dropped = (relation: RelationName) => lock(relation, "ACCESS EXCLUSIVE");
+  return part("remove what was made for the copy", [
+    statement(`LOCK TABLE ONLY ${qualified(staging)} IN ACCESS EXCLUSIVE MODE`, [dropped(staging)], { recheck: true }),
+    statement(`DROP TABLE ${qualified(staging)}`, [staging, ...targets].map(dropped)),
+    statement(`DROP TABLE ${qualified(missed)}`, [dropped(missed)]),
+    statement(`DROP TABLE ${qualified(progress)}`, [dropped(progress)]),
+    statement(`DROP FUNCTION ${qualified(capture)}()`, []),
+  ]);
+}
+
+/** Foreign keys of a target that is given up. */
+export function dropTargetKeys({ copying }: ReorganizationRendering, target: Layout["targets"][number]): Statement[] {
+  return copying.foreignKeys.map(({ name, references }) =>
+    statement(
+      `ALTER TABLE ${qualified(target.relation)} DROP CONSTRAINT IF EXISTS ${quoteIdent(name)}`,
+      [lock(target.relation, "ACCESS EXCLUSIVE"), lock(references, "ACCESS EXCLUSIVE")],
+      { alone: true },
+    ),
+  );
+}
