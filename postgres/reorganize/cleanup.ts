@@ -10,6 +10,15 @@ export function nameAfterSwap(layout: Layout, source: Layout["sources"][number])
   return givesWay(layout, source) ? { schema: source.schema, name: source.aside } : source;
 }
 
+/** What a source references, with all partitions of it. */
+export function keysOf(
+  { parent, copying }: ReorganizationRendering,
+  source: Layout["sources"][number],
+): { name: string; references: RelationName[] }[] {
+  const known = parent.childFacts[source.oid]?.foreignKeys ?? copying.foreignKeys;
+  return known.map(({ name, references }) => ({ name, references: [references].flat() }));
+}
+
 /**
  * Foreign keys go first, one by one: DROP TABLE would lock every referenced table at once. What is dropped is looked at
  * again under the lock, by its OID.
@@ -18,16 +27,16 @@ export function dropSourceStatements(
   rendering: ReorganizationRendering,
   source: Layout["sources"][number],
 ): Statement[] {
-  const { layout, parent, copying } = rendering;
+  const { layout } = rendering;
   const table = nameAfterSwap(layout, source);
   const name = qualified(table);
   const exclusive = lock(table, "ACCESS EXCLUSIVE");
-  const keys = parent.childFacts[source.oid]?.foreignKeys ?? copying.foreignKeys;
+  const keys = keysOf(rendering, source);
   return part(`drop ${source.name}, whose rows are in the new partitions`, [
     ...keys.map((key) =>
       statement(
         `ALTER TABLE ${name} DROP CONSTRAINT IF EXISTS ${quoteIdent(key.name)}`,
-        [exclusive, lock(key.references, "ACCESS EXCLUSIVE")],
+        [exclusive, ...key.references.map((table) => lock(table, "ACCESS EXCLUSIVE"))],
         { alone: true },
       ),
     ),

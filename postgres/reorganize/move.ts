@@ -7,6 +7,7 @@ import { boundClause } from "../boundSql";
 import { likeStatements, replicaIndexStatements } from "../childAttributes";
 import { qualified } from "../identifiers";
 import type { Statement } from "../statement";
+import { keysOf } from "./cleanup";
 import { fingerprintStatement } from "./copy";
 import { givesWay, type Layout } from "./names";
 import { dropGuard, guardStatements } from "./prepare";
@@ -122,8 +123,8 @@ function attach(
 }
 
 /** In the same transaction: a table with the same rows that outlived it could be taken for a partition that is missing. */
-function drop({ parent, copying }: ReorganizationRendering, source: Source, table: RelationName): Statement {
-  const keys = parent.childFacts[source.oid]?.foreignKeys ?? copying.foreignKeys;
-  const locks = [lock(table, "ACCESS EXCLUSIVE"), ...keys.map((key) => lock(key.references, "ACCESS EXCLUSIVE"))];
+function drop(rendering: ReorganizationRendering, source: Source, table: RelationName): Statement {
+  const referenced = keysOf(rendering, source).flatMap(({ references }) => references);
+  const locks = [table, ...referenced].map((relation) => lock(relation, "ACCESS EXCLUSIVE"));
   return statement(`DROP TABLE ${qualified(table)}`, locks);
 }

@@ -1,6 +1,6 @@
 /** Transactions of a reorganization: under the lock ladder for short locks on tables, patiently for locks on rows. */
 import type { RelationName, Step } from "../../topology/model";
-import { findBlockers, findUsers } from "../blockers";
+import { findBlockers, findUsers, staying } from "../blockers";
 import type { Session } from "../connection";
 import type { Blocker } from "../errors";
 import { faultPoint } from "../faults";
@@ -63,10 +63,7 @@ export class Transactions {
       ladder,
       clock,
       signal,
-      look: async (ms) => {
-        const blockers = await findBlockers(session, locks);
-        return blockers.filter(({ ageMs, gid }) => ageMs >= ms || gid !== undefined);
-      },
+      look: async (ms) => staying(await findBlockers(session, locks), ms),
       run: (stepMs) => this.once(statements, lockTimeout(stepMs, locks), wishes),
       onWait: (blockers) => onWait(step, blockers),
     });
