@@ -189,7 +189,8 @@ export interface IndexColumn {
   opclass?: string;
 }
 
-export interface Index {
+/** One of a table's `indexes`. */
+export interface TableIndex {
   name: string;
   columns: (string | IndexColumn)[];
   unique?: boolean;
@@ -208,7 +209,7 @@ export interface TableDefinition {
   unique?: Input<UniqueKey[]>;
   checks?: Input<{ name?: string; expression: string }[]>;
   foreignKeys?: Input<ForeignKey[]>;
-  indexes?: Input<Index[]>;
+  indexes?: Input<TableIndex[]>;
   comment?: Input<string>;
   /** Default: the connected role. */
   owner?: Input<string>;

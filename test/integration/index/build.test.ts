@@ -133,7 +133,8 @@ describeOnEachPostgres("index on a partitioned table", (server) => {
     await client.query(
       "UPDATE pg_index SET indisvalid = false WHERE indexrelid IN ('s.p1_a_idx'::regclass, 's.p_a_idx'::regclass)",
     );
-    await built(declaration());
+    const { done } = await built(declaration());
+    assert.ok(done.includes("rebuild:p1_a_idx") && done.includes("swap:p_a_idx"), done.join());
     const lines = await indexesOf(client);
     assert.deepEqual(
       lines.filter((line) => line.includes("INVALID")),
@@ -213,6 +214,12 @@ describeOnEachPostgres("index on a partitioned table", (server) => {
     );
     await client.query("DELETE FROM s.p WHERE id IN (5, 150)");
     await built(unique);
+  });
+
+  it("refuses a unique index without a key column of some level", async () => {
+    const report = await build(database.connection, declaration({ unique: true, columns: [{ column: "id" }] }));
+    assert.deepEqual([report.done, report.findings.map(({ path }) => path)], [[], ["columns"]]);
+    assert.match(report.findings[0]!.reason, /^s\.p3 is partitioned by "kind"/);
   });
 
   it("covers a primary key and a unique constraint of the table", async () => {

@@ -1,0 +1,96 @@
+/** The plan of an index in words: statements, locks, and what is waited for. Pure. */
+
+import { describeBlockers } from "../../postgres/errors";
+import type { IndexEvent } from "../../postgres/index/apply";
+import type { Statement } from "../../postgres/statement";
+import type { IndexStep, IndexStepKind } from "../../topology/index/model";
+import { lockLines } from "../locksText";
+import { sizeText } from "../partitionSet/present";
+
+/** Steps shown with every statement; those of further partitions only repeat. */
+const STEPS_IN_FULL = 20;
+/** One-line steps after those. */
+const STEPS_IN_BRIEF = 100;
+
+const WORDS: Record<IndexStepKind, { verb: string; counted?: string }> = {
+  dropInvalid: { verb: "drop the invalid" },
+  create: { verb: "create" },
+  build: { verb: "build", counted: "to build" },
+  adopt: { verb: "adopt", counted: "to adopt" },
+  rebuild: { verb: "build again", counted: "to build again" },
+  rename: { verb: "rename", counted: "to rename" },
+  swap: { verb: "put in place", counted: "to put in place of the old one" },
+  drop: { verb: "drop", counted: "to drop" },
+};
+
+/** `12 to build (≈1,000,000 rows, 3.2 GB), 1 to adopt`. */
+export function summary(steps: IndexStep[]): string {
+  const parts = (Object.keys(WORDS) as IndexStepKind[]).flatMap((kind) => {
+    const some = steps.filter((step) => step.kind === kind);
+    const { counted } = WORDS[kind];
+    if (some.length === 0 || counted === undefined) return [];
+    const size = kind === "build" ? ` (${sizeOf(some)})` : "";
+    return [`${some.length} ${counted}${size}`];
+  });
+  if (parts.length > 0) return parts.join(", ");
+  return steps.length === 0 ? "no changes" : "to create";
+}
+
+function sizeOf(steps: IndexStep[]): string {
+  const known = steps.every(({ table }) => table.rows >= 0);
+  const total = (pick: (step: IndexStep) => number) => steps.reduce((sum, step) => sum + pick(step), 0);
+  return sizeText(
+    known ? total(({ table }) => table.rows) : undefined,
+    total(({ table }) => table.bytes),
+  );
+}
+
+/** The whole plan for Diagnostics. */
+export function planText(title: string, steps: IndexStep[], render: (step: IndexStep) => Statement[]): string {
+  let before = "";
+  const full = steps.slice(0, STEPS_IN_FULL).flatMap((step, place) => {
+    const statements = render(step);
+    const locks = lockText(step, statements);
+    const shown = locks === before ? ["      locks: as above"] : locks.split("\n");
+    before = locks;
+    return [
+      `  ${place + 1}. ${stepLine(step)}`,
+      ...statements.flatMap(({ sql }) => sql.split("\n").map((line) => `      ${line}`)),
+      ...shown,
+    ];
+  });
+  const brief = steps.slice(STEPS_IN_FULL, STEPS_IN_FULL + STEPS_IN_BRIEF);
+  const rest = steps.length - STEPS_IN_FULL - brief.length;
+  return [
+    `${title}: ${summary(steps)}`,
+    ...full,
+    ...brief.map((step, place) => `  ${STEPS_IN_FULL + place + 1}. ${stepLine(step)}`),
+    ...(rest > 0 ? [`  and ${rest} more steps of the same kinds`] : []),
+  ].join("\n");
+}
+
+/** Nobody can wait for an index that its own step makes. */
+function lockText(step: IndexStep, statements: Statement[]): string {
+  const lines = lockLines(statements).map((line) => `      lock: ${line}`);
+  const waits =
+    step.kind === "build" || step.kind === "rebuild"
+      ? ["      waits for transactions that are writing to the table or have an older snapshot; nobody waits for it"]
+      : [];
+  return [...lines, ...waits].join("\n");
+}
+
+function stepLine({ kind, index, table, name, reason }: IndexStep): string {
+  const to = name === undefined ? "" : ` as ${name}`;
+  const size = kind === "build" || kind === "rebuild" ? sizeText(table.rows, table.bytes) : "";
+  return `${WORDS[kind].verb} ${index.name} on ${table.name}${to}${size === "" ? "" : `, ${size}`}  (${reason})`;
+}
+
+/** Progress in the Info column. */
+export function eventText(event: IndexEvent): string {
+  const { step } = event;
+  if (event.type === "waiting") return `${step.id}: waiting. ${describeBlockers(event.blockers)}`;
+  if (event.type !== "progress") return `${event.position} of ${event.total}: ${step.id}`;
+  const { phase, part, waitsFor } = event.progress;
+  const percent = part === undefined ? "" : ` ${Math.floor(part * 100)} %`;
+  return `${step.id}: ${phase}${percent}${waitsFor === undefined ? "" : `, for process ${waitsFor}`}`;
+}
