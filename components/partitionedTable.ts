@@ -1,8 +1,8 @@
 import { all, ComponentResource, type ComponentResourceOptions, type Input, type Output, output } from "@pulumi/pulumi";
-import type { ExplicitPartition, PartitionBy, PartitionPolicy, TableDefinition } from "../resources";
+import type { ExplicitPartition, PartitionBy, PartitionPolicy, SubPartitionBy, TableDefinition } from "../resources";
 import { PartitionSet, Table } from "../resources";
-import { currentPeriod } from "./asOf";
 import { withKeyType } from "./keyType";
+import { defaultAsOf, withKeyTypes } from "./levels";
 
 export interface PartitionedTableArgs extends TableDefinition, PartitionPolicy {
   /** Default: `public`. */
@@ -19,6 +19,7 @@ export interface PartitionedTableArgs extends TableDefinition, PartitionPolicy {
  * A partitioned table with its partitions: what most programs need.
  *
  * `asOf`, when absent, is the current period, so a preview shows `asOf: 2026-11 → 2026-12` as the cause of new partitions.
+ * With `subPartitionBy` it is the current period of the finest level.
  */
 export class PartitionedTable extends ComponentResource {
   readonly parent: Table;
@@ -32,6 +33,9 @@ export class PartitionedTable extends ComponentResource {
     const { schema, table, partitionBy, onDelete, acceptIdentity } = args;
     const { columns, primaryKey, unique, checks, foreignKeys, indexes, comment, owner, ...policy } = args;
     const key = all([partitionBy, columns]).apply(([by, declared]) => withKeyType(by as PartitionBy, declared));
+    const below = all([policy.subPartitionBy, columns]).apply(
+      ([levels, declared]) => levels && withKeyTypes(levels as SubPartitionBy, declared),
+    );
 
     this.parent = new Table(
       name,
@@ -61,7 +65,10 @@ export class PartitionedTable extends ComponentResource {
         schema: this.parent.schema,
         table: this.parent.name,
         partitionBy: key,
-        asOf: all([policy.asOf, key]).apply(([asOf, by]) => asOf ?? defaultAsOf(by)) as Input<string>,
+        subPartitionBy: below as Input<SubPartitionBy>,
+        asOf: all([policy.asOf, key, below]).apply(
+          ([asOf, by, levels]) => asOf ?? defaultAsOf(by, levels, new Date()),
+        ) as Input<string>,
       },
       { parent: this },
     );
@@ -71,8 +78,4 @@ export class PartitionedTable extends ComponentResource {
     // Without `partitions`: the set's own outputs have them, and of a thousand a third copy makes the state half as large again.
     this.registerOutputs({ table: this.table });
   }
-}
-
-function defaultAsOf(partitionBy: PartitionBy): string | undefined {
-  return "range" in partitionBy ? currentPeriod(partitionBy.range, new Date()) : undefined;
 }

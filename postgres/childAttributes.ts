@@ -17,15 +17,15 @@ interface Context {
 }
 
 /**
- * A table like the parent, with all that a child of it has; not attached yet. An identity column of the child's own would
+ * A table like the parent, with all that a child of it has; not attached yet. `divided` is its own PARTITION BY. An identity column of the child's own would
  * be refused by ATTACH (17 on), or give numbers twice (up to 16).
  */
-export function likeStatements(parent: ParentFacts, child: RelationName): Statement[] {
+export function likeStatements(parent: ParentFacts, child: RelationName, divided = ""): Statement[] {
   const { accessMethod, tablespace } = parent.attributes;
   const using = accessMethod === undefined ? "" : ` USING ${quoteIdent(accessMethod)}`;
   const place = tablespace === undefined ? "" : ` TABLESPACE ${quoteIdent(tablespace)}`;
   const like = `LIKE ${qualified(parent)} INCLUDING ALL EXCLUDING IDENTITY`;
-  const sql = `CREATE TABLE ${qualified(child)} (${like})${using}${place}`;
+  const sql = `CREATE TABLE ${qualified(child)} (${like})${divided}${using}${place}`;
   const locks = locksOf("like", parent, { child });
   return [{ sql, locks, transactional: true }, ...attributeStatements(parent, child, "like")];
 }
@@ -46,9 +46,9 @@ export function replicaIndexStatements(parent: ParentFacts, child: RelationName)
   const name = qualified(child);
   const body =
     `BEGIN EXECUTE (SELECT pg_catalog.format('ALTER TABLE %s REPLICA IDENTITY USING INDEX %I', ${quoteLiteral(name)}, c.relname)` +
-    " FROM pg_catalog.pg_index x JOIN pg_catalog.pg_inherits i ON i.inhrelid = x.indexrelid" +
-    " JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid" +
-    ` WHERE x.indrelid = ${quoteLiteral(name)}::pg_catalog.regclass AND i.inhparent = ${replicaIndex}); END`;
+    " FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid" +
+    ` WHERE x.indrelid = ${quoteLiteral(name)}::pg_catalog.regclass AND ${replicaIndex} IN` +
+    " (SELECT relid FROM pg_catalog.pg_partition_ancestors(x.indexrelid) WHERE relid <> x.indexrelid)); END";
   return [statement(`DO ${quoteLiteral(body)}`, { parent, child, name, creation: "like" }, "alterChild")];
 }
 

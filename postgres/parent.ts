@@ -1,5 +1,13 @@
 /** What has to be known of a partitioned table before statements about its children can be written. */
-import type { ActualParent, ActualSet, DesiredSet, PartitionBound, RelationName, Strategy } from "../topology/model";
+import type {
+  ActualParent,
+  ActualSet,
+  DesiredSet,
+  PartitionBound,
+  RelationName,
+  Step,
+  Strategy,
+} from "../topology/model";
 
 /** The newest PostgreSQL whose locks are known; assumed when a plan is made without a server. */
 export const NEWEST_MAJOR = 18;
@@ -114,16 +122,30 @@ export interface ParentFacts extends RelationName {
   /** Those of `referencedBy` that this role may lock; they are locked before the parent. */
   lockFirst: RelationName[];
   attributes: ChildAttributes;
-  /** By OID: children, known detached ones and strangers. */
+  /** By OID: children of every level, known detached ones and strangers. */
   childFacts: Record<number, ChildFacts>;
   /** Attached children with their bounds; undefined when planned without a database, as the next one is. */
   childBounds?: { oid: number; bound: PartitionBound }[];
   copying?: CopyFacts;
+  /** By OID: partitions that are partitioned themselves, whatever level they are on. */
+  below: Record<number, ParentFacts>;
 }
+
+/** The facts of the table that a step's partition belongs to, under the name that it has by then. */
+export function tableOfStep(step: Step, root: ParentFacts): ParentFacts {
+  const { under } = step;
+  if (under === undefined) return root;
+  const facts = root.below[under.oid] ?? { ...root, ...NO_LINKS, ancestors: [root, ...root.ancestors] };
+  return { ...facts, schema: under.schema, name: under.name };
+}
+
+/** Without a database nothing is known of a partition's own DEFAULT and foreign keys. */
+const NO_LINKS = { defaultPartition: undefined, defaultDescendants: [], keys: [] };
 
 /** The parent as the catalog shows it. */
 export interface CatalogParent extends ActualParent, ParentFacts {
   defaultPartition?: ActualParent["defaultPartition"];
+  below: Record<number, CatalogParent>;
 }
 
 /** {@link ActualSet} read from the catalog, with what the statements need. */
@@ -168,5 +190,6 @@ export function plannedParent(desired: DesiredSet, recorded?: ActualParent, majo
     lockFirst: recorded?.referencedBy ?? [],
     attributes: NO_ATTRIBUTES,
     childFacts: {},
+    below: {},
   };
 }

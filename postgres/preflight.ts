@@ -1,13 +1,15 @@
 /** Looks, before anything is done, for what would make a plan fail or wait: reads only, and quickly. */
 import type { Finding, PartitionBound, Plan, Step } from "../topology/model";
+import { join } from "../topology/policy/reader";
 import { findSnapshots, findUsers } from "./blockers";
 import { boundPredicate } from "./boundSql";
 import type { Session } from "./connection";
 import { describeBlockers, hasSqlstate, SQLSTATE } from "./errors";
 import { qualified } from "./identifiers";
-import type { CatalogParent, CatalogSet } from "./parent";
+import { type CatalogParent, type CatalogSet, tableOfStep } from "./parent";
 import type { ServerFacts } from "./server";
 import { renderStep } from "./statements";
+import { relationsMade } from "./subtree";
 
 /** How long the search for rows of DEFAULT that are in the way may take, in milliseconds. */
 const PROBE_LIMIT_MS = 2_000;
@@ -117,7 +119,10 @@ const LOCKS_PER_TABLE = 4;
 
 async function lockTable(session: Session, plan: Plan, parent: CatalogParent): Promise<Finding[]> {
   const sizes = new Map<number, number>();
-  for (const { transaction } of plan.steps) sizes.set(transaction, (sizes.get(transaction) ?? 0) + 1);
+  for (const step of plan.steps) {
+    const tables = Math.max(1, relationsMade(step).length);
+    sizes.set(step.transaction, (sizes.get(step.transaction) ?? 0) + tables);
+  }
   const biggest = Math.max(...sizes.values());
   const needed = biggest * (LOCKS_PER_TABLE + parent.attributes.indexes);
   const [row] = await session.query<{ available: number }>(
@@ -133,15 +138,39 @@ async function lockTable(session: Session, plan: Plan, parent: CatalogParent): P
 }
 
 /** Rows of DEFAULT that belong to a partition that is to be attached make the attachment fail (23514). */
-async function rowsInDefault(session: Session, plan: Plan, parent: CatalogParent): Promise<Finding[]> {
-  const fallback = parent.defaultPartition;
-  if (fallback === undefined) return [];
-  const coming = plan.steps.flatMap((step) => {
+async function rowsInDefault(session: Session, plan: Plan, root: CatalogParent): Promise<Finding[]> {
+  const byTable = new Map<string, Coming[]>();
+  for (const step of plan.steps) {
+    const parent = tableOfStep(step, root);
+    const fallback = parent.defaultPartition;
     const predicate = step.bound && ATTACHING.has(step.kind) ? boundPredicate(step.bound, parent.keys) : undefined;
-    return predicate === undefined ? [] : [{ step, predicate }];
-  });
-  if (coming.length === 0) return [];
-  const table = qualified(fallback);
+    if (fallback === undefined || predicate === undefined) continue;
+    const table = qualified(fallback);
+    const coming = { step, predicate, path: pathOf(step, root) };
+    byTable.set(table, [...(byTable.get(table) ?? []), coming]);
+  }
+  const findings: Finding[] = [];
+  for (const [table, coming] of byTable) findings.push(...(await rowsInOne(session, table, coming)));
+  return findings;
+}
+
+/** A partition that is to be attached, and the condition of its rows. */
+interface Coming {
+  step: Step;
+  predicate: string;
+  /** Property path. */
+  path: string;
+}
+
+/** Through the partitions above it. */
+function pathOf(step: Step, root: CatalogParent): string {
+  const { under } = step;
+  const above = under === undefined ? [] : [under.name, ...tableOfStep(step, root).ancestors.map(({ name }) => name)];
+  const names = above.slice(0, above.length - (under === undefined ? 0 : root.ancestors.length + 1)).reverse();
+  return [...names, step.partition].reduce((path, name) => join(join(path, "partitions"), name), "");
+}
+
+async function rowsInOne(session: Session, table: string, coming: Coming[]): Promise<Finding[]> {
   const any = await probe(session, table, coming.map(({ predicate }) => `(${predicate})`).join(" OR "));
   if (any === "none") return [];
   if (any === "unknown") {
@@ -149,20 +178,20 @@ async function rowsInDefault(session: Session, plan: Plan, parent: CatalogParent
     return [finding("info", "", table, `${reason} If it does, their attachment fails and nothing changes.`)];
   }
   const findings: Finding[] = [];
-  for (const { step, predicate } of coming) {
-    if ((await probe(session, table, predicate)) === "some") findings.push(inTheWay(step, table, predicate));
+  for (const one of coming) {
+    if ((await probe(session, table, one.predicate)) === "some") findings.push(inTheWay(one, table));
   }
   return findings;
 }
 
 const ATTACHING = new Set<Step["kind"]>(["create", "attach", "rebound"]);
 
-function inTheWay(step: Step, table: string, predicate: string): Finding {
+function inTheWay({ step, predicate, path }: Coming, table: string): Finding {
   const reason =
     `The DEFAULT partition ${table} holds rows that belong to ${step.partition} (${boundText(step.bound)}), and PostgreSQL` +
     ` refuses to attach it before they are gone. Count them with: SELECT count(*) FROM ${table} WHERE ${predicate}. Then move` +
     " them: into a table of their own that is attached instead, or delete them.";
-  return finding("error", `partitions.${step.partition}`, table, reason);
+  return { ...finding("error", path, table, reason), partition: step.partition };
 }
 
 function boundText(bound: PartitionBound | undefined): string {

@@ -3,6 +3,7 @@ import type { Step } from "../topology/model";
 import { qualified } from "./identifiers";
 import { blocks, strongest } from "./locks";
 import type { Lock, Statement } from "./statement";
+import { relationsMade } from "./subtree";
 
 /** A step with its statements. */
 export interface RenderedStep {
@@ -35,11 +36,7 @@ export function segmentsOf(rendered: RenderedStep[]): Segment[] {
 
 /** Locks on relations that are there before the segment begins: the only ones that anybody else can hold. */
 export function contestedLocks(segment: Segment): Lock[] {
-  const created = new Set(
-    segment.items
-      .filter(({ step }) => step.method === "likeAttach" || step.method === "partitionOf")
-      .map(({ step }) => qualified({ schema: step.schema, name: step.partition })),
-  );
+  const created = new Set(segment.items.flatMap(({ step }) => relationsMade(step).map(qualified)));
   const locks = segment.items.flatMap(({ statement }) => statement.locks);
   return strongest(locks).filter(({ relation }) => !created.has(relation));
 }

@@ -1,13 +1,15 @@
 /** The statements behind each step of a plan: one function for each method, all found in one table. */
+import { namesBelow } from "../topology/level";
 import type { PartitionBound, RelationName, Step, StepMethod } from "../topology/model";
 import { boundClause, boundPredicate } from "./boundSql";
 import { attributeStatements, likeStatements, replicaIndexStatements } from "./childAttributes";
 import { GUARD_NAME } from "./guard";
 import { qualified, quoteIdent } from "./identifiers";
 import { type LockingStatement, type LockTarget, locksOf, strongest } from "./locks";
-import type { ChildFacts, ParentFacts } from "./parent";
+import { type ChildFacts, type ParentFacts, tableOfStep } from "./parent";
 import { renderReorganization } from "./reorganize/render";
 import type { Lock, Statement } from "./statement";
+import { insideStatements, partitionByClause, relationsMade } from "./subtree";
 
 /** A step and what its statements are made from. */
 interface Rendering {
@@ -23,7 +25,8 @@ interface Rendering {
  * The statements of a step in the order in which they run, as a preview shows them and the executor sends them.
  * @throws RangeError when a name cannot be stored by PostgreSQL, or the step lacks what its method needs.
  */
-export function renderStep(step: Step, parent: ParentFacts): Statement[] {
+export function renderStep(step: Step, root: ParentFacts): Statement[] {
+  const parent = tableOfStep(step, root);
   const child = { schema: step.schema, name: step.partition };
   const facts = (step.oid !== undefined ? parent.childFacts[step.oid] : undefined) ?? {
     relkind: "r",
@@ -64,21 +67,29 @@ const METHODS: Record<StepMethod, (rendering: Rendering) => Statement[]> = {
 
 function partitionOf(rendering: Rendering): Statement[] {
   const { parent, child, childName, parentName, step } = rendering;
-  const sql = `CREATE TABLE ${childName} PARTITION OF ${parentName} ${boundClause(boundOf(step))}`;
+  const sql = `CREATE TABLE ${childName} PARTITION OF ${parentName} ${boundClause(boundOf(step))}${partitionByClause(step.level)}`;
   return [
     locking(rendering, "partitionOf", sql, proof(rendering)),
     ...attributeStatements(parent, child, "partitionOf"),
-    ...replicaIndexStatements(parent, child),
+    ...insideStatements(parent, child, step.level, "partitionOf"),
+    ...replicaIndexes(rendering),
   ];
 }
 
+/** What is below the child is made while nobody can see it: the parent is locked once, at the end. */
 function likeAttach(rendering: Rendering): Statement[] {
-  const { parent, child } = rendering;
+  const { parent, child, step } = rendering;
   return [
-    ...likeStatements(parent, child),
+    ...likeStatements(parent, child, partitionByClause(step.level)),
+    ...insideStatements(parent, child, step.level, "like"),
     attachStatement(rendering, "instant"),
-    ...replicaIndexStatements(parent, child),
+    ...replicaIndexes(rendering),
   ];
+}
+
+/** Of every table that the step makes, when all of them are attached. */
+function replicaIndexes({ parent, step }: Rendering): Statement[] {
+  return relationsMade(step).flatMap((relation) => replicaIndexStatements(parent, relation));
 }
 
 function attach(rendering: Rendering): Statement[] {
@@ -93,7 +104,9 @@ function attachStatement(rendering: Rendering, childHold: Lock["hold"]): Stateme
   const { childName, parentName, step, facts } = rendering;
   const sql = `ALTER TABLE ${parentName} ATTACH PARTITION ${childName} ${boundClause(boundOf(step))}`;
   const mergedReferences = facts.foreignKeys.flatMap(({ references }) => references);
-  return locking(rendering, "attach", sql, { ...proof(rendering), childHold, mergedReferences });
+  const inside = namesBelow(step.level).map((name) => ({ schema: step.schema, name }));
+  const descendants = [...facts.descendants, ...inside];
+  return locking(rendering, "attach", sql, { ...proof(rendering), childHold, mergedReferences, descendants });
 }
 
 /** A step that follows a guard on DEFAULT finds nothing to scan there. */

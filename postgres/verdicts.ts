@@ -36,8 +36,9 @@ export async function checkParent(session: Session, parent: RelationName & { oid
   throw new IdentityError(`${qualified(parent)} ${now}; the plan was made for OID ${parent.oid}. Nothing was done.`);
 }
 
-/** Looks at the relation of one step. */
-export async function judge(session: Session, step: Step, parentOid: number): Promise<Verdict> {
+/** Looks at the relation of one step; `rootOid` is the set's own table, whose partitions most steps are about. */
+export async function judge(session: Session, step: Step, rootOid: number): Promise<Verdict> {
+  const parentOid = step.under?.oid ?? rootOid;
   const rows = await session.query<FoundRow>(FIND, [step.oid ?? 0, step.schema, step.partition]);
   const byName = rows.find(({ schema, name }) => schema === step.schema && name === step.partition);
   const byOid = step.oid === undefined ? byName : rows.find(({ oid }) => oid === step.oid);

@@ -1,5 +1,5 @@
 /** Carries out the statements of steps in one session: transactions under the lock ladder, and concurrent detaches. */
-import type { Step } from "../topology/model";
+import type { RelationName, Step } from "../topology/model";
 import { findBlockers, findSnapshots, findUsers, staying } from "./blockers";
 import type { Session } from "./connection";
 import { type Blocker, hasSqlstate, IdentityError, SQLSTATE } from "./errors";
@@ -97,7 +97,7 @@ export class Worker {
     const { session, parent } = this.context;
     return session.transaction(async () => {
       await session.query(`SET LOCAL lock_timeout = '${timeoutMs}ms'`);
-      await checkParent(session, parent);
+      for (const table of tablesOf(segment, parent)) await checkParent(session, table);
       let current: Step | undefined;
       let skip = false;
       for (const { step, statement } of segment.items) {
@@ -165,7 +165,7 @@ export class Worker {
     }
     if (verdict.kind === "pending") return this.finalize(step, ladder);
     insist(step, verdict);
-    await checkParent(session, parent);
+    for (const table of [parent, ...(step.under === undefined ? [] : [step.under])]) await checkParent(session, table);
     faultPoint("beforeTransaction");
     try {
       // The longest step at once: nobody waits behind it while it waits for users of the parent.
@@ -202,6 +202,13 @@ export class Worker {
 
 /** Ways in which a statement ends that may have left a pending detach. */
 const INTERRUPTED = [SQLSTATE.lockNotAvailable, SQLSTATE.deadlockDetected, SQLSTATE.queryCanceled];
+
+/** The set's own table, and the partitions whose partitions the segment is about. */
+function tablesOf({ items }: Segment, root: CatalogParent): (RelationName & { oid: number })[] {
+  const tables = new Map<number, RelationName & { oid: number }>([[root.oid, root]]);
+  for (const { step } of items) if (step.under !== undefined) tables.set(step.under.oid, step.under);
+  return [...tables.values()];
+}
 
 /** Steps whose last statement is in the segment. */
 function completedBy(segment: Segment, rendered: RenderedStep[]): Step[] {

@@ -90,6 +90,26 @@ export interface Pin {
   tier?: "live";
 }
 
+/** How every partition of a level is divided further: a policy of its own, down to three levels in all. */
+export interface SubPartitionBy {
+  /** Key of this level. */
+  partitionBy: PartitionBy;
+  /** Which periods exist in each of the tables. */
+  window?: Window;
+  /** Default: `asOf` of the level above. */
+  asOf?: string | number;
+  /** Tiers by age of this level's partitions. */
+  lifecycle?: LifecycleRule[];
+  /** Ranges of this level kept live. */
+  pins?: Pin[];
+  /** As in the set; `{table}` is the name of the partition above. */
+  naming?: string | { partitions?: string; default?: string };
+  /** Whether each of the tables has a DEFAULT partition. Default: false. */
+  defaultPartition?: boolean;
+  /** The level below. */
+  subPartitionBy?: SubPartitionBy;
+}
+
 /** One explicit partition: exactly one form of bound, and its tier (default `live`). */
 export interface ExplicitPartition {
   /** Inclusive lower bound of a RANGE partition; `MINVALUE` for none. For uuid v7 and epoch keys a date will do. */
@@ -101,6 +121,12 @@ export interface ExplicitPartition {
   remainder?: number;
   default?: boolean;
   tier?: "live" | "detached" | "dropped";
+  /** How the partition is divided further, when that is not what `subPartitionBy` says. */
+  partitionBy?: PartitionBy;
+  /** Its own partitions by name, beside those of `subPartitionBy`, or all of them with `partitionBy`. */
+  partitions?: Record<string, ExplicitPartition>;
+  /** True: an undivided table in spite of `subPartitionBy`. */
+  leaf?: boolean;
 }
 
 /** Which cluster, database and table a state belongs to. */
@@ -130,6 +156,8 @@ export interface PartitionPolicy {
   adopt?: Input<string[]>;
   /** Explicit partitions by name, beside those of the policy. */
   partitions?: Input<Record<string, ExplicitPartition>>;
+  /** How each partition is divided further. DEFAULT stays undivided. */
+  subPartitionBy?: Input<SubPartitionBy>;
   /** Greatest number of partitions that get a row of their own in previews. Default: 250. */
   viewLimit?: Input<number>;
   /** Accepts a deliberate move to the cluster, database and table that a refused operation named. */

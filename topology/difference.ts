@@ -1,11 +1,19 @@
 /** What Diff shows: declared partitions against those that Read or the last update recorded. */
 import { orderOf } from "./axis";
 import { boundKey, type KeyTypes } from "./bounds";
-import type { DesiredPartition, DesiredSet, PartitionBound } from "./model";
+import { boundOf, levelKey, sameKey } from "./level";
+import type { DesiredPartition, DesiredSet, PartitionBound, PartitionKey, RetiredBelow } from "./model";
 import { axisOf, periodWith } from "./stretches";
 
 /** A partition as outputs record it. Tiers beyond the declarable ones (such as `detaching`) differ from all of those. */
-export type ActualEntry = PartitionBound & { tier: string };
+export type ActualEntry = PartitionBound & {
+  tier: string;
+  partitionBy?: PartitionKey;
+  partitions?: Record<string, ActualEntry>;
+};
+
+/** By what partitions of one level, and those below, are compared. */
+export type Comparison = Pick<DesiredSet, "retired" | "keyTypes" | "below">;
 
 /** One difference; `path` is in terms of the `partitions` property. */
 export interface PartitionDifference {
@@ -20,11 +28,12 @@ export interface PartitionDifference {
 export function difference(
   desired: Readonly<Record<string, DesiredPartition>>,
   actual: Readonly<Record<string, ActualEntry>>,
-  { retired, keyTypes }: Pick<DesiredSet, "retired" | "keyTypes"> = {},
+  comparison: Comparison = {},
 ): PartitionDifference[] {
+  const { retired, keyTypes } = comparison;
   const declared = Object.entries(desired).flatMap(([name, partition]): PartitionDifference[] => {
     const there = Object.hasOwn(actual, name) ? actual[name] : undefined;
-    if (there !== undefined) return compare(["partitions", name], partition, there, keyTypes);
+    if (there !== undefined) return compare(["partitions", name], partition, there, comparison);
     return partition.tier === "live" ? [{ path: ["partitions", name], kind: "add" }] : [];
   });
   return [...declared, ...(retired === undefined ? [] : gone(desired, actual, retired, keyTypes))];
@@ -34,17 +43,37 @@ function compare(
   path: string[],
   desired: DesiredPartition,
   actual: ActualEntry,
-  types: KeyTypes,
+  { keyTypes, below }: Comparison,
 ): PartitionDifference[] {
-  const before: Record<string, unknown> = { ...actual };
-  const after: Record<string, unknown> = { ...desired };
-  if (boundKey(desired, types) === boundKey(actual, types))
-    return desired.tier === actual.tier ? [] : [update(path, "tier")];
-  return [...new Set([...Object.keys(after), ...Object.keys(before)])].flatMap((key): PartitionDifference[] => {
+  const before: Record<string, unknown> = { ...boundOf(actual), tier: actual.tier };
+  const after: Record<string, unknown> = { ...boundOf(desired), tier: desired.tier };
+  const inside = compareInside(path, desired, actual, below);
+  if (boundKey(desired, keyTypes) === boundKey(actual, keyTypes))
+    return desired.tier === actual.tier ? inside : [update(path, "tier"), ...inside];
+  const own = [...new Set([...Object.keys(after), ...Object.keys(before)])].flatMap((key): PartitionDifference[] => {
     if (JSON.stringify(after[key]) === JSON.stringify(before[key])) return [];
     if (!Object.hasOwn(before, key)) return [{ path: [...path, key], kind: "add" }];
     return Object.hasOwn(after, key) ? [update(path, key)] : [{ path: [...path, key], kind: "delete" }];
   });
+  return [...own, ...inside];
+}
+
+/** Partitions of a declared leaf are like others that nobody declares: no difference. */
+function compareInside(
+  path: string[],
+  { partitionBy, partitions = {} }: DesiredPartition,
+  actual: ActualEntry,
+  below: RetiredBelow | undefined,
+): PartitionDifference[] {
+  if (partitionBy === undefined) return [];
+  if (actual.partitionBy === undefined) return [{ path: [...path, "partitionBy"], kind: "add" }];
+  if (!sameKey(partitionBy, actual.partitionBy)) return [update(path, "partitionBy")];
+  const policy = below !== undefined && sameKey(below.partitionBy, partitionBy) ? below : {};
+  const { keyTypes } = levelKey(partitionBy);
+  return difference(partitions, actual.partitions ?? {}, { ...policy, keyTypes }).map((one) => ({
+    ...one,
+    path: [...path, ...one.path],
+  }));
 }
 
 function update(path: string[], key: string): PartitionDifference {

@@ -1,5 +1,6 @@
 /** What is there, as far as the state knows: for previews that reach no database. */
-import type { ActualParent, ActualPartition, ActualSet, PartitionBound, Strategy } from "./model";
+import { levelKey, parentOf, record } from "./level";
+import type { ActualLevel, ActualPartition, ActualSet, PartitionBound } from "./model";
 
 /** The part of a PartitionSet's outputs that tells what was there. */
 export interface RecordedSet {
@@ -22,49 +23,39 @@ export function actualFromState(outputs: RecordedSet): ActualSet {
   const schema = typeof outputs.schema === "string" ? outputs.schema : "public";
   const name = typeof outputs.table === "string" ? outputs.table : "";
   const oid = record(outputs.identity).parentOid;
-  const partitions = recordedPartitions(schema, outputs);
-  const children = partitions.filter(({ state }) => state !== "detached");
-  const detached = partitions.filter(({ state }) => state === "detached");
+  const level = recordedLevel(schema, outputs.partitionBy, outputs.partitions, record(outputs.oids));
   if (typeof oid !== "number") return { source: "state", children: [], detached: [], strangers: [] };
-  const fallback = children.find(({ bound }) => "default" in bound);
-  const parent: ActualParent = {
-    schema,
-    name,
-    oid,
-    ...recordedKey(outputs.partitionBy),
-    ...(fallback && { defaultPartition: { schema, name: fallback.name, oid: fallback.oid, bytes: 0 } }),
-    references: [],
-    referencedBy: [],
-  };
-  return { source: "state", parent, children, detached, strangers: [] };
+  const { children, detached } = level;
+  return { source: "state", parent: parentOf({ schema, name, oid }, level), children, detached, strangers: [] };
 }
 
-function recordedPartitions(schema: string, outputs: RecordedSet): ActualPartition[] {
-  const oids = record(outputs.oids);
-  return Object.entries(record(outputs.partitions)).flatMap(([name, value]): ActualPartition[] => {
-    const { tier, ...bound } = record(value);
+function recordedLevel(
+  schema: string,
+  partitionBy: unknown,
+  recorded: unknown,
+  oids: Record<string, unknown>,
+): ActualLevel {
+  const partitions = Object.entries(record(recorded)).flatMap(([name, value]): ActualPartition[] => {
+    const { tier, partitionBy: divided, partitions: inside, ...bound } = record(value);
     const state = STATES[String(tier)];
     const oid = oids[name];
     if (state === undefined || typeof oid !== "number" || !isBound(bound)) return [];
-    return [{ schema, name, oid, bound, state, relkind: "r" }];
+    if (divided === undefined) return [{ schema, name, oid, bound, state, relkind: "r" }];
+    const level = recordedLevel(schema, divided, inside, oids);
+    return [{ schema, name, oid, bound, state, relkind: "p", level }];
   });
+  const children = partitions.filter(({ state }) => state !== "detached");
+  const fallback = children.find(({ bound }) => "default" in bound);
+  return {
+    ...levelKey(partitionBy),
+    ...(fallback && { defaultPartition: { schema, name: fallback.name, oid: fallback.oid, bytes: 0 } }),
+    references: [],
+    referencedBy: [],
+    children,
+    detached: partitions.filter(({ state }) => state === "detached"),
+  };
 }
 
 function isBound(value: object): value is PartitionBound {
   return "from" in value || "values" in value || "modulus" in value || "default" in value;
-}
-
-function recordedKey(partitionBy: unknown): { strategy: Strategy; keyColumns: string[]; keyTypes: string[] } {
-  const by = record(partitionBy);
-  const strategy = (["range", "list", "hash"] as const).find((word) => Object.hasOwn(by, word)) ?? "range";
-  const { column, columns, type, types } = record(by[strategy]);
-  return { strategy, keyColumns: texts(columns ?? column), keyTypes: texts(types ?? type) };
-}
-
-function texts(value: unknown): string[] {
-  return [value].flat().filter((item): item is string => typeof item === "string");
-}
-
-function record(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null ? Object.fromEntries(Object.entries(value)) : {};
 }

@@ -39,8 +39,25 @@ export type PartitionBound =
   | { modulus: number; remainder: number }
   | { default: true };
 
+/** The key of a partitioned table in the words of `partitionBy`: one of the three, with the types that are known. */
+export type PartitionKey = { range: KeyColumns } | { list: KeyColumns } | { hash: KeyColumns };
+
+/** One column and its type, or several. */
+export interface KeyColumns {
+  column?: string;
+  columns?: string[];
+  type?: string;
+  types?: string[];
+}
+
 /** One entry of the expanded `partitions` map. */
-export type DesiredPartition = PartitionBound & { tier: Tier };
+export type DesiredPartition = PartitionBound & {
+  tier: Tier;
+  /** How the rows of the partition are divided further; not there for a leaf. */
+  partitionBy?: PartitionKey;
+  /** Its own partitions; there when `partitionBy` is. */
+  partitions?: Record<string, DesiredPartition>;
+};
 
 /** What the policy comes to: the result of Check, and the first argument of `plan()`. */
 export interface DesiredSet {
@@ -63,8 +80,17 @@ export interface DesiredSet {
   unmanaged: UnmanagedMode;
   /** Names of existing tables outside the parent that the program declares as adoptions. */
   adopt: string[];
-  /** Which lifecycle rule put a partition into its tier, by name: `after 12 months: dropped`. */
+  /** Which lifecycle rule put a partition of any level into its tier, by name: `after 12 months: dropped`. */
   tierReasons?: Record<string, string>;
+  /** What the policy of the next level gives up, in each of its tables. */
+  below?: RetiredBelow;
+}
+
+/** `retired` of the levels below the set's own, from the next one down. */
+export interface RetiredBelow {
+  partitionBy: PartitionKey;
+  retired?: DesiredSet["retired"];
+  below?: RetiredBelow;
 }
 
 /** How to treat children that nobody declared. `report` (default) warns, `refuse` fails the update before any change. */
@@ -136,6 +162,20 @@ export interface ActualPartition extends RelationName {
   rows?: number;
   /** relpages of heap, indexes and TOAST in bytes; undefined when planned from state. */
   bytes?: number;
+  /** Not there for a leaf. */
+  level?: ActualLevel;
+}
+
+/** What a partitioned table consists of: its key, and everything that is or was a partition of it. */
+export interface ActualLevel
+  extends Pick<
+    ActualParent,
+    "strategy" | "keyColumns" | "keyTypes" | "defaultPartition" | "references" | "referencedBy" | "itself"
+  > {
+  /** Attached and pending children. */
+  children: ActualPartition[];
+  /** Tables that the state knows as its partitions (by OID) and that are detached now. */
+  detached: ActualPartition[];
 }
 
 /** A relation that stands where a partition should be made and is not one of ours. */
@@ -238,6 +278,20 @@ export type StatementMethod =
  */
 export type ReorganizationMethod = "moveInOneTransaction" | "copyAndSwap" | "abandon";
 
+/** The inside of a partition that is still to be made. */
+export interface NewLevel {
+  strategy: Strategy;
+  keyColumns: string[];
+  partitions: NewPartition[];
+}
+
+/** A partition of a partition that is still to be made. */
+export interface NewPartition {
+  name: string;
+  bound: PartitionBound;
+  level?: NewLevel;
+}
+
 export interface Step {
   /** Stable and unique in a plan: `create:events_2027_01`. */
   id: string;
@@ -246,6 +300,10 @@ export interface Step {
   /** Name of the partition the step is about (for `guardDefault`: the DEFAULT partition). */
   partition: string;
   schema: string;
+  /** The partitioned table that the partition belongs to, when that is not the set's own table. */
+  under?: RelationName & { oid: number };
+  /** For `create`: how the new partition is divided; it is made with everything below it, and then attached once. */
+  level?: NewLevel;
   /** The bound to create or attach with; for `guardDefault` see `excludes`. */
   bound?: PartitionBound;
   /** Bounds that the guard on DEFAULT excludes. */
@@ -283,6 +341,8 @@ export interface Finding {
   path: string;
   /** Schema-qualified relation when the finding is about one. */
   relation?: string;
+  /** Name of the partition that cannot be made as things are. */
+  partition?: string;
   /** What is wrong and what to do next, in full sentences. */
   reason: string;
 }

@@ -1,29 +1,51 @@
 /** The one decision: the ordered steps between what is declared and what is there. */
 import { keyClass } from "./keys";
 import type { ActualParent, ActualSet, DesiredSet, Finding, KnownOids, Plan, Tier } from "./model";
-import { type Context, makeContext, qualified } from "./plan/context";
+import { type Context, makeContext, type Place, qualified, topOf } from "./plan/context";
 import { DraftBuilder } from "./plan/drafts";
+import { type LevelPlan, type LevelRequest, NOTHING, planBelow } from "./plan/levels";
 import { addMissing, matchLive } from "./plan/live";
-import { orderSteps } from "./plan/order";
+import { numberSteps, orderSteps } from "./plan/order";
 import { decideDetached, decideDropped, decideRetired, finalizePending, reportUnmanaged } from "./plan/removals";
+import { join } from "./policy/reader";
 
 export { ATTACH_BATCH, FRESH_BATCH, GUARD_DEFAULT_BYTES } from "./plan/order";
+export { detachedBelow } from "./plan/removals";
 
 /**
  * Makes the plan: pure, deterministic, O(n log n) in the number of partitions. Steps stand in an order in which they can
  * be carried out one after the other; `after` says which of them may go on when another fails.
  */
 export function plan(desired: DesiredSet, actual: ActualSet, known: KnownOids): Plan {
+  const { first, last, findings, unchanged, refused } = planLevel({
+    desired,
+    actual,
+    known,
+    place: topOf(desired, actual),
+  });
+  return { steps: refused ? [] : numberSteps([...first, ...last]), findings, unchanged };
+}
+
+/** The plan of one partitioned table, and of those below it. */
+function planLevel({ desired, actual, known, place }: LevelRequest): LevelPlan {
   const parent = actual.parent ?? plannedParent(desired);
-  const mismatches = keyMismatches(desired, parent);
-  if (mismatches.length > 0) return { steps: [], findings: mismatches, unchanged: [] };
-  const context = makeContext(desired, actual, parent, known);
+  const mismatches = keyMismatches(desired, parent, place);
+  if (mismatches.length > 0) return { ...NOTHING, findings: mismatches };
+  const context = makeContext(desired, actual, parent, known, place);
   const growth = hashGrowth(context);
-  if (growth !== undefined) return { steps: [], findings: [growth], unchanged: [] };
+  if (growth !== undefined) return { ...NOTHING, findings: [growth] };
   if (actual.parent === undefined) context.findings.push(notThere(parent));
-  decide(context, new DraftBuilder(desired.schema));
+  decide(context, new DraftBuilder(desired.schema, place.under));
   const refused = reportUnmanaged(context);
-  return { steps: refused ? [] : orderSteps(context), findings: context.findings, unchanged: context.unchanged };
+  const below = planBelow(context, planLevel);
+  const { first, last } = orderSteps(context);
+  return {
+    first: [...first, ...below.first],
+    last: [...below.last, ...last],
+    findings: [...context.findings, ...below.findings],
+    unchanged: [...context.unchanged, ...below.unchanged],
+    refused: refused || below.refused,
+  };
 }
 
 /** What leaves is decided first, so that what comes knows which bounds will be free. */
@@ -49,7 +71,7 @@ function notThere(parent: ActualParent): Finding {
 }
 
 /** A parent that is partitioned in another way than declared cannot be brought into shape by its children. */
-function keyMismatches(desired: DesiredSet, parent: ActualParent): Finding[] {
+function keyMismatches(desired: DesiredSet, parent: ActualParent, { path }: Place): Finding[] {
   const actualKey = parent.keyColumns.map((column) => column ?? "(expression)");
   const rules: [boolean, string, string][] = [
     [desired.strategy !== parent.strategy, desired.strategy.toUpperCase(), parent.strategy.toUpperCase()],
@@ -64,7 +86,7 @@ function keyMismatches(desired: DesiredSet, parent: ActualParent): Finding[] {
     .filter(([differs]) => differs)
     .map(([, declared, there]) => ({
       severity: "error",
-      path: "partitionBy",
+      path: join(path, "partitionBy"),
       relation: qualified(parent),
       reason:
         `${qualified(parent)} is partitioned by ${there}, but ${declared} is declared. Declare what is there; ` +
@@ -81,7 +103,7 @@ function typesDiffer({ keyTypes, keyType }: DesiredSet, parent: ActualParent): b
 }
 
 /** Rows of a hash partition belong to several partitions of another modulus: that is a split, not another bound. */
-function hashGrowth({ declared, childByName, parent }: Context): Finding | undefined {
+function hashGrowth({ declared, childByName, parent, path }: Context): Finding | undefined {
   for (const { name, partition } of declared) {
     const bound = childByName.get(name)?.bound;
     if (partition.tier !== "live" || bound === undefined) continue;
@@ -89,7 +111,7 @@ function hashGrowth({ declared, childByName, parent }: Context): Finding | undef
     const reason =
       `${qualified(parent)} is divided by modulus ${bound.modulus}, but ${partition.modulus} is declared. This version ` +
       `does not split hash partitions: declare ${bound.modulus}.`;
-    return { severity: "error", path: "partitionBy.hash.partitions", relation: qualified(parent), reason };
+    return { severity: "error", path: path || "partitionBy.hash.partitions", relation: qualified(parent), reason };
   }
   return undefined;
 }

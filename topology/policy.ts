@@ -1,36 +1,17 @@
 /** From the policy that a program declares to the partitions it stands for. */
-import { momentOf } from "./axis";
-import { boundKey, compareBounds } from "./bounds";
+import type { Comparison } from "./difference";
 import { isMomentType, isNumberType, keyClass } from "./keys";
-import type { DesiredPartition, DesiredSet, InputFailure, PartitionBound, RangeKeyType } from "./model";
-import { type Naming, resolveNaming } from "./names";
-import {
-  checkNames,
-  defaultEntry,
-  type Entry,
-  type EntryContext,
-  hashEntries,
-  listEntries,
-  periodEntries,
-  readTemplates,
-} from "./policy/entries";
-import { type Explicit, explicitEntries, mergeEntries, strategyRule } from "./policy/explicit";
+import { record } from "./level";
+import type { DesiredPartition, DesiredSet, InputFailure, RangeKeyType } from "./model";
+import { checkNames, type Entry } from "./policy/entries";
+import { explicitEntries } from "./policy/explicit";
 import { DEFAULTS, type Inputs, needsUnknown, readInputs } from "./policy/inputs";
+import { type LevelPolicy, property, refuseNoPartitions, resolvePolicy, retiredBelow } from "./policy/levels";
 import { defined, type Partitioning, resolvePartitioning } from "./policy/partitioning";
-import {
-  type AgedPeriod,
-  agedPeriods,
-  readMoments,
-  resolveSchedule,
-  retiredRange,
-  type Schedule,
-  standInAxis,
-  tierReason,
-} from "./policy/periods";
-import { fail, type Report } from "./policy/reader";
-import { axisOf } from "./stretches";
+import { resolveSchedule, type Schedule, tierReason } from "./policy/periods";
+import type { Report } from "./policy/reader";
+import { treeEntries } from "./policy/tree";
 import { UNKNOWN } from "./unknown";
-import { attempt } from "./values";
 
 /** What `expand()` makes of the inputs. */
 export interface Expansion {
@@ -44,12 +25,8 @@ export interface Expansion {
 
 /** What the inputs come to. */
 interface Resolved {
-  inputs: Partial<Inputs>;
-  partitioning: Partitioning;
-  schedule?: Schedule;
-  naming?: Naming;
+  policy: LevelPolicy;
   entries: Entry[];
-  retired?: DesiredSet["retired"];
 }
 
 /** Validates and expands the inputs of a PartitionSet; `old` are the checked inputs of the last update. Pure. */
@@ -58,7 +35,7 @@ export function expand(raw: Record<string, unknown>, old: Record<string, unknown
   const inputs = readInputs(raw, report);
   const resolved = resolve(inputs, old, report);
   if (resolved === undefined || needsUnknown(report) || report.failures.length > 0)
-    return { checked: unexpanded(raw, needsUnknown(report)), failures: report.failures };
+    return { checked: unexpanded(raw, needsUnknown(report)), failures: distinct(report.failures) };
   const checked = checkedInputs(raw, resolved);
   return { desired: desiredFromChecked(checked), checked, failures: [] };
 }
@@ -76,101 +53,52 @@ function unexpanded(raw: Record<string, unknown>, unknown: boolean): Record<stri
   return { ...PLAIN_DEFAULTS, ...defined(raw), ...(unknown ? { partitions: UNKNOWN } : {}) };
 }
 
+/** What is wrong with the policy of a level is found again in each of its tables. */
+function distinct(failures: InputFailure[]): InputFailure[] {
+  return [...new Map(failures.map((failure) => [`${failure.property}\0${failure.reason}`, failure])).values()];
+}
+
 function resolve(inputs: Partial<Inputs>, old: Record<string, unknown>, report: Report): Resolved | undefined {
-  const partitioning = resolvePartitioning(inputs, report);
-  if (partitioning === undefined) {
-    const standIn = standInAxis(inputs, report);
-    if (standIn !== undefined) readMoments(inputs, standIn, report);
-    return undefined;
-  }
-  refuseMisplaced(inputs, partitioning, report);
-  refuseNoPartitions(inputs, partitioning, report);
-  const { stretches, keyTypes } = partitioning;
-  const schedule = stretches && resolveSchedule(inputs, stretches, property(old.window, "from"), report);
-  const explicit = explicitEntries(inputs, partitioning, report);
-  const aged = schedule === undefined ? [] : agedPeriods(schedule, report);
-  const naming = attempt(() => resolveNaming(inputs.naming, partitioning));
-  if ("reason" in naming) fail(report, "naming", naming.reason);
-  const templates = "value" in naming ? readTemplates(naming.value, inputs.naming, partitioning, report) : undefined;
-  const listed = listsDropped(old, schedule, explicit, keyTypes);
-  const policy =
-    templates === undefined || inputs.table === undefined
-      ? []
-      : policyEntries({ table: inputs.table, partitioning, templates, report }, inputs, aged, listed);
-  const entries = mergeEntries(policy, explicit, keyTypes, report);
-  if (inputs.table !== undefined) checkNames(entries, inputs.table, report);
-  entries.sort((a, b) => compareBounds(a.bound, b.bound, keyTypes));
-  const retired = schedule && retiredRange(schedule, aged);
-  return { inputs, partitioning, schedule, naming: "value" in naming ? naming.value : undefined, entries, retired };
+  const policy = resolvePolicy(inputs, old, report);
+  if (policy === undefined) return undefined;
+  refuseNoPartitions(policy, report);
+  const explicit = explicitEntries(inputs, policy.partitioning, report);
+  if (inputs.table === undefined) return { policy, entries: [] };
+  const entries = treeEntries(policy, inputs.table, explicit, old, report);
+  checkNames(entries, inputs.table, report);
+  return { policy, entries };
 }
 
-/** Properties that only a RANGE policy with periods can follow. */
-function refuseMisplaced(inputs: Partial<Inputs>, { strategy, stretches }: Partitioning, report: Report): void {
-  if (strategy === "hash" && inputs.defaultPartition === true)
-    fail(report, "defaultPartition", "HASH has no DEFAULT partition");
-  if (stretches !== undefined) return;
-  if (inputs.window !== undefined) fail(report, "window", strategyRule(strategy));
-  for (const key of ["lifecycle", "pins"] as const)
-    if ((inputs[key] ?? []).length > 0) fail(report, key, strategyRule(strategy));
-}
-
-/** A set may list its partitions one by one; without such a list only the policy can tell which there are. */
-function refuseNoPartitions(inputs: Partial<Inputs>, partitioning: Partitioning, report: Report): void {
-  const { strategy, lists, modulus } = partitioning;
-  if (inputs.partitions !== undefined || needsUnknown(report)) return;
-  if (strategy === "list" && lists === undefined)
-    fail(report, "partitionBy.list.values", "is required unless the partitions are listed in partitions");
-  if (strategy === "hash" && modulus === undefined)
-    fail(report, "partitionBy.hash.partitions", "is required unless the partitions are listed in partitions");
-}
-
-/**
- * Dropped periods are listed while they are news: when the last update still had them, as long as asOf stands where it
- * stood when they were dropped, and when the program lists them itself.
- */
-function listsDropped(
-  old: Record<string, unknown>,
-  schedule: Schedule | undefined,
-  explicit: readonly Explicit[],
-  types: string[],
-): (bound: PartitionBound) => boolean {
-  if (schedule === undefined) return () => false;
-  const sameTime = attempt(() => momentOf(axisOf(schedule.stretches), String(old.asOf)));
-  const unmoved = "value" in sameTime && sameTime.value === schedule.asOf;
-  const listed = Object.values(readPartitions(old.partitions))
-    .filter(({ tier }) => tier !== "dropped" || unmoved)
-    .map((partition) => boundKey(partition, types));
-  const keys = new Set([...listed, ...explicit.map(({ bound }) => boundKey(bound, types))]);
-  return (bound) => keys.has(boundKey(bound, types));
-}
-
-function policyEntries(
-  context: EntryContext,
-  inputs: Partial<Inputs>,
-  aged: readonly AgedPeriod[],
-  listed: (bound: PartitionBound) => boolean,
-): Entry[] {
-  const { lists, modulus, strategy } = context.partitioning;
-  return [
-    ...periodEntries(context, aged, listed),
-    ...(lists === undefined ? [] : listEntries(context, lists)),
-    ...(modulus === undefined ? [] : hashEntries(context, modulus)),
-    ...(inputs.defaultPartition === true && strategy !== "hash" ? [defaultEntry(context)] : []),
-  ];
-}
-
-function checkedInputs(raw: Record<string, unknown>, resolved: Resolved): Record<string, unknown> {
-  const { partitioning, schedule, naming, entries, retired } = resolved;
-  const named = partitioning.strategy === "hash" ? { partitions: naming?.partitions } : { ...naming };
+function checkedInputs(raw: Record<string, unknown>, { policy, entries }: Resolved): Record<string, unknown> {
+  const { retired } = policy;
   return defined({
     ...PLAIN_DEFAULTS,
+    ...checkedLevel(raw, policy),
+    partitions: entryMap(entries),
+    retired: retired && { from: retired.from, before: retired.before },
+  });
+}
+
+/** The properties of one level with their defaults. */
+function checkedLevel(raw: Record<string, unknown>, policy: LevelPolicy): Record<string, unknown> {
+  const { partitioning, schedule, naming, below } = policy;
+  const named = partitioning.strategy === "hash" ? { partitions: naming?.partitions } : { ...naming };
+  return defined({
     ...defined(raw),
     partitionBy: partitioning.checked,
     window: schedule && { from: schedule.from, ahead: schedule.ahead },
     naming: named,
-    partitions: Object.fromEntries(entries.map(({ name, bound, tier }) => [name, { ...bound, tier }])),
-    retired: retired && { from: retired.from, before: retired.before },
+    subPartitionBy: below && checkedLevel(record(raw.subPartitionBy), below),
   });
+}
+
+function entryMap(entries: readonly Entry[]): Record<string, DesiredPartition> {
+  return Object.fromEntries(
+    entries.map(({ name, bound, tier, level }): [string, DesiredPartition] => [
+      name,
+      { ...bound, tier, ...(level && { partitionBy: level.partitionBy, partitions: entryMap(level.entries) }) },
+    ]),
+  );
 }
 
 /** The set that checked inputs (without unknowns) stand for: what Create and Update are given. */
@@ -182,6 +110,8 @@ export function desiredFromChecked(checked: Record<string, unknown>): DesiredSet
   const open = { ...inputs, window: { ...inputs.window, from: undefined } };
   const schedule = stretches && resolveSchedule(open, stretches, inputs.window?.from, report);
   const retired = retiredFromChecked(checked, partitioning);
+  const policy = policyFromChecked(inputs, checked);
+  const below = retiredBelow(policy?.below);
   return {
     schema: inputs.schema ?? DEFAULTS.schema,
     table: inputs.table,
@@ -193,14 +123,40 @@ export function desiredFromChecked(checked: Record<string, unknown>): DesiredSet
     ...(retired && { retired }),
     unmanaged: inputs.unmanaged ?? DEFAULTS.unmanaged,
     adopt: inputs.adopt ?? [],
-    tierReasons: schedule === undefined ? {} : tierReasons(schedule, partitions),
+    tierReasons: Object.fromEntries([...tierReasons(schedule, partitions), ...reasonsBelow(policy, partitions)]),
+    ...(below === undefined ? {} : { below }),
   };
 }
 
 /** The part of {@link desiredFromChecked} by which declared and recorded partitions are compared. */
-export function comparisonFromChecked(checked: Record<string, unknown>): Pick<DesiredSet, "keyTypes" | "retired"> {
-  const { partitioning } = fromChecked(checked);
-  return { keyTypes: partitioning.keyTypes, retired: retiredFromChecked(checked, partitioning) };
+export function comparisonFromChecked(checked: Record<string, unknown>): Comparison {
+  const { inputs, partitioning } = fromChecked(checked);
+  const below = retiredBelow(policyFromChecked(inputs, checked)?.below);
+  return {
+    keyTypes: partitioning.keyTypes,
+    retired: retiredFromChecked(checked, partitioning),
+    ...(below === undefined ? {} : { below }),
+  };
+}
+
+/** The policies of all levels; undefined when there is only one. Where their windows begin was decided by Check. */
+function policyFromChecked(inputs: Partial<Inputs>, checked: Record<string, unknown>): LevelPolicy | undefined {
+  if (inputs.subPartitionBy === undefined) return undefined;
+  const opened = {
+    ...inputs,
+    window: { ...inputs.window, from: undefined },
+    subPartitionBy: open(inputs.subPartitionBy),
+  };
+  return resolvePolicy(opened, checked, { failures: [], unknown: [] });
+}
+
+function open(level: Record<string, unknown>): Record<string, unknown> {
+  const { window, subPartitionBy, ...rest } = level;
+  return defined({
+    ...rest,
+    window: window && { ...record(window), from: undefined },
+    subPartitionBy: subPartitionBy && open(record(subPartitionBy)),
+  });
 }
 
 function fromChecked(checked: Record<string, unknown>) {
@@ -226,20 +182,29 @@ function keyTypeOf({ strategy, keyTypes }: Partitioning): { keyType?: RangeKeyTy
   return isNumberType(kind) || isMomentType(kind) || kind === "uuid" ? { keyType: kind } : {};
 }
 
-function tierReasons(schedule: Schedule, partitions: DesiredSet["partitions"]): Record<string, string> {
-  const reasons: [string, string][] = [];
-  for (const [name, partition] of Object.entries(partitions)) {
-    if (partition.tier === "live") continue;
+function tierReasons(
+  schedule: Schedule | undefined,
+  partitions: Readonly<Record<string, DesiredPartition>>,
+): [string, string][] {
+  if (schedule === undefined) return [];
+  return Object.entries(partitions).flatMap(([name, partition]): [string, string][] => {
+    if (partition.tier === "live") return [];
     const reason = tierReason(schedule, partition, partition.tier);
-    if (reason !== undefined) reasons.push([name, reason]);
-  }
-  return Object.fromEntries(reasons);
+    return reason === undefined ? [] : [[name, reason]];
+  });
 }
 
-function property(value: unknown, key: string): unknown {
-  return typeof value === "object" && value !== null
-    ? Object.entries(value).find(([name]) => name === key)?.[1]
-    : undefined;
+/** Of the partitions below, each by the schedule of its level. */
+function reasonsBelow(
+  policy: LevelPolicy | undefined,
+  partitions: Readonly<Record<string, DesiredPartition>>,
+): [string, string][] {
+  if (policy?.below === undefined) return [];
+  const { below } = policy;
+  return Object.values(partitions).flatMap(({ partitions: inside = {} }) => [
+    ...tierReasons(below.schedule, inside),
+    ...reasonsBelow(below, inside),
+  ]);
 }
 
 /** The expanded map as it stands in checked inputs, which only this module writes. */

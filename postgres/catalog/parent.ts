@@ -1,4 +1,4 @@
-/** The partitioned table itself: its key, and everything that a new child has to be given. */
+/** The partitioned tables of a tree: their keys, and everything that a new child of theirs has to be given. */
 import type { RelationName, Strategy } from "../../topology/model";
 import type { Session } from "../connection";
 import type { ChildAttributes, Grant, Policy, ReplicaIdentity } from "../parent";
@@ -79,14 +79,15 @@ const GRANTS = `
   FROM pg_catalog.pg_attribute a, pg_catalog.aclexplode(a.attacl) g
   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND g.grantee <> c.relowner`;
 
-const PARENT = `
+const PARENTS = `
 WITH RECURSIVE parent AS (
   SELECT c.*, n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'p'
+  WHERE c.oid = ANY ($1::oid[]) AND c.relkind = 'p'
 ), above AS (
-  SELECT i.inhparent AS oid, 1 AS level FROM pg_catalog.pg_inherits i JOIN parent ON i.inhrelid = parent.oid
+  SELECT parent.oid AS below, i.inhparent AS oid, 1 AS level
+  FROM pg_catalog.pg_inherits i JOIN parent ON i.inhrelid = parent.oid
   UNION ALL
-  SELECT i.inhparent, above.level + 1 FROM above JOIN pg_catalog.pg_inherits i ON i.inhrelid = above.oid
+  SELECT above.below, i.inhparent, above.level + 1 FROM above JOIN pg_catalog.pg_inherits i ON i.inhrelid = above.oid
 )
 SELECT c.oid, c.nspname::text AS schema, c.relname::text AS name,
   pg_catalog.current_setting('server_version_num') AS version, p.partstrat::text AS strategy,
@@ -101,7 +102,7 @@ SELECT c.oid, c.nspname::text AS schema, c.relname::text AS name,
   CASE WHEN p.partexprs IS NOT NULL THEN pg_catalog.pg_get_expr(p.partexprs, c.oid) END AS expression_list,
   (SELECT coalesce(json_agg(json_build_object('schema', n.nspname, 'name', x.relname) ORDER BY above.level), '[]')
     FROM above JOIN pg_catalog.pg_class x ON x.oid = above.oid
-    JOIN pg_catalog.pg_namespace n ON n.oid = x.relnamespace) AS ancestors,
+    JOIN pg_catalog.pg_namespace n ON n.oid = x.relnamespace WHERE above.below = c.oid) AS ancestors,
   pg_catalog.pg_get_userbyid(c.relowner)::text AS owner,
   pg_catalog.pg_get_userbyid(c.relowner) = current_user AS owned,
   c.relrowsecurity AS row_security, c.relforcerowsecurity AS row_security_forced,
@@ -145,10 +146,14 @@ export async function findParent(session: Session, { schema, name }: RelationNam
   return row?.oid;
 }
 
-/** Undefined when there is no partitioned table of that name. */
-export async function readParent(session: Session, schema: string, table: string): Promise<ParentRow | undefined> {
-  const [raw] = await session.query<RawParent>(PARENT, [schema, table]);
-  if (raw === undefined) return undefined;
+/** Those of the relations that are partitioned, by OID. */
+export async function readParents(session: Session, oids: number[]): Promise<Map<number, ParentRow>> {
+  if (oids.length === 0) return new Map();
+  const rows = await session.query<RawParent>(PARENTS, [oids]);
+  return new Map(rows.map((raw) => [raw.oid, parentRow(raw)]));
+}
+
+function parentRow(raw: RawParent): ParentRow {
   const strategy = STRATEGIES[raw.strategy];
   if (strategy === undefined) throw new Error(`Partition strategy ${raw.strategy} is not known.`);
   return {

@@ -1,8 +1,7 @@
-/** Children, known tables and relations of a wanted name, each with its size and what is below it. */
-import type { RelationName } from "../../topology/model";
+/** The whole tree of a partitioned table, known tables and relations of a wanted name, each with its size. */
 import type { Session } from "../connection";
 
-/** One relation at the first level. */
+/** One relation by itself: what is below it has rows of its own. */
 export interface RelationRow extends Record<string, unknown> {
   oid: number;
   schema: string;
@@ -14,19 +13,18 @@ export interface RelationRow extends Record<string, unknown> {
   parent_name: string | null;
   pending: boolean;
   bound: string | null;
-  /** Sum over all leaves; -1 when one of them was never analysed. */
+  /** pg_class.reltuples of a table that holds rows itself, -1 when never analysed; 0 for others. */
   rows: number;
-  /** Sum over all leaves of heap, TOAST and indexes, as of the last VACUUM or ANALYZE. */
+  /** Heap, TOAST and indexes, as of the last VACUUM or ANALYZE. */
   bytes: string;
-  descendants: RelationName[];
   /** A guard of ours stands on it. */
   guarded: boolean;
 }
 
-/** What to look for; 0 stands for no parent. */
+/** What to look for: a partitioned table by name, relations by name, and relations by OID; each with everything below it. */
 export interface RelationRequest {
-  parent: number;
   schema: string;
+  table: string;
   names: string[];
   oids: number[];
   /** Name of the CHECK that counts as a guard. */
@@ -39,42 +37,29 @@ export interface RelationRequest {
  */
 const RELATIONS = `
 WITH RECURSIVE roots AS (
-  SELECT inhrelid AS oid FROM pg_catalog.pg_inherits WHERE inhparent = $1
-  UNION
   SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  WHERE n.nspname = $2 AND c.relname = ANY ($3::text[])
+  WHERE n.nspname = $1 AND (c.relname = $2 AND c.relkind = 'p' OR c.relname = ANY ($3::text[]))
   UNION
   SELECT oid FROM pg_catalog.pg_class WHERE oid = ANY ($4::oid[])
 ), tree AS (
-  SELECT oid AS root, oid FROM roots
-  UNION ALL
-  SELECT tree.root, i.inhrelid FROM tree JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.oid
-), sizes AS (
-  SELECT tree.root,
-    sum(c.relpages + coalesce(t.relpages, 0) + coalesce(x.pages, 0)) AS pages,
-    CASE WHEN bool_or(c.reltuples < 0 AND c.relkind IN ('r', 'f')) THEN -1
-         ELSE coalesce(sum(c.reltuples) FILTER (WHERE c.relkind IN ('r', 'f', 'm')), 0) END AS rows,
-    json_agg(json_build_object('schema', n.nspname, 'name', c.relname) ORDER BY n.nspname, c.relname)
-      FILTER (WHERE tree.oid <> tree.root) AS descendants
-  FROM tree
-  JOIN pg_catalog.pg_class c ON c.oid = tree.oid
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  LEFT JOIN pg_catalog.pg_class t ON t.oid = c.reltoastrelid
-  LEFT JOIN LATERAL (
-    SELECT sum(ic.relpages) AS pages FROM pg_catalog.pg_index ix JOIN pg_catalog.pg_class ic ON ic.oid = ix.indexrelid
-    WHERE ix.indrelid = c.oid OR (c.reltoastrelid <> 0 AND ix.indrelid = c.reltoastrelid)) x ON true
-  GROUP BY tree.root
+  SELECT oid FROM roots
+  UNION
+  SELECT i.inhrelid FROM tree JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.oid
 )
 SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS relkind,
   i.inhparent AS parent, pn.nspname::text AS parent_schema, pc.relname::text AS parent_name,
   coalesce(i.inhdetachpending, false) AS pending,
   pg_catalog.pg_get_expr(c.relpartbound, 0) AS bound,
-  sizes.rows::float8 AS rows, (sizes.pages * current_setting('block_size')::bigint)::text AS bytes,
-  coalesce(sizes.descendants, '[]') AS descendants,
+  (CASE WHEN c.relkind IN ('r', 'f', 'm') THEN c.reltuples ELSE 0 END)::float8 AS rows,
+  ((c.relpages + coalesce(t.relpages, 0) + coalesce(x.pages, 0)) * current_setting('block_size')::bigint)::text AS bytes,
   EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.conname = $5) AS guarded
-FROM sizes
-JOIN pg_catalog.pg_class c ON c.oid = sizes.root
+FROM tree
+JOIN pg_catalog.pg_class c ON c.oid = tree.oid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_class t ON t.oid = c.reltoastrelid
+LEFT JOIN LATERAL (
+  SELECT sum(ic.relpages) AS pages FROM pg_catalog.pg_index ix JOIN pg_catalog.pg_class ic ON ic.oid = ix.indexrelid
+  WHERE ix.indrelid = c.oid OR (c.reltoastrelid <> 0 AND ix.indrelid = c.reltoastrelid)) x ON true
 LEFT JOIN LATERAL (
   SELECT inhparent, inhdetachpending FROM pg_catalog.pg_inherits WHERE inhrelid = c.oid ORDER BY inhseqno LIMIT 1) i ON true
 LEFT JOIN pg_catalog.pg_class pc ON pc.oid = i.inhparent
@@ -82,6 +67,6 @@ LEFT JOIN pg_catalog.pg_namespace pn ON pn.oid = pc.relnamespace
 ORDER BY c.oid`;
 
 export async function readRelations(session: Session, request: RelationRequest): Promise<RelationRow[]> {
-  const { parent, schema, names, oids, guard } = request;
-  return session.query<RelationRow>(RELATIONS, [parent, schema, names, oids, guard]);
+  const { schema, table, names, oids, guard } = request;
+  return session.query<RelationRow>(RELATIONS, [schema, table, names, oids, guard]);
 }

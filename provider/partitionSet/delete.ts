@@ -1,6 +1,6 @@
 /** `pulumi destroy` of a set: what `onDelete` allows, and nothing behind a reviewer's back. */
 import type { DesiredPartition, DesiredSet, OnDelete, Plan, Tier } from "../../topology/model";
-import { plan } from "../../topology/plan";
+import { detachedBelow, plan } from "../../topology/plan";
 import { desiredFromChecked } from "../../topology/policy";
 import type { Context, DeleteRequest } from "../handler";
 import type { Observation } from "./observe";
@@ -15,14 +15,15 @@ export async function deleteSet(context: Context, { olds, oldInputs }: DeleteReq
   const mode = (oldInputs.onDelete ?? "refuse") as OnDelete;
   const { reasons } = await reconcile(context, desired, olds, async (session, observation) => {
     if (observation.actual.parent === undefined) return { steps: [], findings: [], unchanged: [] };
-    if (mode === "refuse") await withOccupancy(session, ours(desired, observation), refuse);
+    const tables = ours(desired, observation);
+    if (mode === "refuse") await withOccupancy(session, [...tables, ...tables.flatMap(detachedBelow)], refuse);
     return goingAway(desired, observation, mode);
   });
   if (reasons.length > 0) throw new Error(reasons.join("\n"));
   await context.views.withdraw();
 }
 
-/** Partitions that the set declares or has recorded; what nobody declared stays where it is. */
+/** Partitions (with all that is below them) that the set declares or has recorded; what nobody declared stays where it is. */
 function ours(desired: DesiredSet, { actual, known }: Observation) {
   const oids = new Set(Object.values(known));
   return [...actual.children, ...actual.detached].filter(

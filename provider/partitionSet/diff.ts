@@ -1,5 +1,6 @@
 /** Check and Diff of a PartitionSet: no I/O, no clock. */
 import { difference } from "../../topology/difference";
+import { entriesOf, type PlacedEntry } from "../../topology/level";
 import type { DesiredPartition } from "../../topology/model";
 import { comparisonFromChecked } from "../../topology/policy";
 import { UNKNOWN } from "../../topology/unknown";
@@ -27,15 +28,16 @@ export function diffSet({ olds, oldInputs, news }: DiffRequest): {
   const partitions = difference(desired, actual, comparisonFromChecked(news)).map(
     ({ path, kind }): PropertyDifference => ({ path: formatPath(path), kind }),
   );
-  const gone = (names: string[]) =>
-    names.map((name): PropertyDifference => ({ path: formatPath(["partitions", name]), kind: "delete" }));
-  const renamed = gone(renamedOutside(desired, olds));
+  const gone = (places: PlacedEntry<RecordedPartition>[]) =>
+    places.map(({ path }): PropertyDifference => ({ path: formatPath(path), kind: "delete" }));
+  const renamed = gone(renamedOutside(desired, actual, olds));
   const known = new Set([...partitions, ...renamed].map(({ path }) => path));
-  const strangers = unmanaged(desired, actual).filter((name) => !known.has(formatPath(["partitions", name])));
+  const strangers = unmanaged(desired, actual).filter(({ path }) => !known.has(formatPath(path)));
   const refused = news.unmanaged === "refuse" ? gone(strangers) : [];
+  const names = strangers.map(({ name }) => name);
   return {
     differences: [...policy, ...partitions, ...renamed, ...refused],
-    warnings: news.unmanaged === "report" && strangers.length > 0 ? [unmanagedText(news, strangers)] : [],
+    warnings: news.unmanaged === "report" && names.length > 0 ? [unmanagedText(news, names)] : [],
   };
 }
 
@@ -58,19 +60,34 @@ function policyKind(name: string, before: Properties, after: Properties): Proper
   return after[name] === undefined ? "delete" : "update";
 }
 
-/** Present names of partitions that the state knows by their declared ones. */
-function renamedOutside(desired: Record<string, DesiredPartition>, { oids }: Properties): string[] {
-  const recorded = isRecord(oids) ? Object.entries(oids) : [];
-  const declared = new Set(recorded.filter(([name]) => Object.hasOwn(desired, name)).map(([, oid]) => oid));
-  return recorded.filter(([name, oid]) => !Object.hasOwn(desired, name) && declared.has(oid)).map(([name]) => name);
+/** Partitions that bear another name than the declared one by which the state knows them. */
+function renamedOutside(
+  desired: Record<string, DesiredPartition>,
+  actual: Record<string, RecordedPartition>,
+  { oids }: Properties,
+): PlacedEntry<RecordedPartition>[] {
+  const recorded = isRecord(oids) ? oids : {};
+  const names = new Set([...entriesOf(desired, "")].map(({ name }) => name));
+  const declared = new Set(Object.entries(recorded).flatMap(([name, oid]) => (names.has(name) ? [oid] : [])));
+  return [...entriesOf(actual, "")].filter(({ name }) => !names.has(name) && declared.has(recorded[name]));
 }
 
-/** Attached partitions that the program does not know of. */
-function unmanaged(desired: Record<string, DesiredPartition>, actual: Record<string, RecordedPartition>): string[] {
-  return Object.entries(actual)
-    .filter(([name, { tier }]) => tier === "live" && !Object.hasOwn(desired, name))
-    .map(([name]) => name);
+/** Attached partitions that the program does not know of, where they are. */
+function unmanaged(
+  desired: Record<string, DesiredPartition>,
+  actual: Record<string, RecordedPartition>,
+): PlacedEntry<RecordedPartition>[] {
+  const declared = new Set([...entriesOf(desired, "")].map(({ path }) => formatPath(path)));
+  return [...entriesOf(actual, "")].filter(
+    ({ path, entry }) =>
+      entry.tier === "live" &&
+      !declared.has(formatPath(path)) &&
+      (path.length === TOP_LEVEL || declared.has(formatPath(path.slice(0, -TOP_LEVEL)))),
+  );
 }
+
+/** Parts of the path of a partition of the set's own table; each level below has as many more. */
+const TOP_LEVEL = 2;
 
 function unmanagedText(news: Properties, names: string[]): string {
   const shown = names.slice(0, 20).join(", ");

@@ -4,10 +4,11 @@ import type { Session } from "../../postgres/connection";
 import { type CatalogSet, type ParentFacts, plannedParent } from "../../postgres/parent";
 import { readServer, type ServerFacts } from "../../postgres/server";
 import { actualFromState } from "../../topology/fromState";
+import { entriesOf } from "../../topology/level";
 import type { ActualSet, DesiredSet, KnownOids } from "../../topology/model";
 import { foundIdentity, type Identity, identityOf, recordedIdentity, requireIdentity } from "../identity";
 import type { Properties } from "../values";
-import { knownOids, recordedBounds } from "./state";
+import { knownOids, recordedPlaces } from "./state";
 
 /** What was seen, and by what right it may be acted upon. */
 export interface Observation {
@@ -29,9 +30,9 @@ export async function observe(session: Session, desired: DesiredSet, olds: Prope
     readSet(session, {
       schema: desired.schema,
       table: desired.table,
-      names: Object.keys(desired.partitions),
+      names: [...entriesOf(desired.partitions, desired.table)].map(({ name }) => name),
       known,
-      bounds: recordedBounds(olds),
+      ...recordedPlaces(olds),
     });
   const recorded = knownOids(olds, false);
   const catalog = await read(recorded);

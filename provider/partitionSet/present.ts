@@ -1,12 +1,16 @@
 /** A plan in words: the Info column, and the list of statements, locks and rows in Diagnostics. Pure. */
 import { qualified } from "../../postgres/identifiers";
 import type { Statement } from "../../postgres/statement";
+import { relationsMade } from "../../postgres/subtree";
 import { describeBound } from "../../topology/bounds";
+import { describeKey, namesBelow } from "../../topology/level";
 import type { Finding, Plan, Step, StepKind } from "../../topology/model";
 import { lockLines } from "../locksText";
 
 /** Steps shown with every statement; the rest of a long plan gets one line each, as they only repeat. */
 const STEPS_IN_FULL = 20;
+/** Statements of one step shown one by one. */
+const STATEMENTS_IN_FULL = 24;
 /** One-line steps after those; a preview of a thousand partitions has to stay readable in a pull request. */
 const STEPS_IN_BRIEF = 100;
 
@@ -41,7 +45,8 @@ export function summary(steps: Step[], done: boolean): string {
   const parts = COUNTED.flatMap(([kind, words]) => {
     const some = steps.filter((step) => step.kind === kind && !(kind === "detach" && dropped.has(step.partition)));
     if (some.length === 0) return [];
-    const label = `${some.length} ${done ? DONE[words] : words}`;
+    const tables = some.reduce((sum, step) => sum + 1 + namesBelow(step.level).length, 0);
+    const label = `${tables} ${done ? DONE[words] : words}`;
     const size = kind === "drop" || kind === "detach" ? estimate(some) : "";
     return [size === "" ? label : `${label} (${size})`];
   });
@@ -94,14 +99,14 @@ export function stepText(
   { statements, instead, exclusive }: Rendered,
 ): { head: string[]; consequences: string[] } {
   const size = sizeText(step.effect.rows, step.effect.bytes);
-  const own = step.kind === "create" ? qualified({ schema: step.schema, name: step.partition }) : undefined;
+  const own = new Set(relationsMade(step).map(qualified));
   // Nobody can wait for a table that its own transaction makes.
   const met = statements.map((statement) => ({
     ...statement,
-    locks: statement.locks.filter(({ relation }) => relation !== own),
+    locks: statement.locks.filter(({ relation }) => !own.has(relation)),
   }));
   return {
-    head: [stepLine(step), ...statements.flatMap(({ sql }) => sql.split("\n").map((line) => `    ${line}`))],
+    head: [stepLine(step), ...shortened(statements).flatMap((sql) => sql.split("\n").map((line) => `    ${line}`))],
     consequences: [
       ...lockLines(met).map((line) => `    lock: ${line}`),
       ...statements.flatMap(({ waitsFor = [] }) =>
@@ -112,6 +117,18 @@ export function stepText(
       `    data: ${EFFECTS[step.effect.data](size === "" ? "" : ` (${size})`)}`,
     ],
   };
+}
+
+/** A subtree of many tables repeats the same statements: the first are shown, and the last, which shows it to others. */
+function shortened(statements: Statement[]): string[] {
+  const texts = statements.map(({ sql }) => sql);
+  if (texts.length <= STATEMENTS_IN_FULL) return texts;
+  const left = texts.length - STATEMENTS_IN_FULL;
+  return [
+    ...texts.slice(0, STATEMENTS_IN_FULL - 1),
+    `… ${left} more of the same kinds, one table after the other …`,
+    ...texts.slice(-1),
+  ];
 }
 
 /** What runs next when the first choice was interrupted while it waited for somebody. */
@@ -126,7 +143,9 @@ function insteadLines(instead: Statement[] | undefined): string[] {
 
 export function stepLine(step: Step): string {
   const bound = step.bound === undefined ? "" : `  ${describeBound(step.bound)}`;
-  return `${step.kind} ${step.partition}${bound}  (${step.reason})`;
+  const count = namesBelow(step.level).length;
+  const inside = step.level === undefined ? "" : `, ${describeKey(step.level)} with ${count} partition(s) in it`;
+  return `${step.kind} ${step.partition}${bound}${inside}  (${step.reason})`;
 }
 
 /** A step's statements, and those that follow when they are interrupted. */

@@ -1,7 +1,8 @@
 /** Refresh and import of a PartitionSet. */
 import { readSet } from "../../postgres/catalog";
 import { readServer } from "../../postgres/server";
-import type { ActualParent, ActualSet } from "../../topology/model";
+import { partitionKey, plainType } from "../../topology/level";
+import type { ActualLevel, ActualParent, ActualSet } from "../../topology/model";
 import { desiredFromChecked } from "../../topology/policy";
 import type { Context, ReadRequest, Resource } from "../handler";
 import { identityOf } from "../identity";
@@ -52,34 +53,28 @@ async function importSet(context: Context, id: string): Promise<Resource | undef
 
 /** Inputs that describe exactly what is there, each partition by name. Pure. */
 export function importedInputs(parent: ActualParent, actual: ActualSet): Properties {
-  const live = actual.children.filter(({ state }) => state === "live");
+  const { schema, name } = parent;
+  return { schema, table: name, ...importedLevel({ ...parent, ...actual }) };
+}
+
+/** A level with no partitions of its own is still said to be one. */
+function importedLevel({ children, ...key }: Pick<ActualLevel, "strategy" | "keyColumns" | "keyTypes" | "children">) {
+  const live = children.filter(({ state }) => state === "live");
   return {
-    schema: parent.schema,
-    table: parent.name,
-    partitionBy: partitionByOf(parent),
-    partitions: Object.fromEntries(live.map(({ name, bound }) => [name, bound])),
+    partitionBy: partitionByOf(key),
+    partitions: Object.fromEntries(
+      live.map(({ name, bound, level }): [string, Properties] => [
+        name,
+        { ...bound, ...(level === undefined ? {} : importedLevel(level)) },
+      ]),
+    ),
   };
 }
 
-function partitionByOf({ strategy, keyColumns, keyTypes }: ActualParent): Properties {
+function partitionByOf({ strategy, keyColumns, keyTypes }: Pick<ActualLevel, "strategy" | "keyColumns" | "keyTypes">) {
   const columns = keyColumns.map((column) => {
     if (column !== null) return column;
     throw new Error("The partition key has an expression; such a parent cannot be declared in this version.");
   });
-  if (strategy === "hash") return { hash: { columns } };
-  const key =
-    columns.length === 1
-      ? { column: columns[0], type: plainType(keyTypes[0]) }
-      : { columns, types: keyTypes.map(plainType) };
-  return strategy === "list" ? { list: key } : { range: key };
-}
-
-/** format_type() spells the time types out and adds their precision; the policy knows them by their short names. */
-function plainType(type = "text"): string {
-  const text = type.replace(/\(\d+\)/, "");
-  const SHORT: Record<string, string> = {
-    "timestamp without time zone": "timestamp",
-    "timestamp with time zone": "timestamptz",
-  };
-  return SHORT[text] ?? text;
+  return partitionKey({ strategy, keyColumns: columns, keyTypes: keyTypes.map(plainType) });
 }

@@ -1,11 +1,16 @@
 /** What a PartitionSet keeps in Pulumi's state, and the rows that show it. Pure. */
+import { boundOf, entriesOf, partitionKey, plainType } from "../../topology/level";
 import type {
+  ActualLevel,
   ActualPartition,
   ActualSet,
   DesiredPartition,
   KnownOids,
+  NewLevel,
   PartitionBound,
+  PartitionKey,
   Plan,
+  Step,
 } from "../../topology/model";
 import { type Identity, recordedIdentity } from "../identity";
 import { isRecord, type Properties } from "../values";
@@ -14,7 +19,12 @@ import type { OldViews, ViewRow } from "../views";
 /** Where a partition is, as the state records it. `detaching`: half detached by an interrupted DETACH CONCURRENTLY. */
 export type RecordedTier = "live" | "detached" | "detaching";
 
-export type RecordedPartition = PartitionBound & { tier: RecordedTier };
+export type RecordedPartition = PartitionBound & {
+  tier: RecordedTier;
+  /** How the partition is divided further; not there for a leaf. */
+  partitionBy?: PartitionKey;
+  partitions?: Record<string, RecordedPartition>;
+};
 
 const TIERS: Record<ActualPartition["state"], RecordedTier> = {
   live: "live",
@@ -23,7 +33,7 @@ const TIERS: Record<ActualPartition["state"], RecordedTier> = {
 };
 
 /** Key in `partitions`: the name, with its schema only when that is not the parent's. */
-export function partitionKey(schema: string, partition: { schema: string; name: string }): string {
+export function partitionKeyOf(schema: string, partition: { schema: string; name: string }): string {
   return partition.schema === schema ? partition.name : `${partition.schema}.${partition.name}`;
 }
 
@@ -38,15 +48,36 @@ export function outputsFromActual(
   known: KnownOids = {},
 ): Properties {
   const schema = String(inputs.schema ?? actual.parent?.schema ?? "public");
-  const partitions: Record<string, RecordedPartition> = {};
   const oids: KnownOids = {};
-  for (const partition of [...actual.children, ...actual.detached]) {
-    const key = partitionKey(schema, partition);
-    partitions[key] = { ...partition.bound, tier: TIERS[partition.state] };
-    oids[key] = partition.oid;
-  }
+  const partitions = recordLevel(schema, actual, declaredPartitions(inputs), oids);
   Object.assign(oids, formerNames(inputs, oids, known));
-  return { ...withoutPartitions(inputs), partitions: inOrder(partitions, inputs), oids, identity };
+  return { ...withoutPartitions(inputs), partitions, oids, identity };
+}
+
+/** One level of the map; leaves the OIDs of all levels in `oids`. */
+function recordLevel(
+  schema: string,
+  { children, detached }: Pick<ActualLevel, "children" | "detached">,
+  declared: Properties,
+  oids: KnownOids,
+): Record<string, RecordedPartition> {
+  const partitions: Record<string, RecordedPartition> = {};
+  for (const { level, ...partition } of [...children, ...detached]) {
+    const key = partitionKeyOf(schema, partition);
+    oids[key] = partition.oid;
+    partitions[key] = { ...partition.bound, tier: TIERS[partition.state] };
+    if (level === undefined) continue;
+    const keyColumns = level.keyColumns.map((column) => column ?? "(an expression)");
+    Object.assign(partitions[key], {
+      partitionBy: partitionKey({ ...level, keyColumns, keyTypes: level.keyTypes.map(plainType) }),
+      partitions: recordLevel(schema, level, declaredPartitions(isRecord(declared[key]) ? declared[key] : {}), oids),
+    });
+  }
+  return inOrder(partitions, declared);
+}
+
+function declaredPartitions({ partitions }: Properties): Properties {
+  return isRecord(partitions) ? partitions : {};
 }
 
 /** Outputs that a preview promises: what is declared, as if every step of the plan had been done. */
@@ -58,27 +89,62 @@ export function outputsFromPlan(
   known: KnownOids,
 ): Properties {
   const outputs = outputsFromActual(inputs, actual, identity, known);
-  const partitions = { ...(outputs.partitions as Record<string, RecordedPartition>) };
+  const top: Inside = { partitions: { ...(outputs.partitions as Record<string, RecordedPartition>) } };
+  const inside = new Map<string, Inside>();
+  for (const { name, entry } of entriesOf(top.partitions, "")) if (entry.partitions) inside.set(name, entry as Inside);
   for (const step of plan.steps) {
-    const { [step.partition]: before } = partitions;
-    if (step.kind === "drop") delete partitions[step.partition];
-    else if (step.kind === "detach" && before) partitions[step.partition] = { ...before, tier: "detached" };
-    else if (step.bound && step.kind !== "detach") partitions[step.partition] = { ...step.bound, tier: "live" };
-    if (step.kind === "rename" && step.current) {
-      delete partitions[partitionKey(String(inputs.schema), step.current)];
-    }
+    const table = step.under === undefined ? top : inside.get(step.under.name);
+    if (table === undefined) continue;
+    promise(step, table.partitions, String(inputs.schema));
+    const made = table.partitions[step.partition];
+    for (const { name, entry } of made ? entriesOf({ [step.partition]: made }, "") : [])
+      if (entry.partitions) inside.set(name, entry as Inside);
   }
-  return { ...outputs, partitions: inOrder(partitions, inputs) };
+  return { ...outputs, partitions: inOrderOf(top.partitions, declaredPartitions(inputs)) };
+}
+
+/** A table with partitions. */
+interface Inside {
+  partitions: Record<string, RecordedPartition>;
+}
+
+/** Changes one level of the map as a step will. */
+function promise(step: Step, partitions: Record<string, RecordedPartition>, schema: string): void {
+  const { partition: name, bound, level } = step;
+  const now = step.current === undefined ? name : partitionKeyOf(schema, step.current);
+  const { [now]: before } = partitions;
+  const divided = level === undefined ? dividedAs(before) : recordNew(level);
+  if (step.kind === "drop") delete partitions[name];
+  else if (step.kind === "detach" && before) partitions[name] = { ...before, tier: "detached" };
+  else if (step.kind === "rename" && before) {
+    delete partitions[now];
+    partitions[name] = before;
+  } else if (bound && step.kind !== "detach") partitions[name] = { ...bound, tier: "live", ...divided };
+}
+
+type Divided = Pick<RecordedPartition, "partitionBy" | "partitions">;
+
+function dividedAs(before: RecordedPartition | undefined): Divided {
+  if (before?.partitionBy === undefined) return {};
+  return { partitionBy: before.partitionBy, partitions: before.partitions };
+}
+
+function recordNew(level: NewLevel): Divided {
+  const partitions = level.partitions.map(({ name, bound, level: below }): [string, RecordedPartition] => [
+    name,
+    { ...bound, tier: "live", ...(below === undefined ? {} : recordNew(below)) },
+  ]);
+  return { partitionBy: partitionKey({ ...level, keyTypes: [] }), partitions: Object.fromEntries(partitions) };
 }
 
 /** Declared names that the state knew a table by which bears another name now. */
 function formerNames(inputs: Properties, oids: KnownOids, known: KnownOids): KnownOids {
-  const declared = isRecord(inputs.partitions) ? inputs.partitions : {};
+  const declared = new Set(
+    [...entriesOf(declaredPartitions(inputs) as Record<string, Divided>, "")].map(({ name }) => name),
+  );
   const present = new Set(Object.values(oids));
   return Object.fromEntries(
-    Object.entries(known).filter(
-      ([name, oid]) => present.has(oid) && Object.hasOwn(declared, name) && !Object.hasOwn(oids, name),
-    ),
+    Object.entries(known).filter(([name, oid]) => present.has(oid) && declared.has(name) && !Object.hasOwn(oids, name)),
   );
 }
 
@@ -88,11 +154,23 @@ function withoutPartitions(inputs: Properties): Properties {
 }
 
 /** Declared partitions first and in their order, so that a state can be read beside the program; others after them. */
-function inOrder<T>(partitions: Record<string, T>, inputs: Properties): Record<string, T> {
-  const declared = isRecord(inputs.partitions) ? Object.keys(inputs.partitions) : [];
-  const known = declared.filter((name) => Object.hasOwn(partitions, name));
+function inOrder<T>(partitions: Record<string, T>, declared: Properties): Record<string, T> {
+  const known = Object.keys(declared).filter((name) => Object.hasOwn(partitions, name));
   const names = new Set([...known, ...Object.keys(partitions).sort()]);
   return Object.fromEntries([...names].map((name) => [name, partitions[name] as T]));
+}
+
+/** The same on every level. */
+function inOrderOf(
+  partitions: Record<string, RecordedPartition>,
+  declared: Properties,
+): Record<string, RecordedPartition> {
+  const sorted = Object.entries(partitions).map(([name, entry]): [string, RecordedPartition] => {
+    if (entry.partitions === undefined) return [name, entry];
+    const below = declaredPartitions(isRecord(declared[name]) ? declared[name] : {});
+    return [name, { ...entry, partitions: inOrderOf(entry.partitions, below) }];
+  });
+  return inOrder(Object.fromEntries(sorted), declared);
 }
 
 /** OIDs that the state proves to be partitions of this set; none after a move to another cluster. */
@@ -103,14 +181,21 @@ export function knownOids(outputs: Properties, moved: boolean): KnownOids {
   );
 }
 
-/** Bounds as recorded: PostgreSQL forgets the bound of a table when it is detached. */
-export function recordedBounds(outputs: Properties): Record<string, PartitionBound> {
+/** Bounds as recorded, and whose partition each was: PostgreSQL forgets both when a table is detached. */
+export function recordedPlaces(outputs: Properties): {
+  bounds: Record<string, PartitionBound>;
+  under: Record<string, string>;
+} {
   const recorded = (isRecord(outputs.partitions) ? outputs.partitions : {}) as Record<string, RecordedPartition>;
-  return Object.fromEntries(Object.entries(recorded).map(([name, { tier: _, ...bound }]) => [name, bound]));
+  const all = [...entriesOf(recorded, "")];
+  return {
+    bounds: Object.fromEntries(all.map(({ name, entry }) => [name, boundOf(entry)])),
+    under: Object.fromEntries(all.flatMap(({ name, under }) => (under === "" ? [] : [[name, under]]))),
+  };
 }
 
 /**
- * Rows for the partitions of a set. Above `viewLimit` none are shown, because each row costs a rewrite of the state file;
+ * Rows for the partitions of a set, on every level. Above `viewLimit` none are shown, because each row costs a rewrite of the state file;
  * rows of an earlier, smaller set are taken away then.
  */
 export function viewRows(setName: string, outputs: Properties, oldViews: OldViews): ViewRow[] {
@@ -118,8 +203,13 @@ export function viewRows(setName: string, outputs: Properties, oldViews: OldView
   const partitions = (isRecord(outputs.partitions) ? outputs.partitions : {}) as Record<string, DesiredPartition>;
   const limit = typeof outputs.viewLimit === "number" ? outputs.viewLimit : Number.POSITIVE_INFINITY;
   const prefix = setName === table ? "" : `${setName}/`;
-  const shown = Object.keys(partitions).length > limit ? [] : Object.entries(partitions);
-  const rows = shown.map(([name, state]): ViewRow => ({ name: prefix + name, state: { ...state } }));
+  const all = [...entriesOf(partitions, table)];
+  const rows = (all.length > limit ? [] : all).map(
+    ({ name, entry: { partitions: _, ...state } }): ViewRow => ({
+      name: prefix + name,
+      state: { ...state },
+    }),
+  );
   const kept = new Set(rows.map(({ name }) => name));
   const gone = Object.keys(oldViews).filter((name) => !kept.has(name));
   return [...rows, ...gone.map((name): ViewRow => ({ name }))];

@@ -1,6 +1,7 @@
 /** What every decision of a plan looks at: declared and actual partitions by name, OID and bound. */
 import { boundKey, type KeyTypes } from "../bounds";
 import type {
+  ActualLevel,
   ActualParent,
   ActualPartition,
   ActualSet,
@@ -37,7 +38,32 @@ export interface Declared {
   partition: DesiredPartition;
 }
 
-export interface Context {
+/** Which level of a tree a plan is made for. */
+export interface Place {
+  /** Path of the partition whose level it is, such as `partitions.events_eu`; empty for the set's own. */
+  path: string;
+  /** The table whose partitions are planned, when that is not the set's own. */
+  under?: RelationName & { oid: number };
+  /** Partitions of every level by name, in the schema of the set: a name can be taken anywhere in the tree. */
+  tree: ReadonlyMap<string, ActualPartition>;
+}
+
+/** The set's own level. */
+export function topOf(desired: DesiredSet, actual: ActualSet): Place {
+  const all = function* ({
+    children,
+    detached,
+  }: Pick<ActualLevel, "children" | "detached">): Generator<ActualPartition> {
+    for (const partition of [...children, ...detached]) {
+      yield partition;
+      if (partition.level !== undefined) yield* all(partition.level);
+    }
+  };
+  const here = [...all(actual)].filter(({ schema }) => schema === desired.schema);
+  return { path: "", tree: new Map(here.map((partition) => [partition.name, partition])) };
+}
+
+export interface Context extends Place {
   desired: DesiredSet;
   actual: ActualSet;
   parent: ActualParent;
@@ -59,16 +85,25 @@ export interface Context {
   renamed: Map<number, string>;
   /** OIDs of the children that some decision was about; the others are unmanaged. */
   handled: Set<number>;
+  /** The tables that are the live partitions of this level when the plan is done, by declared name. */
+  settled: Map<string, ActualPartition>;
   drafts: Drafts;
   findings: Finding[];
   unchanged: string[];
 }
 
 /** Indexes a plan's arguments once, so that each decision takes constant or logarithmic time. */
-export function makeContext(desired: DesiredSet, actual: ActualSet, parent: ActualParent, known: KnownOids): Context {
+export function makeContext(
+  desired: DesiredSet,
+  actual: ActualSet,
+  parent: ActualParent,
+  known: KnownOids,
+  place: Place,
+): Context {
   const types = parent.keyTypes.length > 0 ? parent.keyTypes : desired.keyTypes;
   const here = ({ schema }: RelationName) => schema === desired.schema;
   const context: Context = {
+    ...place,
     desired,
     actual,
     parent,
@@ -85,6 +120,7 @@ export function makeContext(desired: DesiredSet, actual: ActualSet, parent: Actu
     index: new OverlapIndex(actual.children, types),
     renamed: new Map(),
     handled: new Set(),
+    settled: new Map(),
     drafts: { finalize: [], renames: [], making: [], rebounds: [], additions: [], detaches: [], drops: [] },
     findings: [],
     unchanged: [],
@@ -129,5 +165,10 @@ export function note(
   relation?: RelationName,
 ): void {
   const about = relation === undefined ? {} : { relation: qualified(relation) };
-  context.findings.push({ severity, path: join("partitions", name), ...about, reason });
+  context.findings.push({ severity, path: pathOf(context, name), ...about, reason });
+}
+
+/** Property path of a partition of this level. */
+export function pathOf({ path }: Place, name: string): string {
+  return join(join(path, "partitions"), name);
 }

@@ -1,5 +1,5 @@
 /** One builder for each kind of step. */
-import type { ActualPartition, PartitionBound, RelationName, Step, StepKind } from "../model";
+import type { ActualPartition, NewLevel, PartitionBound, RelationName, Step, StepKind } from "../model";
 import type { Draft } from "./context";
 
 /** Ids are unique in a plan because a relation takes part in one step of a kind at most. */
@@ -16,11 +16,16 @@ function effect(data: Step["effect"]["data"], { rows, bytes }: Size): Step["effe
 
 /** Builds the steps of one parent, whose partitions live in `schema` as declared. */
 export class DraftBuilder {
-  constructor(private readonly schema: string) {}
+  /** `under`: the parent, when it is a partition of the set itself. */
+  constructor(
+    private readonly schema: string,
+    private readonly under?: Step["under"],
+  ) {}
 
   private base(kind: StepKind, relation: RelationName, after: string[]) {
     const { schema, name } = relation;
-    return { id: stepId(kind, this.schema, relation), kind, partition: name, schema, after };
+    const under = this.under === undefined ? {} : { under: this.under };
+    return { id: stepId(kind, this.schema, relation), kind, partition: name, schema, ...under, after };
   }
 
   /** Finishes an interrupted DETACH CONCURRENTLY. Its rows have not been seen through the parent since. */
@@ -35,9 +40,17 @@ export class DraftBuilder {
   }
 
   /** A new, empty partition. How it is made is decided with the order. */
-  create(name: string, bound: PartitionBound, reason: string, after: string[]): Draft {
+  create(name: string, bound: PartitionBound, reason: string, after: string[], level?: NewLevel): Draft {
     const relation = { schema: this.schema, name };
-    return { ...this.base("create", relation, after), method: "likeAttach", bound, reason, effect: { data: "none" } };
+    const inside = level === undefined ? {} : { level };
+    return {
+      ...this.base("create", relation, after),
+      method: "likeAttach",
+      bound,
+      ...inside,
+      reason,
+      effect: { data: "none" },
+    };
   }
 
   /** An existing table becomes a partition; its rows appear. */

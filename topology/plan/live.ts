@@ -1,6 +1,7 @@
 /** Decisions about the partitions that are to be attached. */
 import { describeBound, sameBound } from "../bounds";
-import type { ActualPartition, PartitionBound, Stranger } from "../model";
+import { boundOf, namesBelow, newLevel } from "../level";
+import type { ActualPartition, NewLevel, PartitionBound, Stranger } from "../model";
 import { type Context, type Declared, knownChild, note, oidOf, ownChild, qualified } from "./context";
 import type { DraftBuilder } from "./drafts";
 import { afterFinalize, keyOf, makeRoom } from "./removals";
@@ -19,6 +20,7 @@ function matched(context: Context, build: DraftBuilder, declared: Declared): boo
   if (own !== undefined) {
     context.handled.add(own.oid);
     if (own.state === "pending") return false;
+    context.settled.set(name, own);
     if (sameBound(own.bound, partition, context.types)) context.unchanged.push(name);
     else rebound(context, build, declared, own);
     return true;
@@ -54,12 +56,13 @@ function rename(context: Context, build: DraftBuilder, name: string, table: Actu
     return undefined;
   }
   const draft = build.rename(name, table, afterFinalize(context, table));
+  context.settled.set(name, table);
   context.drafts.renames.push(draft);
   return draft.id;
 }
 
 function rebound(context: Context, build: DraftBuilder, { name, partition }: Declared, own: ActualPartition): void {
-  const { tier: _, ...bound } = partition;
+  const bound = boundOf(partition);
   const hits = context.index.find(bound).filter(({ oid }) => oid !== own.oid);
   const after = hits.map((hit) => freed(context, hit));
   const blocked = hits.filter((_, at) => after[at] === undefined);
@@ -96,7 +99,7 @@ function refuseOverlap(context: Context, name: string, what: string, blocked: re
 
 /** Second pass: a declared partition that is missing is attached when it is known or adopted, else created. */
 export function addMissing(context: Context, build: DraftBuilder, { name, partition }: Declared): void {
-  const { tier: _, ...bound } = partition;
+  const bound = boundOf(partition);
   const room = roomFor(context, name, bound);
   if (room === undefined) return;
   const source = returning(context, name);
@@ -114,7 +117,22 @@ export function addMissing(context: Context, build: DraftBuilder, { name, partit
   if (free === undefined) return;
   if (oidOf(context.known, name) !== undefined)
     note(context, "warning", name, `${name} was dropped outside; its rows are gone. It is created again, empty.`);
-  context.drafts.additions.push(build.create(name, bound, "declared", [...room, ...free]));
+  const level = newLevel(partition);
+  if (insideTaken(context, name, level)) return;
+  context.drafts.additions.push(build.create(name, bound, "declared", [...room, ...free], level));
+}
+
+/** A subtree is made whole: a table that stands where one of its partitions is to be made stops all of it. */
+function insideTaken(context: Context, name: string, level: NewLevel | undefined): boolean {
+  for (const inside of namesBelow(level)) {
+    const taken = context.strangerByName.get(inside) ?? context.tree.get(inside);
+    if (taken === undefined) continue;
+    const why = `${name} is made with all its partitions, but ${qualified(taken)} stands in the place of one of them`;
+    const route = "Rename or drop it by hand; it can be attached by adopt once the rest is there";
+    note(context, "error", name, `${why}. ${route}.`, taken);
+    return true;
+  }
+  return false;
 }
 
 /** The steps after which nobody else holds the bound; undefined when somebody stays (then reported). */
@@ -151,13 +169,14 @@ function bringBack(
     if (renamed === undefined) return;
     after.push(renamed);
   }
+  context.settled.set(name, source);
   const reason = source.state === "pending" ? "declared; its detach was interrupted" : "declared; detached now";
   context.drafts.additions.push(build.attach(name, source, bound, reason, [...new Set(after)]));
 }
 
 /** The steps after which the name is free; undefined when it stays taken (then reported). */
 function nameFreed(context: Context, name: string): string[] | undefined {
-  const taken = context.childByName.get(name) ?? context.detachedByName.get(name);
+  const taken = context.childByName.get(name) ?? context.detachedByName.get(name) ?? context.tree.get(name);
   if (taken === undefined) return [];
   const away = context.drafts.renames.find(({ oid }) => oid === taken.oid);
   if (away !== undefined) return [away.id];

@@ -1,5 +1,6 @@
 /** Puts the steps of a plan into their order, chooses how each is carried out, and which of them share a transaction. */
 import { compareBounds } from "../bounds";
+import { namesBelow } from "../level";
 import type { PartitionBound, Step, StepMethod } from "../model";
 import type { Context, Draft } from "./context";
 
@@ -18,45 +19,77 @@ export const FRESH_BATCH = 100;
  */
 export const ATTACH_BATCH = 50;
 
-interface Numbered {
-  steps: Step[];
-  transaction: number;
+/** A step in its place. Those of an equal limit that follow each other share a transaction as far as the limit allows. */
+export interface Placed {
+  draft: Draft;
+  /** Most tables that may be made in one transaction; 1: none beside this step's. */
+  limit: number;
 }
 
-/** All steps in order, with their transactions. */
-export function orderSteps(context: Context): Step[] {
+/** The steps of one level in order; those of the levels below belong between the two parts. */
+export interface Order {
+  /** Everything that must be there before the levels below can be worked on. */
+  first: Placed[];
+  /** What leaves. */
+  last: Placed[];
+}
+
+/** All steps of one level in order, with what may share a transaction. */
+export function orderSteps(context: Context): Order {
   const { drafts, parent, actual, types } = context;
   const isDefault = ({ bound }: Draft) => bound !== undefined && "default" in bound;
   const byBound = (a: Draft, b: Draft) => (a.bound && b.bound ? compareBounds(a.bound, b.bound, types) : 0);
   const additions = [...drafts.additions].sort(byBound);
   const hadDefault = parent.defaultPartition !== undefined || actual.children.some(({ bound }) => "default" in bound);
   const getsDefault = [...additions, ...drafts.rebounds].some(isDefault);
-  const fresh = actual.children.length === 0;
+  // A query on the set's table locks an empty table below it too: that one is not free of users.
+  const fresh = actual.children.length === 0 && context.under === undefined;
   const method: StepMethod = fresh ? "partitionOf" : "likeAttach";
   const linked = parent.references.length > 0 || parent.referencedBy.length > 0;
-  const batch = fresh ? FRESH_BATCH : hadDefault || linked ? 1 : ATTACH_BATCH;
+  const limit = fresh ? FRESH_BATCH : hadDefault || linked ? 1 : ATTACH_BATCH;
   const itself = (parent.itself ?? []).length > 0;
   const detach = detachMethod(hadDefault || getsDefault || itself, drafts.finalize);
-
-  const numbered: Numbered = { steps: [], transaction: 0 };
-  const alone = (list: readonly Draft[]) => {
-    for (const draft of list) append(numbered, [draft]);
-  };
-  alone(drafts.finalize);
-  alone(drafts.renames);
-  alone(drafts.making);
-  alone(drafts.rebounds);
   const ranges = additions.filter((draft) => !isDefault(draft));
   const guard = fresh ? undefined : guardFor(context, ranges);
   const on = guard?.on;
-  if (on !== undefined) alone([on]);
   const guarded = ranges.map((draft) => (on === undefined ? draft : { ...draft, after: [...draft.after, on.id] }));
-  appendAdditions(numbered, [...guarded, ...(fresh ? additions.filter(isDefault) : [])], method, batch);
-  if (guard !== undefined) alone([guard.off]);
-  if (!fresh) appendAdditions(numbered, additions.filter(isDefault), method, 1);
-  alone(drafts.detaches.map(detach));
-  alone(drafts.drops);
-  return numbered.steps;
+  return {
+    first: [
+      ...alone(drafts.finalize),
+      ...alone(drafts.renames),
+      ...alone(drafts.making),
+      ...alone(drafts.rebounds),
+      ...(on === undefined ? [] : alone([on])),
+      ...added([...guarded, ...(fresh ? additions.filter(isDefault) : [])], method, limit),
+      ...(guard === undefined ? [] : alone([guard.off])),
+      ...(fresh ? [] : added(additions.filter(isDefault), method, 1)),
+    ],
+    last: [...alone(drafts.detaches.map(detach)), ...alone(drafts.drops)],
+  };
+}
+
+function alone(drafts: readonly Draft[]): Placed[] {
+  return drafts.map((draft) => ({ draft, limit: 1 }));
+}
+
+/** Creates share transactions; an attach has one of its own, because it may have rows to scan. */
+function added(drafts: readonly Draft[], method: StepMethod, limit: number): Placed[] {
+  return drafts.map((draft) =>
+    draft.kind === "create" ? { draft: { ...draft, method }, limit } : { draft, limit: 1 },
+  );
+}
+
+/** Gives the steps of a whole plan their transactions. */
+export function numberSteps(placed: readonly Placed[]): Step[] {
+  let transaction = 0;
+  let open = { limit: 0, tables: 0 };
+  return placed.map(({ draft, limit }) => {
+    const tables = 1 + namesBelow(draft.level).length;
+    const joins = limit > 1 && open.limit === limit && open.tables + tables <= limit;
+    if (!joins) transaction++;
+    open = { limit, tables: joins ? open.tables + tables : tables };
+    return { ...draft, transaction };
+  });
 }
 
 /**
@@ -70,42 +103,22 @@ function detachMethod(plain: boolean, finalize: readonly Draft[]): (draft: Draft
   return (draft) => ({ ...draft, method: "detachConcurrently", after: [...new Set([...draft.after, ...pending])] });
 }
 
-function append(numbered: Numbered, drafts: readonly Draft[]): void {
-  numbered.transaction++;
-  for (const draft of drafts) numbered.steps.push({ ...draft, transaction: numbered.transaction });
-}
-
-/** Creates share transactions up to `size`; an attach has one of its own, because it may have rows to scan. */
-function appendAdditions(numbered: Numbered, drafts: readonly Draft[], method: StepMethod, size: number): void {
-  let batch: Draft[] = [];
-  const flush = () => {
-    if (batch.length > 0) append(numbered, batch);
-    batch = [];
-  };
-  for (const draft of drafts) {
-    if (draft.kind !== "create") {
-      flush();
-      append(numbered, [draft]);
-      continue;
-    }
-    batch.push({ ...draft, method });
-    if (batch.length >= size) flush();
-  }
-  flush();
-}
-
 /**
  * A CHECK on a large DEFAULT that excludes the new bounds, and its removal, which must follow even when an attach failed.
  * The removal alone, when an interrupted run has left the CHECK there.
  */
-function guardFor({ parent, actual }: Context, additions: readonly Draft[]): { on?: Draft; off: Draft } | undefined {
+function guardFor(
+  { parent, actual, under }: Context,
+  additions: readonly Draft[],
+): { on?: Draft; off: Draft } | undefined {
   const fallback = parent.defaultPartition;
   if (fallback === undefined) return undefined;
   const needed = fallback.bytes > GUARD_DEFAULT_BYTES && additions.length > 0;
   if (!needed && !fallback.guarded) return undefined;
   const excludes = additions.flatMap(({ bound }): PartitionBound[] => (bound === undefined ? [] : [bound]));
   const rows = actual.children.find(({ oid }) => oid === fallback.oid)?.rows;
-  const base = { partition: fallback.name, schema: fallback.schema, excludes, oid: fallback.oid };
+  const place = under === undefined ? {} : { under };
+  const base = { partition: fallback.name, schema: fallback.schema, ...place, excludes, oid: fallback.oid };
   const size = { ...(rows === undefined ? {} : { rows }), bytes: fallback.bytes };
   const on: Draft = {
     ...base,

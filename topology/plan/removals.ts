@@ -3,6 +3,7 @@ import { boundKey, describeBound, sameBound } from "../bounds";
 import { isRetired } from "../difference";
 import type { ActualPartition, Finding, PartitionBound } from "../model";
 import { OverlapIndex } from "../overlap";
+import { join } from "../policy/reader";
 import { type Context, type Declared, knownChild, note, oidOf, ownChild, qualified } from "./context";
 import { type DraftBuilder, stepId } from "./drafts";
 
@@ -70,6 +71,15 @@ function remove({ drafts, desired }: Context, build: DraftBuilder, table: Actual
     detached: () => [],
   }[table.state]();
   drafts.drops.push(build.drop(table, reason, before));
+  // What was detached from it earlier holds rows of the same range, and nobody would know of it any more.
+  for (const former of detachedBelow(table)) drafts.drops.push(build.drop(former, reason, []));
+}
+
+/** Tables that are known to have been detached from a partition or from what is below it. */
+export function detachedBelow({ level }: ActualPartition): ActualPartition[] {
+  if (level === undefined) return [];
+  const inside = [...level.children, ...level.detached].flatMap(detachedBelow);
+  return [...level.detached, ...inside];
 }
 
 /** The policy gave up the rows of one range; a table with another bound holds other rows. */
@@ -131,7 +141,7 @@ export function reportUnmanaged(context: Context): boolean {
   if (more > 0)
     context.findings.push({
       severity,
-      path: "partitions",
+      path: join(context.path, "partitions"),
       reason: `${more} more partitions are not declared. ${advice}`,
     });
   return severity === "error";

@@ -1,10 +1,10 @@
 /** The partitions that a policy stands for, before they are put beside the explicit ones. */
 import { boundKey, canonicalBound, describeBound } from "../bounds";
-import type { PartitionBound, Tier } from "../model";
+import type { PartitionBound, PartitionKey, Tier } from "../model";
 import { type Naming, nameProblem, parseTemplate, placeholdersOf, render, type Template } from "../names";
 import { attempt } from "../values";
 import { changePath } from "./grids";
-import type { Inputs } from "./inputs";
+import type { ExplicitInputs, Inputs } from "./inputs";
 import type { Partitioning } from "./partitioning";
 import { type AgedPeriod, MAX_PARTITIONS } from "./periods";
 import { fail, join, type Report } from "./reader";
@@ -18,6 +18,10 @@ export interface Entry {
   path: string;
   /** Listed by the program itself, so that its tier is not the lifecycle's. */
   explicit?: boolean;
+  /** What the program says about its own partitions. */
+  inside?: Pick<Partial<ExplicitInputs>, "partitionBy" | "partitions" | "leaf">;
+  /** Its own partitions; not there for a leaf. */
+  level?: { partitionBy: PartitionKey; entries: Entry[] };
 }
 
 /** Templates of a set, read. */
@@ -116,11 +120,21 @@ export function defaultEntry({ table, templates }: EntryContext): Entry {
   return { name, bound: { default: true }, tier: "live", path: "defaultPartition" };
 }
 
+/** Every entry of every level. */
+function* allOf(entries: readonly Entry[]): Generator<Entry> {
+  for (const entry of entries) {
+    yield entry;
+    if (entry.level !== undefined) yield* allOf(entry.level.entries);
+  }
+}
+
 /** Names must be usable, unlike the parent's, and unlike each other. One report for each property is enough. */
 export function checkNames(entries: readonly Entry[], table: string, report: Report): void {
   const owners = new Map<string, Entry>();
   const reported = new Set<string>();
-  for (const entry of entries) {
+  // A clash of the two is the listed one's: it is the name that somebody wrote.
+  const listed = ({ inside }: Entry) => Number(inside !== undefined);
+  for (const entry of [...allOf(entries)].sort((a, b) => listed(a) - listed(b))) {
     const problem = nameProblem(entry.name) ?? ownName(entry, table) ?? twice(entry, owners.get(entry.name));
     owners.set(entry.name, owners.get(entry.name) ?? entry);
     if (problem === undefined || reported.has(entry.path)) continue;

@@ -22,6 +22,9 @@ import { fail, join, type Report } from "./reader";
 /** An explicit entry; without a tier of its own it follows the policy's entry with the same bound, else it is live. */
 export type Explicit = Omit<Entry, "tier"> & { tier?: Entry["tier"] };
 
+/** What entries say beside their bound. */
+const BESIDES = new Set(["tier", "partitionBy", "partitions", "leaf"]);
+
 const FORMS: Record<Strategy, { keys: string[]; rule: string }> = {
   range: { keys: ["from", "to"], rule: "a RANGE partition has from and to" },
   list: { keys: ["values"], rule: "a LIST partition has values" },
@@ -35,7 +38,9 @@ export function explicitEntries(inputs: Partial<Inputs>, partitioning: Partition
     const touches = (other: string) => other.startsWith(path) && !/[\p{L}\p{N}_$-]/u.test(other[path.length] ?? "");
     if (report.failures.some(({ property }) => touches(property)) || report.unknown.some(touches)) return [];
     const bound = readBound(declared, partitioning, path, report);
-    return bound === undefined ? [] : [{ name, bound, path, explicit: true, tier: declared.tier }];
+    if (bound === undefined) return [];
+    const { tier, partitionBy, partitions, leaf } = declared;
+    return [{ name, bound, path, explicit: true, tier, inside: { partitionBy, partitions, leaf } }];
   });
 }
 
@@ -45,7 +50,7 @@ function readBound(
   path: string,
   report: Report,
 ): PartitionBound | undefined {
-  const given = Object.keys(declared).filter((key) => key !== "tier");
+  const given = Object.keys(declared).filter((key) => !BESIDES.has(key));
   const { keys, rule } = FORMS[partitioning.strategy];
   if (declared.default === true && given.length === 1) {
     if (partitioning.strategy !== "hash") return { default: true };

@@ -4,6 +4,7 @@ import type { Epoch, OnDelete, Tier, UnmanagedMode } from "../model";
 import type { Naming } from "../names";
 import { nameProblem } from "../names";
 import {
+  anything,
   choice,
   either,
   fail,
@@ -91,6 +92,11 @@ export interface ExplicitInputs {
   remainder: number;
   default: boolean;
   tier: Tier;
+  /** Read with the level of the entry. */
+  partitionBy: Record<string, unknown>;
+  /** Read with the level of the entry. */
+  partitions: Record<string, unknown>;
+  leaf: boolean;
 }
 
 export interface WindowInputs {
@@ -125,6 +131,8 @@ export interface Inputs {
   onDelete: OnDelete;
   adopt: string[];
   partitions: Map<string, Partial<ExplicitInputs>>;
+  /** Read with the level below. */
+  subPartitionBy: Record<string, unknown>;
   viewLimit: number;
   acceptIdentity: string;
 }
@@ -137,6 +145,9 @@ const explicit = object<ExplicitInputs>({
   remainder: optional(integer(0)),
   default: optional(flag),
   tier: optional(tier),
+  partitionBy: optional(anything),
+  partitions: optional(anything),
+  leaf: optional(flag),
 });
 
 const change = object<ChangeInputs>({
@@ -147,35 +158,34 @@ const change = object<ChangeInputs>({
   naming: optional(text),
 });
 
-const inputs = object<Inputs>({
-  schema: optional(name),
-  table: required(name),
-  partitionBy: required(
-    object<PartitionByInputs>({
-      range: optional(
-        object<RangeInputs>({
-          column: optional(name),
-          columns: optional(list(name, 1)),
-          type: optional(text),
-          types: optional(list(text, 1)),
-          every: optional(textOrInteger),
-          timezone: optional(text),
-          epoch: optional(choice<Epoch>(["seconds", "milliseconds"])),
-          anchor: optional(text),
-          offset: optional(textOrInteger),
-          changes: optional(list(change)),
-        }),
-      ),
-      list: optional(
-        object<ListInputs>({
-          column: required(name),
-          type: optional(text),
-          values: optional(map(list(rawValue, 1))),
-        }),
-      ),
-      hash: optional(object<HashInputs>({ columns: required(list(name, 1)), partitions: optional(integer(1)) })),
+const partitionBy = object<PartitionByInputs>({
+  range: optional(
+    object<RangeInputs>({
+      column: optional(name),
+      columns: optional(list(name, 1)),
+      type: optional(text),
+      types: optional(list(text, 1)),
+      every: optional(textOrInteger),
+      timezone: optional(text),
+      epoch: optional(choice<Epoch>(["seconds", "milliseconds"])),
+      anchor: optional(text),
+      offset: optional(textOrInteger),
+      changes: optional(list(change)),
     }),
   ),
+  list: optional(
+    object<ListInputs>({
+      column: required(name),
+      type: optional(text),
+      values: optional(map(list(rawValue, 1))),
+    }),
+  ),
+  hash: optional(object<HashInputs>({ columns: required(list(name, 1)), partitions: optional(integer(1)) })),
+});
+
+/** Properties that every level of a tree has. */
+const LEVEL = {
+  partitionBy: required(partitionBy),
   window: optional(object<WindowInputs>({ from: optional(textOrInteger), ahead: optional(integer(0)) })),
   asOf: optional(textOrInteger),
   lifecycle: optional(list(object<RuleInputs>({ after: required(textOrInteger), tier: required(agedTier) }))),
@@ -197,6 +207,13 @@ const inputs = object<Inputs>({
     ),
   ),
   defaultPartition: optional(flag),
+  subPartitionBy: optional(anything),
+};
+
+const inputs = object<Inputs>({
+  schema: optional(name),
+  table: required(name),
+  ...LEVEL,
   unmanaged: optional(choice<UnmanagedMode>(["ignore", "report", "refuse"])),
   onDelete: optional(choice<OnDelete>(["refuse", "detach", "drop"])),
   adopt: optional(list(name)),
@@ -204,6 +221,28 @@ const inputs = object<Inputs>({
   viewLimit: optional(integer(0)),
   acceptIdentity: optional(text),
 });
+
+type LevelInputs = Pick<Inputs, keyof typeof LEVEL>;
+
+const level = object<LevelInputs>(LEVEL);
+
+/** Reads the inputs of a level below the set's own. */
+export function readLevel(raw: Record<string, unknown>, report: Report): Partial<LevelInputs> {
+  return level(raw, "", report) ?? {};
+}
+
+const divided = object<{ partitionBy: Partial<PartitionByInputs>; partitions: Map<string, Partial<ExplicitInputs>> }>({
+  partitionBy: optional(partitionBy),
+  partitions: optional(map(explicit)),
+});
+
+/** Reads what an entry of `partitions` says about its own partitions. */
+export function readDivided(
+  { partitionBy: by, partitions }: Pick<Partial<ExplicitInputs>, "partitionBy" | "partitions">,
+  report: Report,
+): Partial<Inputs> {
+  return divided({ partitionBy: by, partitions }, "", report) ?? {};
+}
 
 /** Defaults of the properties that have one; the only place where they stand. */
 export const DEFAULTS = {

@@ -42,6 +42,17 @@ export function fail(report: Report, property: string, reason: string): undefine
   return undefined;
 }
 
+/** Reads something that stands at `path` by rules that do not know where they are applied. */
+export function within<T>(report: Report, path: string, read: (own: Report) => T): T {
+  const own: Report = { failures: [], unknown: [] };
+  const result = read(own);
+  const place = (property: string) =>
+    property === "" ? path : property.startsWith("[") ? path + property : `${path}.${property}`;
+  report.failures.push(...own.failures.map(({ property, reason }) => ({ property: place(property), reason })));
+  report.unknown.push(...own.unknown.map(place));
+  return result;
+}
+
 function describe(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "a list";
@@ -63,9 +74,15 @@ function known<T>(read: Reader<T>): Reader<T> {
   };
 }
 
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 const isText = (value: unknown): value is string => typeof value === "string";
 const isInteger = (value: unknown): value is number => Number.isSafeInteger(value);
 
+/** An object that is read later, by rules of its own. */
+export const anything = scalar("an object", isObject);
 export const text = scalar("a text", isText);
 export const flag = scalar("true or false", (value): value is boolean => typeof value === "boolean");
 export const textOrInteger = scalar(
@@ -98,10 +115,6 @@ export function list<T>(item: Reader<T>, least = 0): Reader<T[]> {
       return read === undefined ? [] : [read];
     });
   });
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** An object with names of the user's own. Wrong entries are left out of the result. */

@@ -38,6 +38,7 @@ const PLACES: { resource: "Table" | "PartitionSet" | "Index"; path: string; type
   { resource: "PartitionSet", path: "pins[0]", type: "Pin" },
   { resource: "PartitionSet", path: "naming", type: "Naming" },
   { resource: "PartitionSet", path: "partitions.one", type: "PartitionBound" },
+  { resource: "PartitionSet", path: "subPartitionBy", type: "SubPartitionBy" },
   { resource: "Table", path: "" },
   { resource: "Table", path: "columns[0]", type: "Column" },
   { resource: "Table", path: "columns[0].generated", type: "Generated" },

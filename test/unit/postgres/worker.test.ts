@@ -25,6 +25,7 @@ const PARENT: CatalogParent = {
   keyColumns: ["k"],
   keyTypes: ["integer"],
   defaultPartition: undefined,
+  below: {},
 };
 
 const BASE = { schema: "s", reason: "test", effect: { data: "none" as const }, transaction: 1, after: [] };

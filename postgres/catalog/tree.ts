@@ -1,0 +1,200 @@
+/** Puts the relations that were read at once into the shape of a tree: partitions with their partitions. Pure. */
+import { parseBound } from "../../topology/bounds";
+import type { ActualLevel, ActualPartition, PartitionBound } from "../../topology/model";
+import { compareText } from "../../topology/values";
+import type { SetRequest } from "../catalog";
+import { losesForeignKeys } from "../locks";
+import type { CatalogParent, ChildFacts } from "../parent";
+import type { ForeignKeys } from "./foreignKeys";
+import type { ParentRow } from "./parent";
+import type { RelationRow } from "./relations";
+
+/** What the state knows of a partition, by its OID. */
+interface Known {
+  bound: PartitionBound;
+  /** OID of the partition that it was a partition of; undefined: the set's own table. */
+  under: number | undefined;
+}
+
+/** Detached tables of the set itself, and of partitions that are gone. */
+const OF_THE_SET = 0;
+
+export class Tree {
+  private readonly below = new Map<number, RelationRow[]>();
+  private readonly known: Map<number, Known>;
+  /** Everything that belongs to the set: attached on any level, or known and detached, with what is below it. */
+  private readonly memberOids: Set<number>;
+  /** Known tables that are nobody's partition now, by the OID of the table they belonged to. */
+  private readonly loose = new Map<number, RelationRow[]>();
+
+  constructor(
+    private readonly rows: readonly RelationRow[],
+    private readonly root: RelationRow | undefined,
+    private readonly request: SetRequest,
+  ) {
+    for (const row of rows) if (row.parent !== null) push(this.below, row.parent, row);
+    this.known = knownTables(request);
+    const detached = rows.filter((row) => row.parent === null && row !== root && this.known.has(row.oid));
+    const tops = root === undefined ? detached : [root, ...detached];
+    this.memberOids = new Set(tops.flatMap((row) => [row, ...this.descendantsOf(row)]).map(({ oid }) => oid));
+    for (const row of detached) {
+      const under = this.known.get(row.oid)?.under ?? OF_THE_SET;
+      push(this.loose, this.memberOids.has(under) ? under : OF_THE_SET, row);
+    }
+  }
+
+  members(): RelationRow[] {
+    return this.rows.filter(({ oid }) => this.memberOids.has(oid));
+  }
+
+  /** The set's own table with everything that is attached to it. */
+  attached(): RelationRow[] {
+    return this.root === undefined ? [] : [this.root, ...this.descendantsOf(this.root)];
+  }
+
+  /** Relations that bear a declared name and belong to nobody, or to somebody else. */
+  strangers(): RelationRow[] {
+    const declared = new Set(this.request.names);
+    return this.rows.filter(
+      ({ oid, schema, name }) => !this.memberOids.has(oid) && schema === this.request.schema && declared.has(name),
+    );
+  }
+
+  /** Everything below a relation, by name. */
+  private descendantsOf({ oid }: RelationRow): RelationRow[] {
+    const children = this.below.get(oid) ?? [];
+    const all = children.flatMap((child) => [child, ...this.descendantsOf(child)]);
+    return all.sort((a, b) => compareText(a.schema, b.schema) || compareText(a.name, b.name));
+  }
+
+  /** Sums over everything below; rows are -1 when a table among them was never analysed. */
+  sizeOf(row: RelationRow): { rows: number; bytes: number } {
+    const tables = [row, ...this.descendantsOf(row)];
+    const bytes = tables.reduce((sum, table) => sum + Number(table.bytes), 0);
+    if (tables.some(({ rows }) => Number(rows) < 0)) return { rows: -1, bytes };
+    return { rows: tables.reduce((sum, table) => sum + Number(table.rows), 0), bytes };
+  }
+
+  fallbackOf(parent: number): RelationRow | undefined {
+    return this.below.get(parent)?.find(({ bound }) => bound === "DEFAULT");
+  }
+
+  /** The set's own table with the facts of all partitioned tables below it; undefined when it is not there. */
+  facts(parents: ReadonlyMap<number, ParentRow>, keys: ForeignKeys): CatalogParent | undefined {
+    const loses = new Set(
+      [...parents.values()]
+        .filter((one) => losesForeignKeys({ ...one, ...keys.linksOf(one.oid) }))
+        .map(({ oid }) => oid),
+    );
+    const childFacts = Object.fromEntries(
+      this.rows.map((row): [number, ChildFacts] => [
+        row.oid,
+        {
+          relkind: row.relkind,
+          foreignKeys: loses.has(row.parent ?? 0) ? [] : (keys.ofChildren.get(row.oid) ?? []),
+          descendants: this.descendantsOf(row).map(({ schema, name }) => ({ schema, name })),
+        },
+      ]),
+    );
+    const all = [...parents.values()].map((parent) => this.parent(parent, keys, childFacts));
+    const top = all.find(({ oid }) => oid === this.root?.oid);
+    const below = Object.fromEntries(all.filter((parent) => parent !== top).map((parent) => [parent.oid, parent]));
+    return top && { ...top, below };
+  }
+
+  private parent(parent: ParentRow, keys: ForeignKeys, childFacts: Record<number, ChildFacts>): CatalogParent {
+    const fallback = this.fallbackOf(parent.oid);
+    return {
+      schema: parent.schema,
+      name: parent.name,
+      oid: parent.oid,
+      major: parent.major,
+      strategy: parent.strategy,
+      keyColumns: parent.keys.map(({ column }) => column),
+      keyTypes: parent.keys.map(({ type }) => type),
+      keys: parent.keys.map(({ sql, type }) => ({ sql, type })),
+      ancestors: parent.ancestors,
+      ...keys.linksOf(parent.oid),
+      attributes: parent.attributes,
+      childFacts,
+      childBounds: (this.below.get(parent.oid) ?? []).map((row) => ({ oid: row.oid, bound: boundOf(row) })),
+      below: {},
+      defaultPartition: fallback && {
+        schema: fallback.schema,
+        name: fallback.name,
+        oid: fallback.oid,
+        bytes: this.sizeOf(fallback).bytes,
+        guarded: fallback.guarded,
+      },
+      defaultDescendants: fallback === undefined ? [] : (childFacts[fallback.oid]?.descendants ?? []),
+    };
+  }
+
+  /** Attached and pending partitions of one table, with all their levels. */
+  children(parent: number, facts: CatalogParent | undefined): ActualPartition[] {
+    return (this.below.get(parent) ?? []).map((row) =>
+      this.partition(row, boundOf(row), row.pending ? "pending" : "live", facts),
+    );
+  }
+
+  /** Known tables that are detached from one table, or (for the set's own) from partitions that are gone. */
+  detached(parent: number | undefined, facts: CatalogParent | undefined): ActualPartition[] {
+    const of = parent === undefined || parent === this.root?.oid ? OF_THE_SET : parent;
+    return (this.loose.get(of) ?? []).flatMap((row) => {
+      const bound = this.known.get(row.oid)?.bound;
+      return bound === undefined ? [] : [this.partition(row, bound, "detached", facts)];
+    });
+  }
+
+  private partition(
+    row: RelationRow,
+    bound: PartitionBound,
+    state: ActualPartition["state"],
+    facts: CatalogParent | undefined,
+  ): ActualPartition {
+    const { oid, schema, name, relkind } = row;
+    const level = facts && this.level(oid, facts);
+    const partition = { schema, name, oid, bound, state, relkind, ...this.sizeOf(row) };
+    return level === undefined ? partition : { ...partition, level };
+  }
+
+  private level(oid: number, facts: CatalogParent): ActualLevel | undefined {
+    const own = facts.below[oid];
+    if (own === undefined) return undefined;
+    const { strategy, keyColumns, keyTypes, defaultPartition, references, referencedBy, itself } = own;
+    return {
+      strategy,
+      keyColumns,
+      keyTypes,
+      ...(defaultPartition && { defaultPartition }),
+      references,
+      referencedBy,
+      itself,
+      children: this.children(oid, facts),
+      detached: this.detached(oid, facts),
+    };
+  }
+}
+
+/** PostgreSQL forgets bound and parent of a table that is detached; the state remembers both. */
+function knownTables({ known, bounds = {}, under = {} }: SetRequest): Map<number, Known> {
+  return new Map(
+    Object.entries(known).flatMap(([name, oid]): [number, Known][] => {
+      const bound = Object.hasOwn(bounds, name) ? bounds[name] : undefined;
+      const above = Object.hasOwn(under, name) ? under[name] : undefined;
+      const parent = above !== undefined && Object.hasOwn(known, above) ? known[above] : undefined;
+      return bound === undefined ? [] : [[oid, { bound, under: parent }]];
+    }),
+  );
+}
+
+function boundOf(row: RelationRow): PartitionBound {
+  if (row.bound === null) throw new Error(`The bound of partition ${row.schema}.${row.name} cannot be read.`);
+  return parseBound(row.bound);
+}
+
+function push(map: Map<number, RelationRow[]>, key: number, row: RelationRow): void {
+  const rows = map.get(key);
+  if (rows === undefined) map.set(key, [row]);
+  else rows.push(row);
+}

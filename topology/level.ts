@@ -1,0 +1,161 @@
+/** Levels of a partition tree: from the entries of a `partitions` map to what each partitioned table consists of. */
+import { compareBounds } from "./bounds";
+import type {
+  ActualLevel,
+  ActualParent,
+  DesiredPartition,
+  DesiredSet,
+  KeyColumns,
+  NewLevel,
+  PartitionBound,
+  PartitionKey,
+  RelationName,
+  Strategy,
+} from "./model";
+
+/** Most levels of partitioning that a set can declare; a table of more is a mistake in nearly every case. */
+export const MAX_LEVELS = 3;
+
+/** A partition key taken apart. */
+export interface LevelKey {
+  strategy: Strategy;
+  keyColumns: string[];
+  keyTypes: string[];
+}
+
+const STRATEGIES = ["range", "list", "hash"] as const;
+
+/** Reads a key that is known to be one: from checked inputs, or from the state. */
+export function levelKey(partitionBy: unknown): LevelKey {
+  const by = record(partitionBy);
+  const strategy = STRATEGIES.find((word) => Object.hasOwn(by, word)) ?? "range";
+  const { column, columns, type, types } = record(by[strategy]);
+  return { strategy, keyColumns: texts(columns ?? column), keyTypes: texts(types ?? type) };
+}
+
+function texts(value: unknown): string[] {
+  return [value].flat().filter((item): item is string => typeof item === "string");
+}
+
+/** The properties of a plain object; none for anything else. */
+export function record(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null ? Object.fromEntries(Object.entries(value)) : {};
+}
+
+/** A key in the words of `partitionBy`. HASH is said without types: nothing depends on them. */
+export function partitionKey({ strategy, keyColumns, keyTypes }: LevelKey): PartitionKey {
+  const [column] = keyColumns;
+  const [type] = keyTypes;
+  if (strategy === "hash") return { hash: { columns: keyColumns } };
+  const several = { columns: keyColumns, ...(keyTypes.length > 0 ? { types: keyTypes } : {}) };
+  const key: KeyColumns =
+    keyColumns.length === 1 && column !== undefined ? { column, ...(type === undefined ? {} : { type }) } : several;
+  return strategy === "range" ? { range: key } : { list: key };
+}
+
+const SHORT: Record<string, string> = {
+  "timestamp without time zone": "timestamp",
+  "timestamp with time zone": "timestamptz",
+};
+
+/** format_type() spells the time types out and adds their precision; the policy knows them by their short names. */
+export function plainType(type = "text"): string {
+  const text = type.replace(/\(\d+\)/, "");
+  return SHORT[text] ?? text;
+}
+
+/** True when both divide rows by the same strategy and columns. */
+export function sameKey(a: unknown, b: unknown): boolean {
+  const [left, right] = [levelKey(a), levelKey(b)];
+  return left.strategy === right.strategy && left.keyColumns.join("\0") === right.keyColumns.join("\0");
+}
+
+/** `LIST (region)`, for people. */
+export function describeKey({ strategy, keyColumns }: { strategy: Strategy; keyColumns: (string | null)[] }): string {
+  return `${strategy.toUpperCase()} (${keyColumns.map((column) => column ?? "an expression").join(", ")})`;
+}
+
+/** The bound of an entry, without what else stands there. */
+export function boundOf(entry: PartitionBound): PartitionBound {
+  if ("from" in entry) return { from: entry.from, to: entry.to };
+  if ("values" in entry) return { values: entry.values };
+  if ("modulus" in entry) return { modulus: entry.modulus, remainder: entry.remainder };
+  return { default: true };
+}
+
+/** The declared set of one partition's own partitions; undefined for a leaf. */
+export function setBelow(set: DesiredSet, name: string): DesiredSet | undefined {
+  const partition = Object.hasOwn(set.partitions, name) ? set.partitions[name] : undefined;
+  if (partition?.partitionBy === undefined) return undefined;
+  const { strategy, keyColumns, keyTypes } = levelKey(partition.partitionBy);
+  const policy =
+    set.below !== undefined && sameKey(set.below.partitionBy, partition.partitionBy) ? set.below : undefined;
+  return {
+    schema: set.schema,
+    table: name,
+    strategy,
+    keyColumns,
+    ...(keyTypes.length > 0 ? { keyTypes } : {}),
+    partitions: partition.partitions ?? {},
+    ...(policy?.retired === undefined ? {} : { retired: policy.retired }),
+    ...(policy?.below === undefined ? {} : { below: policy.below }),
+    unmanaged: set.unmanaged,
+    adopt: set.adopt,
+    tierReasons: set.tierReasons,
+  };
+}
+
+/** A partition's level as if it were a set of its own. */
+export function parentOf(table: RelationName & { oid: number }, level: ActualLevel): ActualParent {
+  const { children: _, detached: __, ...key } = level;
+  return { schema: table.schema, name: table.name, oid: table.oid, ...key };
+}
+
+/** What has to be made below a new partition; undefined for a leaf. Only live partitions: nothing else can be in it. */
+export function newLevel({ partitionBy, partitions }: DesiredPartition): NewLevel | undefined {
+  if (partitionBy === undefined) return undefined;
+  const { strategy, keyColumns, keyTypes } = levelKey(partitionBy);
+  const live = Object.entries(partitions ?? {}).filter(([, { tier }]) => tier === "live");
+  live.sort(([, a], [, b]) => compareBounds(a, b, keyTypes));
+  return {
+    strategy,
+    keyColumns,
+    partitions: live.map(([name, partition]) => {
+      const level = newLevel(partition);
+      return { name, bound: boundOf(partition), ...(level === undefined ? {} : { level }) };
+    }),
+  };
+}
+
+/** Names of all partitions inside a new one, from the top. */
+export function namesBelow(level: NewLevel | undefined): string[] {
+  return (level?.partitions ?? []).flatMap(({ name, level: below }) => [name, ...namesBelow(below)]);
+}
+
+/** An entry of a map of partitions, whatever else it says. */
+interface Nested<T> {
+  partitions?: Record<string, T>;
+}
+
+/** An entry with its name and its place. */
+export interface PlacedEntry<T> {
+  name: string;
+  /** The table that it is a partition of. */
+  under: string;
+  /** Property path from the set: `partitions`, `events_eu`, `partitions`, `events_eu_2026`. */
+  path: string[];
+  entry: T;
+}
+
+/** Every entry of a nested map; a table before its partitions. */
+export function* entriesOf<T extends Nested<T>>(
+  partitions: Readonly<Record<string, T>>,
+  table: string,
+  above: readonly string[] = [],
+): Generator<PlacedEntry<T>> {
+  for (const [name, entry] of Object.entries(partitions)) {
+    const path = [...above, "partitions", name];
+    yield { name, under: table, path, entry };
+    if (entry.partitions !== undefined) yield* entriesOf(entry.partitions, name, path);
+  }
+}

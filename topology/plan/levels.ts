@@ -1,0 +1,87 @@
+/** The levels below: a partition that is partitioned itself is planned like a set of its own, by the same function. */
+import { describeKey, levelKey, parentOf, setBelow } from "../level";
+import type { ActualLevel, ActualPartition, ActualSet, DesiredSet, Finding, KnownOids } from "../model";
+import { type Context, note, type Place, pathOf, qualified } from "./context";
+import type { Order, Placed } from "./order";
+
+/** What one level is planned from. */
+export interface LevelRequest {
+  desired: DesiredSet;
+  actual: ActualSet;
+  known: KnownOids;
+  place: Place;
+}
+
+/** The plan of one level with everything below it. */
+export interface LevelPlan extends Order {
+  findings: Finding[];
+  unchanged: string[];
+  /** Something unmanaged forbids every change of the set. */
+  refused: boolean;
+}
+
+export const NOTHING: LevelPlan = { first: [], last: [], findings: [], unchanged: [], refused: false };
+
+/** Plans what is below the live partitions of a level. Those still to be made are made whole, by one step each. */
+export function planBelow(context: Context, planLevel: (request: LevelRequest) => LevelPlan): LevelPlan {
+  const plans = [...context.settled].map(([name, table]) => {
+    const desired = setBelow(context.desired, name);
+    if (desired === undefined) return undeclared(context, name, table);
+    if (table.level === undefined) return undivided(context, desired, table);
+    const under = { schema: desired.schema, name, oid: table.oid };
+    const actual = levelAsSet(under, table.level, context.actual);
+    const place = { path: pathOf(context, name), under, tree: context.tree };
+    return following(planLevel({ desired, actual, known: context.known, place }), stepsAbout(context, table));
+  });
+  return {
+    // What comes, table after table, before what leaves: creations of several tables then share a transaction.
+    first: plans.flatMap(({ first }) => first),
+    last: plans.flatMap(({ last }) => last),
+    findings: plans.flatMap(({ findings }) => findings),
+    unchanged: plans.flatMap(({ unchanged }) => unchanged),
+    refused: plans.some(({ refused }) => refused),
+  };
+}
+
+function levelAsSet(
+  table: NonNullable<Place["under"]>,
+  level: ActualLevel,
+  { source, strangers }: ActualSet,
+): ActualSet {
+  return { source, parent: parentOf(table, level), children: level.children, detached: level.detached, strangers };
+}
+
+/** The steps of the level above that give the table its name, its bound or its place. */
+function stepsAbout({ drafts }: Context, { oid }: ActualPartition): string[] {
+  const about = [...drafts.renames, ...drafts.rebounds, ...drafts.additions];
+  return about.filter((draft) => draft.oid === oid).map(({ id }) => id);
+}
+
+function following(plan: LevelPlan, ids: readonly string[]): LevelPlan {
+  if (ids.length === 0) return plan;
+  const later = (placed: Placed[]) =>
+    placed.map(({ draft, limit }) => ({ draft: { ...draft, after: [...draft.after, ...ids] }, limit }));
+  return { ...plan, first: later(plan.first), last: later(plan.last) };
+}
+
+/** Partitions of a declared leaf are children that nobody declared. */
+function undeclared(context: Context, name: string, { level, ...table }: ActualPartition): LevelPlan {
+  const { unmanaged } = context.desired;
+  if (level === undefined || unmanaged === "ignore") return NOTHING;
+  const count = level.children.length;
+  const what = `${qualified(table)} is itself partitioned by ${describeKey(level)} (${count} partitions), which is not declared`;
+  const advice =
+    'They are left alone. Declare subPartitionBy, or partitionBy and partitions there, or set unmanaged to "ignore"';
+  note(context, unmanaged === "refuse" ? "error" : "warning", name, `${what}. ${advice}.`, table);
+  return { ...NOTHING, refused: unmanaged === "refuse" };
+}
+
+function undivided(context: Context, desired: DesiredSet, table: ActualPartition): LevelPlan {
+  const key = describeKey(levelKey(context.desired.partitions[desired.table]?.partitionBy));
+  const what = `${qualified(table)} is an undivided table, but is declared as partitioned by ${key}`;
+  const route =
+    `PostgreSQL cannot divide a table in place. Declare it as it is, partitions: {${JSON.stringify(desired.table)}: {…, leaf: true}}; ` +
+    "partitions that are still to be made are divided as declared";
+  note(context, "error", desired.table, `${what}. ${route}.`, table);
+  return NOTHING;
+}
