@@ -44,6 +44,28 @@ async function upWithoutEngine(connection: Connection, program: Program, state: 
   }
 }
 
+/** What `pulumi destroy` has the provider do for the set of partitions. */
+async function destroySetWithoutEngine(connection: Connection, { set }: State): Promise<void> {
+  if (set === undefined) return;
+  const { user, ...rest } = connection;
+  const database = new Database({ ...rest, username: user, sslmode: "disable" });
+  try {
+    await partitionSetHandler.delete(contextOf(database), { id: "test", olds: set.outputs, oldInputs: set.inputs });
+  } finally {
+    await database.cancel();
+  }
+}
+
+function contextOf(database: InstanceType<typeof Database>): Context {
+  return {
+    name: "test",
+    log: { diagnostic: async () => undefined, status: async () => undefined },
+    database,
+    views: new ViewPublisher("", "", {}),
+    signal: new AbortController().signal,
+  };
+}
+
 async function applyOne(
   handler: ResourceHandler,
   database: InstanceType<typeof Database>,
@@ -52,13 +74,7 @@ async function applyOne(
 ): Promise<Recorded> {
   const { inputs, failures } = handler.check({ olds: recorded?.inputs ?? {}, news });
   if (failures.length > 0) throw new Error(JSON.stringify(failures));
-  const context: Context = {
-    name: "test",
-    log: { diagnostic: async () => undefined, status: async () => undefined },
-    database,
-    views: new ViewPublisher("", "", {}),
-    signal: new AbortController().signal,
-  };
+  const context = contextOf(database);
   if (recorded === undefined) {
     const { outputs } = await handler.create(context, { news: inputs, preview: false });
     return { inputs, outputs };
@@ -69,8 +85,9 @@ async function applyOne(
 }
 
 export type UpWithoutEngine = typeof upWithoutEngine;
+export type DestroySetWithoutEngine = typeof destroySetWithoutEngine;
 
-module.exports = { upWithoutEngine };
+module.exports = { upWithoutEngine, destroySetWithoutEngine };
 
 if (require.main === module) {
   const [connection, program, state] = JSON.parse(process.argv[2] ?? "[]") as Parameters<typeof upWithoutEngine>;
