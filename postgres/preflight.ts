@@ -1,18 +1,13 @@
 /** Looks, before anything is done, for what would make a plan fail or wait: reads only, and quickly. */
-import type { Finding, PartitionBound, Plan, Step } from "../topology/model";
-import { join } from "../topology/policy/reader";
+import type { Finding, Plan, Step } from "../topology/model";
 import { findSnapshots, findUsers } from "./blockers";
-import { boundPredicate } from "./boundSql";
 import type { Session } from "./connection";
-import { describeBlockers, hasSqlstate, SQLSTATE } from "./errors";
+import { describeBlockers } from "./errors";
 import { qualified } from "./identifiers";
-import { type CatalogParent, type CatalogSet, tableOfStep } from "./parent";
+import type { CatalogParent, CatalogSet } from "./parent";
 import type { ServerFacts } from "./server";
 import { renderStep } from "./statements";
 import { relationsMade } from "./subtree";
-
-/** How long the search for rows of DEFAULT that are in the way may take, in milliseconds. */
-const PROBE_LIMIT_MS = 2_000;
 
 /** A session that has been idle in a transaction for so long will probably stay, in milliseconds. */
 const IDLE_LIMIT_MS = 1_000;
@@ -34,7 +29,6 @@ export async function preflight(
     ...(await privileges(session, plan, parent)),
     ...(await holders(session, plan, parent)),
     ...(await lockTable(session, plan, parent)),
-    ...(await rowsInDefault(session, plan, parent)),
     ...publications(plan, set, parent),
   ];
 }
@@ -137,85 +131,7 @@ async function lockTable(session: Session, plan: Plan, parent: CatalogParent): P
   return [finding("warning", "", qualified(parent), reason)];
 }
 
-/** Rows of DEFAULT that belong to a partition that is to be attached make the attachment fail (23514). */
-async function rowsInDefault(session: Session, plan: Plan, root: CatalogParent): Promise<Finding[]> {
-  const byTable = new Map<string, Coming[]>();
-  for (const step of plan.steps) {
-    const parent = tableOfStep(step, root);
-    const fallback = parent.defaultPartition;
-    const predicate = step.bound && ATTACHING.has(step.kind) ? boundPredicate(step.bound, parent.keys) : undefined;
-    if (fallback === undefined || predicate === undefined) continue;
-    const table = qualified(fallback);
-    const coming = { step, predicate, path: pathOf(step, root) };
-    byTable.set(table, [...(byTable.get(table) ?? []), coming]);
-  }
-  const findings: Finding[] = [];
-  for (const [table, coming] of byTable) findings.push(...(await rowsInOne(session, table, coming)));
-  return findings;
-}
-
-/** A partition that is to be attached, and the condition of its rows. */
-interface Coming {
-  step: Step;
-  predicate: string;
-  /** Property path. */
-  path: string;
-}
-
-/** Through the partitions above it. */
-function pathOf(step: Step, root: CatalogParent): string {
-  const { under } = step;
-  const above = under === undefined ? [] : [under.name, ...tableOfStep(step, root).ancestors.map(({ name }) => name)];
-  const names = above.slice(0, above.length - (under === undefined ? 0 : root.ancestors.length + 1)).reverse();
-  return [...names, step.partition].reduce((path, name) => join(join(path, "partitions"), name), "");
-}
-
-async function rowsInOne(session: Session, table: string, coming: Coming[]): Promise<Finding[]> {
-  const any = await probe(session, table, coming.map(({ predicate }) => `(${predicate})`).join(" OR "));
-  if (any === "none") return [];
-  if (any === "unknown") {
-    const reason = `Whether ${table} holds rows of the new partitions could not be found out in ${PROBE_LIMIT_MS / 1000} s.`;
-    return [finding("info", "", table, `${reason} If it does, their attachment fails and nothing changes.`)];
-  }
-  const findings: Finding[] = [];
-  for (const one of coming) {
-    if ((await probe(session, table, one.predicate)) === "some") findings.push(inTheWay(one, table));
-  }
-  return findings;
-}
-
-const ATTACHING = new Set<Step["kind"]>(["create", "attach", "rebound"]);
-
-function inTheWay({ step, predicate, path }: Coming, table: string): Finding {
-  const reason =
-    `The DEFAULT partition ${table} holds rows that belong to ${step.partition} (${boundText(step.bound)}), and PostgreSQL` +
-    ` refuses to attach it before they are gone. Count them with: SELECT count(*) FROM ${table} WHERE ${predicate}. Then move` +
-    " them: into a table of their own that is attached instead, or delete them.";
-  return { ...finding("error", path, table, reason), partition: step.partition };
-}
-
-function boundText(bound: PartitionBound | undefined): string {
-  return JSON.stringify(bound);
-}
-
-async function probe(session: Session, table: string, predicate: string): Promise<"some" | "none" | "unknown"> {
-  try {
-    return await session.transaction(async () => {
-      await session.query("SET TRANSACTION READ ONLY");
-      await session.query(`SET LOCAL statement_timeout = ${PROBE_LIMIT_MS}`);
-      await session.query("SET LOCAL lock_timeout = 100");
-      // Without it the first row that a wrong estimate promises is looked for by a scan of the whole table.
-      await session.query("SET LOCAL enable_seqscan = off");
-      const rows = await session.query(`SELECT 1 AS found FROM ${table} WHERE ${predicate} LIMIT 1`);
-      return rows.length > 0 ? "some" : "none";
-    });
-  } catch (error) {
-    if (hasSqlstate(error, ...UNANSWERED)) return "unknown";
-    throw error;
-  }
-}
-
-const UNANSWERED = [SQLSTATE.queryCanceled, SQLSTATE.lockNotAvailable, SQLSTATE.insufficientPrivilege];
+const ATTACHING = new Set<Step["kind"]>(["create", "attach", "rebound", "reorganize"]);
 
 function publications(plan: Plan, set: CatalogSet, parent: CatalogParent): Finding[] {
   if (!plan.steps.some(({ kind }) => ATTACHING.has(kind))) return [];

@@ -152,6 +152,11 @@ export interface PartitionPolicy {
   defaultPartition?: Input<boolean>;
   /** How to treat attached partitions that nobody declared. Default: `report`. */
   unmanaged?: Input<"ignore" | "report" | "refuse">;
+  /**
+   * What happens when declared bounds differ from the real ones, so that rows belong to other partitions: `online` (default)
+   * moves them while the application goes on, `refuse` reports them and moves none.
+   */
+  reorganize?: Input<"online" | "refuse">;
   /** Names of existing tables outside the parent that may be attached. */
   adopt?: Input<string[]>;
   /** Explicit partitions by name, beside those of the policy. */

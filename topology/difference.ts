@@ -3,7 +3,8 @@ import { orderOf } from "./axis";
 import { boundKey, type KeyTypes } from "./bounds";
 import { boundOf, levelKey, sameKey } from "./level";
 import type { DesiredPartition, DesiredSet, PartitionBound, PartitionKey, RetiredBelow } from "./model";
-import { axisOf, periodWith } from "./stretches";
+import { OverlapIndex } from "./overlap";
+import { axisOf, spanOf } from "./stretches";
 
 /** A partition as outputs record it. Tiers beyond the declarable ones (such as `detaching`) differ from all of those. */
 export type ActualEntry = PartitionBound & {
@@ -93,12 +94,31 @@ function gone(
     .map(([name]) => ({ path: ["partitions", name], kind: "delete" }));
 }
 
-/** True when the bound is one of the periods that the policy has given up. */
+/** True when the bound is one of the periods that the policy has given up, or several in a row. */
 export function isRetired(
   bound: PartitionBound,
   { from, before, periods }: NonNullable<DesiredSet["retired"]>,
 ): boolean {
-  const period = periodWith(periods, bound);
+  const span = spanOf(periods, bound);
   const order = orderOf(axisOf(periods));
-  return period !== undefined && order(period.from, from) >= 0 && order(period.to, before) <= 0;
+  return span !== undefined && order(span.from, from) >= 0 && order(span.to, before) <= 0;
+}
+
+/** Those of the attached partitions `names` that hold rows of live ones which are not there with their bound. */
+export function replacedBy(
+  desired: Readonly<Record<string, DesiredPartition>>,
+  actual: Readonly<Record<string, ActualEntry>>,
+  names: readonly string[],
+  types: KeyTypes,
+): string[] {
+  const there = new Set(Object.values(actual).flatMap((one) => (one.tier === "live" ? [boundKey(one, types)] : [])));
+  const missing = Object.values(desired).filter((one) => one.tier === "live" && !there.has(boundKey(one, types)));
+  const index = new OverlapIndex(
+    missing.map((bound) => ({ bound })),
+    types,
+  );
+  return names.filter((name) => {
+    const entry = actual[name];
+    return entry !== undefined && !("default" in entry) && index.find(entry).length > 0;
+  });
 }

@@ -78,6 +78,8 @@ export interface DesiredSet {
    */
   retired?: { from: string; before: string; periods: Stretch[] };
   unmanaged: UnmanagedMode;
+  /** Absent: `online`. */
+  reorganize?: ReorganizeMode;
   /** Names of existing tables outside the parent that the program declares as adoptions. */
   adopt: string[];
   /** Which lifecycle rule put a partition of any level into its tier, by name: `after 12 months: dropped`. */
@@ -95,6 +97,9 @@ export interface RetiredBelow {
 
 /** How to treat children that nobody declared. `report` (default) warns, `refuse` fails the update before any change. */
 export type UnmanagedMode = "ignore" | "report" | "refuse";
+
+/** Whether rows may be moved into other tables below the parent: `online` (default), or never (`refuse`). */
+export type ReorganizeMode = "online" | "refuse";
 
 /** What `pulumi destroy` does with a set whose partitions hold rows: `refuse` (default), `detach` them, or `drop` them. */
 export type OnDelete = "refuse" | "detach" | "drop";
@@ -220,6 +225,27 @@ export interface ActualSet {
   strangers: Stranger[];
   /** Absent: none, or planned from the state. */
   reorganizations?: UnfinishedReorganization[];
+  /** What looking into tables has answered so far; see {@link Plan.questions}. */
+  answers?: Answer[];
+}
+
+/** Does this table hold rows of this bound? Without a bound: how large is it? */
+export interface Question {
+  table: RelationName & { oid: number };
+  within?: PartitionBound;
+  /** The partitioned table whose bound it is; absent: the set's own. */
+  under?: RelationName & { oid: number };
+}
+
+/** What was found out; `unknown` when the look took too long, or somebody holds a lock on the table. */
+export interface Answer {
+  oid: number;
+  within?: PartitionBound;
+  found: "none" | "some" | "unknown";
+  /** Exact number of rows; undefined when there are too many to be counted beforehand. */
+  rows?: number;
+  /** Real size with indexes and TOAST; only without a bound. */
+  bytes?: number;
 }
 
 /** Rows change tables: `sources` are replaced by `targets`, which together hold every row of theirs. */
@@ -314,6 +340,11 @@ export interface Step {
   current?: RelationName;
   /** For `reorganize` and `abandonReorganization`. */
   reorganization?: Reorganization;
+  /**
+   * Id of the step that makes the table which this one is about. Its OID is not known before, so that such a step is only
+   * shown: the plan that is made when the reorganization is done has it with the OID.
+   */
+  madeBy?: string;
   /** Why, in one clause: "declared", "after 12 months: dropped", "detached by hand". */
   reason: string;
   effect: {
@@ -352,6 +383,8 @@ export interface Plan {
   findings: Finding[];
   /** Partitions that are as declared. */
   unchanged: string[];
+  /** What the plan assumed for want of an answer: with the answers it may be another one. Absent: nothing. */
+  questions?: Question[];
 }
 
 /** A rejected input: the property path and the rule. */

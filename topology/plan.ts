@@ -4,9 +4,18 @@ import type { ActualParent, ActualSet, DesiredSet, Finding, KnownOids, Plan, Tie
 import { type Context, makeContext, type Place, qualified, topOf } from "./plan/context";
 import { DraftBuilder } from "./plan/drafts";
 import { type LevelPlan, type LevelRequest, NOTHING, planBelow } from "./plan/levels";
-import { addMissing, matchLive } from "./plan/live";
+import { matchLive } from "./plan/live";
 import { numberSteps, orderSteps } from "./plan/order";
-import { decideDetached, decideDropped, decideRetired, finalizePending, reportUnmanaged } from "./plan/removals";
+import {
+  decideDetached,
+  decideDropped,
+  decideRetired,
+  finalizePending,
+  refuseMisfits,
+  reportUnmanaged,
+} from "./plan/removals";
+import { placeMissing } from "./plan/reorganize";
+import { abandonOthers, finishSwapped } from "./plan/unfinished";
 import { join } from "./policy/reader";
 
 export { ATTACH_BATCH, FRESH_BATCH, GUARD_DEFAULT_BYTES } from "./plan/order";
@@ -17,13 +26,14 @@ export { detachedBelow } from "./plan/removals";
  * be carried out one after the other; `after` says which of them may go on when another fails.
  */
 export function plan(desired: DesiredSet, actual: ActualSet, known: KnownOids): Plan {
-  const { first, last, findings, unchanged, refused } = planLevel({
+  const { first, last, findings, unchanged, refused, questions } = planLevel({
     desired,
     actual,
     known,
     place: topOf(desired, actual),
   });
-  return { steps: refused ? [] : numberSteps([...first, ...last]), findings, unchanged };
+  const steps = refused ? [] : numberSteps([...first, ...last]);
+  return { steps, findings, unchanged, ...(questions.length === 0 ? {} : { questions }) };
 }
 
 /** The plan of one partitioned table, and of those below it. */
@@ -32,8 +42,6 @@ function planLevel({ desired, actual, known, place }: LevelRequest): LevelPlan {
   const mismatches = keyMismatches(desired, parent, place);
   if (mismatches.length > 0) return { ...NOTHING, findings: mismatches };
   const context = makeContext(desired, actual, parent, known, place);
-  const growth = hashGrowth(context);
-  if (growth !== undefined) return { ...NOTHING, findings: [growth] };
   if (actual.parent === undefined) context.findings.push(notThere(parent));
   decide(context, new DraftBuilder(desired.schema, place.under));
   const refused = reportUnmanaged(context);
@@ -45,6 +53,7 @@ function planLevel({ desired, actual, known, place }: LevelRequest): LevelPlan {
     findings: [...context.findings, ...below.findings],
     unchanged: [...context.unchanged, ...below.unchanged],
     refused: refused || below.refused,
+    questions: [...context.questions.values(), ...below.questions],
   };
 }
 
@@ -52,10 +61,13 @@ function planLevel({ desired, actual, known, place }: LevelRequest): LevelPlan {
 function decide(context: Context, build: DraftBuilder): void {
   const inTier = (tier: Tier) => context.declared.filter(({ partition }) => partition.tier === tier);
   finalizePending(context, build);
+  finishSwapped(context, build);
   for (const declared of inTier("detached")) decideDetached(context, build, declared);
   for (const declared of inTier("dropped")) decideDropped(context, build, declared);
   decideRetired(context, build);
-  for (const declared of matchLive(context, build, inTier("live"))) addMissing(context, build, declared);
+  placeMissing(context, build, matchLive(context, build, inTier("live")));
+  refuseMisfits(context);
+  abandonOthers(context, build);
 }
 
 /** The parent as it will be when it has been created: nobody can be using it, and it has no children. */
@@ -100,18 +112,4 @@ function typesDiffer({ keyTypes, keyType }: DesiredSet, parent: ActualParent): b
     const there = parent.keyTypes[at];
     return there !== undefined && keyClass(type) !== keyClass(there);
   });
-}
-
-/** Rows of a hash partition belong to several partitions of another modulus: that is a split, not another bound. */
-function hashGrowth({ declared, childByName, parent, path }: Context): Finding | undefined {
-  for (const { name, partition } of declared) {
-    const bound = childByName.get(name)?.bound;
-    if (partition.tier !== "live" || bound === undefined) continue;
-    if (!("modulus" in bound && "modulus" in partition) || bound.modulus === partition.modulus) continue;
-    const reason =
-      `${qualified(parent)} is divided by modulus ${bound.modulus}, but ${partition.modulus} is declared. This version ` +
-      `does not split hash partitions: declare ${bound.modulus}.`;
-    return { severity: "error", path: path || "partitionBy.hash.partitions", relation: qualified(parent), reason };
-  }
-  return undefined;
 }

@@ -45,6 +45,7 @@ const PLAIN_DEFAULTS = {
   schema: DEFAULTS.schema,
   defaultPartition: DEFAULTS.defaultPartition,
   unmanaged: DEFAULTS.unmanaged,
+  reorganize: DEFAULTS.reorganize,
   onDelete: DEFAULTS.onDelete,
   viewLimit: DEFAULTS.viewLimit,
 };
@@ -122,6 +123,7 @@ export function desiredFromChecked(checked: Record<string, unknown>): DesiredSet
     partitions,
     ...(retired && { retired }),
     unmanaged: inputs.unmanaged ?? DEFAULTS.unmanaged,
+    reorganize: inputs.reorganize ?? DEFAULTS.reorganize,
     adopt: inputs.adopt ?? [],
     tierReasons: Object.fromEntries([...tierReasons(schedule, partitions), ...reasonsBelow(policy, partitions)]),
     ...(below === undefined ? {} : { below }),

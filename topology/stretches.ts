@@ -117,6 +117,26 @@ export function periodWith(stretches: Stretches, bound: PartitionBound): Period 
   return sameBound(period.value.bound, bound, axis.type) ? period.value : undefined;
 }
 
+/** The moments at which a bound begins and ends, when both are borders of periods: one period, or several in a row. */
+export function spanOf(stretches: Stretches, bound: PartitionBound): { from: string; to: string } | undefined {
+  if (!("from" in bound) || typeof bound.from !== "string" || typeof bound.to !== "string") return undefined;
+  const from = borderOf(stretches, bound.from);
+  const to = borderOf(stretches, bound.to);
+  return from === undefined || to === undefined ? undefined : { from, to };
+}
+
+function borderOf(stretches: Stretches, key: string): string | undefined {
+  const axis = axisOf(stretches);
+  const moment = momentOfKey(axis, key);
+  const begin = moment === undefined ? undefined : attempt(() => keyOf(axis, beginAt(stretches, moment)));
+  const same = begin !== undefined && "value" in begin && sameKey(axis.type, begin.value, key);
+  return same ? moment : undefined;
+}
+
+function sameKey(type: string, a: string, b: string): boolean {
+  return sameBound({ values: [a] }, { values: [b] }, type);
+}
+
 /** Wall clock reading at which a period of a calendar begins, in the policy's time zone; names are made of it. */
 export function wallOf(stretches: Stretches, period: Period): Temporal.PlainDateTime | undefined {
   const { grid } = stretchAt(stretches, period.stretch);

@@ -1,34 +1,40 @@
 /** The plan for what a session sees, after the preflight has had its say. The same for previews and for `up`. */
 import type { Session } from "../../postgres/connection";
+import { lookInto } from "../../postgres/holdings";
 import { preflight } from "../../postgres/preflight";
-import type { DesiredSet, Plan } from "../../topology/model";
+import type { Answer, DesiredSet, Plan } from "../../topology/model";
 import { plan } from "../../topology/plan";
 import type { Observation } from "./observe";
 
-/** Partitions that cannot be made as things are (rows in DEFAULT are in the way) are left out, so that others can. */
+/** Steps about partitions that cannot be made as things are, and what follows them, are left out, so that others can. */
 export async function decide(session: Session, desired: DesiredSet, observation: Observation): Promise<Plan> {
-  const { actual, known, server, catalog } = observation;
-  const planned = plan(desired, actual, known);
-  if (server === undefined || catalog === undefined) return planned;
+  const { server, catalog } = observation;
+  if (server === undefined || catalog === undefined) return plan(desired, observation.actual, observation.known);
+  const planned = await answered(session, desired, observation);
   const found = await preflight(session, server, planned, catalog);
   const impossible = new Set(
     found.flatMap(({ severity, partition }) => (severity === "error" && partition !== undefined ? [partition] : [])),
   );
-  const possible = impossible.size === 0 ? planned : plan(without(desired, impossible), actual, known);
-  return { ...possible, findings: [...possible.findings, ...found] };
+  return { ...planned, steps: without(planned.steps, impossible), findings: [...planned.findings, ...found] };
+}
+
+/** A plan asks what it cannot see; with the answers it may be another one, which asks again. */
+async function answered(session: Session, desired: DesiredSet, { actual, known, facts }: Observation): Promise<Plan> {
+  const answers: Answer[] = [];
+  for (;;) {
+    const planned = plan(desired, { ...actual, answers }, known);
+    if (planned.questions === undefined) return planned;
+    answers.push(...(await lookInto(session, planned.questions, facts)));
+  }
 }
 
 /** Names are unique over all levels. */
-function without(desired: DesiredSet, names: ReadonlySet<string>): DesiredSet {
-  return { ...desired, partitions: kept(desired.partitions, names) };
-}
-
-function kept(partitions: DesiredSet["partitions"], names: ReadonlySet<string>): DesiredSet["partitions"] {
-  const left = Object.entries(partitions).filter(([name]) => !names.has(name));
-  return Object.fromEntries(
-    left.map(([name, partition]) => [
-      name,
-      partition.partitions === undefined ? partition : { ...partition, partitions: kept(partition.partitions, names) },
-    ]),
-  );
+function without(steps: Plan["steps"], names: ReadonlySet<string>): Plan["steps"] {
+  const left = new Set<string>();
+  return steps.filter((step) => {
+    const follows = step.after.some((id) => left.has(id));
+    if (!follows && !names.has(step.partition)) return true;
+    left.add(step.id);
+    return false;
+  });
 }

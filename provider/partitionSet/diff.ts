@@ -1,5 +1,5 @@
 /** Check and Diff of a PartitionSet: no I/O, no clock. */
-import { difference } from "../../topology/difference";
+import { type Comparison, difference, replacedBy } from "../../topology/difference";
 import { entriesOf, type PlacedEntry } from "../../topology/level";
 import type { DesiredPartition } from "../../topology/model";
 import { comparisonFromChecked } from "../../topology/policy";
@@ -8,7 +8,7 @@ import type { PropertyDifference } from "../difference";
 import type { DiffRequest } from "../handler";
 import { formatPath } from "../paths";
 import { isRecord, type Properties, sameValue } from "../values";
-import type { RecordedPartition } from "./state";
+import { type RecordedPartition, withNewNames } from "./state";
 
 /** Another parent is another set; its rows are guarded by `onDelete` when the old one goes. */
 const REPLACING = new Set(["schema", "table"]);
@@ -25,18 +25,22 @@ export function diffSet({ olds, oldInputs, news }: DiffRequest): {
   }
   const actual = partitionsOf<RecordedPartition>(olds);
   const desired = partitionsOf<DesiredPartition>(news);
-  const partitions = difference(desired, actual, comparisonFromChecked(news)).map(
+  const comparison = comparisonFromChecked(news);
+  const partitions = difference(desired, actual, comparison).map(
     ({ path, kind }): PropertyDifference => ({ path: formatPath(path), kind }),
   );
   const gone = (places: PlacedEntry<RecordedPartition>[]) =>
     places.map(({ path }): PropertyDifference => ({ path: formatPath(path), kind: "delete" }));
-  const renamed = gone(renamedOutside(desired, actual, olds));
+  const renamed = gone(renamedOutside(desired, actual, withNewNames(olds, oldInputs, news)));
   const known = new Set([...partitions, ...renamed].map(({ path }) => path));
-  const strangers = unmanaged(desired, actual).filter(({ path }) => !known.has(formatPath(path)));
+  const undeclared = unmanaged(desired, actual).filter(({ path }) => !known.has(formatPath(path)));
+  const moving = news.unmanaged !== "refuse" && news.reorganize !== "refuse";
+  const giving = moving ? replaced(undeclared, desired, actual, comparison) : [];
+  const strangers = undeclared.filter((place) => !giving.includes(place));
   const refused = news.unmanaged === "refuse" ? gone(strangers) : [];
   const names = strangers.map(({ name }) => name);
   return {
-    differences: [...policy, ...partitions, ...renamed, ...refused],
+    differences: [...policy, ...partitions, ...renamed, ...gone(giving), ...refused],
     warnings: news.unmanaged === "report" && names.length > 0 ? [unmanagedText(news, names)] : [],
   };
 }
@@ -88,6 +92,23 @@ function unmanaged(
 
 /** Parts of the path of a partition of the set's own table; each level below has as many more. */
 const TOP_LEVEL = 2;
+
+/** Those whose rows go to partitions that are missing; only the set's own partitions are reorganized. */
+function replaced(
+  undeclared: PlacedEntry<RecordedPartition>[],
+  desired: Record<string, DesiredPartition>,
+  actual: Record<string, RecordedPartition>,
+  { keyTypes }: Comparison,
+): PlacedEntry<RecordedPartition>[] {
+  const own = undeclared.filter(({ path }) => path.length === TOP_LEVEL);
+  const names = replacedBy(
+    desired,
+    actual,
+    own.map(({ name }) => name),
+    keyTypes,
+  );
+  return own.filter(({ name }) => names.includes(name));
+}
 
 function unmanagedText(news: Properties, names: string[]): string {
   const shown = names.slice(0, 20).join(", ");

@@ -18,7 +18,7 @@ import { whyExclusive } from "./exclusive";
 import { type Observation, observe, observeState } from "./observe";
 import { findingText, planText, type Rendered, summary } from "./present";
 import { readSetResource } from "./read";
-import { outputsFromPlan, viewRows } from "./state";
+import { outputsFromPlan, viewRows, withNewNames } from "./state";
 
 export const partitionSetHandler: ResourceHandler = {
   relation: ({ schema, table }) => relationFrom(schema, table),
@@ -41,13 +41,20 @@ function idOf(outputs: Properties): string {
   return idOfOutputs(outputs, outputs.table);
 }
 
+/** What the state knows, partitions that the program has renamed included. */
+function recorded(request: CreateRequest | UpdateRequest, olds: Properties): Properties {
+  return "oldInputs" in request ? withNewNames(olds, request.oldInputs, request.news) : olds;
+}
+
 /** Shows what `up` would do; changes nothing. */
 async function preview(
   context: Context,
-  { news }: CreateRequest | UpdateRequest,
-  olds: Properties,
+  request: CreateRequest | UpdateRequest,
+  oldOutputs: Properties,
 ): Promise<Properties> {
+  const { news } = request;
   if (containsUnknown(news)) return { ...news, partitions: UNKNOWN, identity: UNKNOWN };
+  const olds = recorded(request, oldOutputs);
   const desired = desiredFromChecked(news);
   const { observation, planned } = await context.database.orElse(
     () =>
@@ -94,8 +101,9 @@ function rendered(step: Step, facts: ParentFacts): Rendered {
 }
 
 /** Does what the preview showed. */
-async function apply(context: Context, { news }: CreateRequest | UpdateRequest, olds: Properties): Promise<Properties> {
-  const { outputs, reasons } = await applySet(context, desiredFromChecked(news), news, olds);
+async function apply(context: Context, request: CreateRequest | UpdateRequest, olds: Properties): Promise<Properties> {
+  const { news } = request;
+  const { outputs, reasons } = await applySet(context, desiredFromChecked(news), news, recorded(request, olds));
   await context.views.publish(viewRows(context.name, outputs, context.views.old));
   if (reasons.length > 0) throw new PartialFailure(idOf(outputs), outputs, news, reasons);
   return outputs;

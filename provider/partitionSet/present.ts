@@ -20,7 +20,6 @@ const COUNTED: [StepKind, string][] = [
   ["attach", "to attach"],
   ["rebound", "to re-bound"],
   ["rename", "to rename"],
-  ["reorganize", "to reorganize"],
   ["abandonReorganization", "unfinished reorganization to give up"],
   ["finalizeDetach", "pending detach to finish"],
   ["detach", "to detach"],
@@ -32,7 +31,6 @@ const DONE: Record<string, string> = {
   "to attach": "attached",
   "to re-bound": "re-bound",
   "to rename": "renamed",
-  "to reorganize": "reorganized",
   "unfinished reorganization to give up": "unfinished reorganization given up",
   "pending detach to finish": "pending detach finished",
   "to detach": "detached",
@@ -50,7 +48,32 @@ export function summary(steps: Step[], done: boolean): string {
     const size = kind === "drop" || kind === "detach" ? estimate(some) : "";
     return [size === "" ? label : `${label} (${size})`];
   });
-  return parts.length === 0 ? "no changes" : parts.join(", ");
+  const moved = movedText(steps, done);
+  const all = moved === undefined ? parts : [moved, ...parts];
+  return all.length === 0 ? "no changes" : all.join(", ");
+}
+
+/** `3 to create by splitting events_2024 (≈1,200,000 rows, 300.0 MB)`; all reorganizations of a plan together. */
+function movedText(steps: Step[], done: boolean): string | undefined {
+  const some = steps.filter(({ kind, reorganization }) => kind === "reorganize" && reorganization !== undefined);
+  const sources = some.flatMap(({ reorganization }) => reorganization?.sources ?? []);
+  const targets = some.flatMap(({ reorganization }) => reorganization?.targets ?? []);
+  if (some.length === 0) return undefined;
+  const [source] = sources;
+  const kept = targets.filter(({ bound }) => "default" in bound).length;
+  const made = `${targets.length - kept} ${done ? "created" : "to create"}`;
+  const from = source !== undefined && sources.length === 1 ? source.name : `${sources.length} others`;
+  const how =
+    kept > 0 && sources.every(({ bound }) => "default" in bound)
+      ? "with rows of"
+      : wayOf(sources.length, targets.length);
+  const size = estimate(some);
+  return `${made} ${how} ${from}${size === "" ? "" : ` (${size})`}`;
+}
+
+function wayOf(sources: number, targets: number): string {
+  if (sources === 1) return "by splitting";
+  return targets === 1 ? "by merging" : "out of";
 }
 
 function estimate(steps: Step[]): string {
@@ -141,11 +164,25 @@ function insteadLines(instead: Statement[] | undefined): string[] {
   ];
 }
 
+/** Names in a line of a reorganization; the statements name all of them. */
+const NAMES_IN_LINE = 4;
+
 export function stepLine(step: Step): string {
+  const { reorganization } = step;
+  if (reorganization !== undefined) {
+    const { sources, targets } = reorganization;
+    return `${step.kind} ${namesText(sources)} → ${namesText(targets)}  (${step.reason})`;
+  }
   const bound = step.bound === undefined ? "" : `  ${describeBound(step.bound)}`;
   const count = namesBelow(step.level).length;
   const inside = step.level === undefined ? "" : `, ${describeKey(step.level)} with ${count} partition(s) in it`;
   return `${step.kind} ${step.partition}${bound}${inside}  (${step.reason})`;
+}
+
+function namesText(tables: readonly { name: string }[]): string {
+  const names = tables.map(({ name }) => name);
+  if (names.length <= NAMES_IN_LINE) return names.join(", ");
+  return `${names.slice(0, NAMES_IN_LINE - 1).join(", ")}, … ${names.at(-1)}`;
 }
 
 /** A step's statements, and those that follow when they are interrupted. */

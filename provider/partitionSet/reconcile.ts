@@ -59,25 +59,48 @@ async function underLock(
     throw new Error(`${desired.schema}.${desired.table} was made or dropped by somebody else just now; run again.`);
   }
   const plan = await makePlan(session, before);
-  const parent = before.catalog?.parent;
-  if (parent === undefined || plan.steps.length === 0) {
-    return { plan, after: before, reasons: refusals(plan) };
-  }
-  const watch = watcher(context);
-  const report = await executeLocked(session, plan, {
-    sessions: context.database.sessions,
-    parent,
-    server: before.server,
-    ladder: context.database.ladder,
-    signal: context.signal,
-    onEvent: watch,
-  });
+  const first = await carryOut(context, session, plan, before);
+  const seen = first === undefined ? before : await observe(session, desired, witnessed(desired, before, olds));
+  const reasons = [...refusals(plan), ...(first === undefined ? [] : failures(plan, first))];
+  if (first === undefined || !hasMade(plan, first)) return { plan, after: seen, reasons };
+  // What a reorganization has made has an OID only now; what follows was shown with the first plan.
+  const following = await makePlan(session, seen);
+  const second = await carryOut(context, session, following, seen);
+  if (second === undefined) return { plan, after: seen, reasons };
+  const after = await observe(session, desired, witnessed(desired, seen, olds));
+  return { plan, after, reasons: [...reasons, ...failures(following, second)] };
+}
+
+/** Undefined when there is nothing to do. */
+async function carryOut(
+  context: Context,
+  session: Session,
+  plan: Plan,
+  { catalog, server }: Observation,
+): Promise<ExecutionReport | undefined> {
+  const parent = catalog?.parent;
+  const steps = plan.steps.filter(({ madeBy }) => madeBy === undefined);
+  if (parent === undefined || steps.length === 0) return undefined;
+  const report = await executeLocked(
+    session,
+    { ...plan, steps },
+    {
+      sessions: context.database.sessions,
+      parent,
+      server,
+      ladder: context.database.ladder,
+      signal: context.signal,
+      onEvent: watcher(context),
+    },
+  );
   await context.log.status(doneText(plan, report), true);
-  return {
-    plan,
-    after: await observe(session, desired, witnessed(desired, before, olds)),
-    reasons: [...refusals(plan), ...failures(plan, report)],
-  };
+  return report;
+}
+
+/** True when steps were only shown, and can be planned with their OIDs now. */
+function hasMade({ steps }: Plan, { done, skipped }: ExecutionReport): boolean {
+  const reached = new Set([...done, ...skipped.flatMap((skip) => (skip.reached ? [skip.step] : []))]);
+  return steps.some(({ madeBy }) => madeBy !== undefined && reached.has(madeBy));
 }
 
 /**

@@ -1,4 +1,5 @@
 /** What a PartitionSet keeps in Pulumi's state, and the rows that show it. Pure. */
+import { boundKey } from "../../topology/bounds";
 import { boundOf, entriesOf, partitionKey, plainType } from "../../topology/level";
 import type {
   ActualLevel,
@@ -119,6 +120,9 @@ function promise(step: Step, partitions: Record<string, RecordedPartition>, sche
   else if (step.kind === "rename" && before) {
     delete partitions[now];
     partitions[name] = before;
+  } else if (step.kind === "reorganize" && step.reorganization) {
+    for (const source of step.reorganization.sources) delete partitions[partitionKeyOf(schema, source)];
+    for (const target of step.reorganization.targets) partitions[target.name] = { ...target.bound, tier: "live" };
   } else if (bound && step.kind !== "detach") partitions[name] = { ...bound, tier: "live", ...divided };
 }
 
@@ -135,6 +139,34 @@ function recordNew(level: NewLevel): Divided {
     { ...bound, tier: "live", ...(below === undefined ? {} : recordNew(below)) },
   ]);
   return { partitionBy: partitionKey({ ...level, keyTypes: [] }), partitions: Object.fromEntries(partitions) };
+}
+
+/**
+ * The outputs with the OIDs of partitions that the program has given another name: declared before and now, with the same
+ * bound. Under its new name the partition is then known, and renamed instead of being taken for a stranger.
+ */
+export function withNewNames(olds: Properties, oldInputs: Properties, news: Properties): Properties {
+  const oids = isRecord(olds.oids) ? olds.oids : {};
+  const renamed = newNames(declaredPartitions(oldInputs), declaredPartitions(news)).filter(([old]) =>
+    Object.hasOwn(oids, old),
+  );
+  if (renamed.length === 0) return olds;
+  return { ...olds, oids: { ...oids, ...Object.fromEntries(renamed.map(([old, name]) => [name, oids[old]])) } };
+}
+
+/** Former and new names of the same bounds, level by level. */
+function newNames(before: Properties, after: Properties): [string, string][] {
+  const former = new Map(entries(before).map(([name, entry]) => [boundKey(entry), { name, entry }]));
+  return entries(after).flatMap(([name, entry]): [string, string][] => {
+    const old = former.get(boundKey(entry));
+    if (old === undefined) return [];
+    const inside = newNames(declaredPartitions({ ...old.entry }), declaredPartitions({ ...entry }));
+    return old.name === name ? inside : [[old.name, name], ...inside];
+  });
+}
+
+function entries(partitions: Properties): [string, PartitionBound][] {
+  return Object.entries(partitions as Record<string, PartitionBound>);
 }
 
 /** Declared names that the state knew a table by which bears another name now. */

@@ -18,7 +18,7 @@ const by = { range: { column: "created_at", every: "month", type: "timestamptz" 
 const policy = { partitionBy: by, window: { from: "2026-01", ahead: 0 }, asOf: "2026-03" };
 const table = (name, more) =>
   new pgp.PartitionedTable(name, { columns: ${COLUMNS}, ...policy, ...more }, { provider });
-const set = (name) => new pgp.PartitionSet(name, { table: name, ...policy }, { provider });
+const set = (name) => new pgp.PartitionSet(name, { table: name, reorganize: "refuse", ...policy }, { provider });
 
 table("refers", { foreignKeys: [{ columns: ["tenant"], references: { table: "tenants", columns: ["id"] } }] });
 table("blocked", {});
@@ -86,7 +86,7 @@ describeOnEachPostgres("tables of which some cannot be made", (server) => {
     assert.match(up.output, /public\.blocked_2026_02 exists already and is not known as a partition/);
     assert.match(
       up.output,
-      /The DEFAULT partition "public"\."occupied_default" holds rows that belong to occupied_2026_02/,
+      /The DEFAULT partition public\.occupied_default holds rows that belong to occupied_2026_02/,
     );
     assert.match(
       up.output,

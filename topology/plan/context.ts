@@ -5,16 +5,20 @@ import type {
   ActualParent,
   ActualPartition,
   ActualSet,
+  Answer,
   DesiredPartition,
   DesiredSet,
   Finding,
   KnownOids,
+  PartitionBound,
+  Question,
   RelationName,
   Step,
   Stranger,
 } from "../model";
 import { OverlapIndex } from "../overlap";
 import { join } from "../policy/reader";
+import { isCopy } from "./unfinished";
 
 /** A step before it has its place in the order. */
 export type Draft = Omit<Step, "transaction">;
@@ -22,12 +26,15 @@ export type Draft = Omit<Step, "transaction">;
 /** The parts of a plan in the order in which they are carried out. */
 export interface Drafts {
   finalize: Draft[];
+  /** Reorganizations of an interrupted run that are finished or given up. */
+  unfinished: Draft[];
   renames: Draft[];
   /** Detaches that make room for what comes next. */
   making: Draft[];
   rebounds: Draft[];
   /** Creates and attaches. */
   additions: Draft[];
+  reorganizations: Draft[];
   detaches: Draft[];
   drops: Draft[];
 }
@@ -76,6 +83,8 @@ export interface Context extends Place {
   childByName: Map<string, ActualPartition>;
   childByKey: Map<string, ActualPartition>;
   childByOid: Map<number, ActualPartition>;
+  /** Known detached tables, without those whose rows a reorganization has taken over. */
+  detached: ActualPartition[];
   detachedByName: Map<string, ActualPartition>;
   detachedByOid: Map<number, ActualPartition>;
   strangerByName: Map<string, Stranger>;
@@ -87,9 +96,13 @@ export interface Context extends Place {
   handled: Set<number>;
   /** The tables that are the live partitions of this level when the plan is done, by declared name. */
   settled: Map<string, ActualPartition>;
+  /** Declared as detached or dropped, while the table of their name has another bound. */
+  misfits: { declared: Declared; table: ActualPartition }[];
   drafts: Drafts;
   findings: Finding[];
   unchanged: string[];
+  answers: Map<string, Answer>;
+  questions: Map<string, Question>;
 }
 
 /** Indexes a plan's arguments once, so that each decision takes constant or logarithmic time. */
@@ -102,6 +115,13 @@ export function makeContext(
 ): Context {
   const types = parent.keyTypes.length > 0 ? parent.keyTypes : desired.keyTypes;
   const here = ({ schema }: RelationName) => schema === desired.schema;
+  const emptied = new Set(
+    (actual.reorganizations ?? []).flatMap(({ phase, sources }) =>
+      phase === "swapped" ? sources.map(({ oid }) => oid) : [],
+    ),
+  );
+  const detached = actual.detached.filter(({ oid }) => !emptied.has(oid));
+  const strangers = actual.strangers.filter(({ partitionOf }) => !isCopy(actual, partitionOf));
   const context: Context = {
     ...place,
     desired,
@@ -114,16 +134,30 @@ export function makeContext(
     childByName: new Map(actual.children.filter(here).map((child) => [child.name, child])),
     childByKey: new Map(actual.children.map((child) => [boundKey(child.bound, types), child])),
     childByOid: new Map(actual.children.map((child) => [child.oid, child])),
-    detachedByName: new Map(actual.detached.filter(here).map((table) => [table.name, table])),
-    detachedByOid: new Map(actual.detached.map((table) => [table.oid, table])),
-    strangerByName: new Map(actual.strangers.filter(here).map((table) => [table.name, table])),
+    detached,
+    detachedByName: new Map(detached.filter(here).map((table) => [table.name, table])),
+    detachedByOid: new Map(detached.map((table) => [table.oid, table])),
+    strangerByName: new Map(strangers.filter(here).map((table) => [table.name, table])),
     index: new OverlapIndex(actual.children, types),
     renamed: new Map(),
     handled: new Set(),
     settled: new Map(),
-    drafts: { finalize: [], renames: [], making: [], rebounds: [], additions: [], detaches: [], drops: [] },
+    misfits: [],
+    drafts: {
+      finalize: [],
+      unfinished: [],
+      renames: [],
+      making: [],
+      rebounds: [],
+      additions: [],
+      reorganizations: [],
+      detaches: [],
+      drops: [],
+    },
     findings: [],
     unchanged: [],
+    answers: new Map((actual.answers ?? []).map((answer) => [questionKey(answer.oid, answer.within, types), answer])),
+    questions: new Map(),
   };
   for (const { name, partition } of context.declared) {
     const child = knownChild(context, name);
@@ -149,6 +183,34 @@ export function ownChild({ childByName, renamed }: Context, name: string): Actua
   const child = childByName.get(name);
   const owner = child === undefined ? undefined : renamed.get(child.oid);
   return owner === undefined || owner === name ? child : undefined;
+}
+
+/** What is known about the rows of a table (within a bound); undefined when it has still to be asked, which is noted. */
+export function ask(
+  context: Context,
+  { schema, name, oid }: RelationName & { oid: number },
+  within?: PartitionBound,
+): Answer | undefined {
+  const answer = answered(context, { oid }, within);
+  if (answer === undefined) {
+    const { under } = context;
+    const question = { table: { schema, name, oid }, ...(within && { within }), ...(under && { under }) };
+    context.questions.set(questionKey(oid, within, context.types), question);
+  }
+  return answer;
+}
+
+/** The same without asking. */
+export function answered(
+  { answers, types }: Context,
+  { oid }: { oid: number },
+  within?: PartitionBound,
+): Answer | undefined {
+  return answers.get(questionKey(oid, within, types));
+}
+
+function questionKey(oid: number, within: PartitionBound | undefined, types: KeyTypes): string {
+  return `${oid} ${within === undefined ? "" : boundKey(within, types)}`;
 }
 
 /** Schema and name for people. */

@@ -1,5 +1,15 @@
 /** One builder for each kind of step. */
-import type { ActualPartition, NewLevel, PartitionBound, RelationName, Step, StepKind } from "../model";
+import type {
+  ActualPartition,
+  NewLevel,
+  PartitionBound,
+  RelationName,
+  Reorganization,
+  ReorganizationMethod,
+  Step,
+  StepKind,
+  UnfinishedReorganization,
+} from "../model";
 import type { Draft } from "./context";
 
 /** Ids are unique in a plan because a relation takes part in one step of a kind at most. */
@@ -64,6 +74,57 @@ export class DraftBuilder {
       reason,
       effect: effect("shows", table),
     };
+  }
+
+  /** Rows of the sources go to the targets, which take their places. Named after the first target. */
+  reorganize(
+    reorganization: Reorganization,
+    method: ReorganizationMethod,
+    reason: string,
+    size: Size,
+    after: string[],
+  ): Draft {
+    const { sources, targets } = reorganization;
+    const relation = { schema: this.schema, name: (targets[0] ?? sources[0])?.name ?? "" };
+    return {
+      ...this.base("reorganize", relation, after),
+      method,
+      reorganization,
+      reason,
+      effect: effect("moves", size),
+    };
+  }
+
+  /** The tables are exchanged; what is left of the old ones goes. */
+  finish({ staging, sources, targets }: UnfinishedReorganization): Draft {
+    const reason = "an interrupted run has put the new tables in place and left the old ones beside the parent";
+    const draft = this.reorganize({ sources, targets }, "copyAndSwap", reason, {}, []);
+    return { ...draft, id: `${draft.id}/${staging.name}`, effect: { data: "none" } };
+  }
+
+  /** Takes away what an interrupted copy has made; the rows are where they were. */
+  abandon({ staging, sources, targets }: UnfinishedReorganization): Draft {
+    return {
+      ...this.base("abandonReorganization", staging, []),
+      method: "abandon",
+      oid: staging.oid,
+      reorganization: { sources, targets },
+      reason: "an interrupted run has begun to move rows in a way that is not declared any more",
+      effect: effect("none", {}),
+    };
+  }
+
+  /** Out of the parent, once the reorganization has made it. */
+  detachMade(name: string, bound: PartitionBound, reason: string, madeBy: string): Draft {
+    const base = this.base("detach", { schema: this.schema, name }, [madeBy]);
+    return { ...base, method: "detachPlain", bound, madeBy, reason, effect: effect("hides", {}) };
+  }
+
+  /** Given up, once the reorganization has made it and it is detached. */
+  dropMade(name: string, reason: string, madeBy: string): Draft {
+    const relation = { schema: this.schema, name };
+    const base = this.base("drop", relation, [stepId("detach", this.schema, relation)]);
+    return { ...base, method: "dropTable", madeBy, reason, effect: effect("deletes", {}) };
   }
 
   /** Another bound for the same table: detached and attached in one transaction, so that no row is ever out of sight. */

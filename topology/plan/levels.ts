@@ -1,6 +1,6 @@
 /** The levels below: a partition that is partitioned itself is planned like a set of its own, by the same function. */
 import { describeKey, levelKey, parentOf, setBelow } from "../level";
-import type { ActualLevel, ActualPartition, ActualSet, DesiredSet, Finding, KnownOids } from "../model";
+import type { ActualLevel, ActualPartition, ActualSet, DesiredSet, Finding, KnownOids, Question } from "../model";
 import { type Context, note, type Place, pathOf, qualified } from "./context";
 import type { Order, Placed } from "./order";
 
@@ -18,9 +18,10 @@ export interface LevelPlan extends Order {
   unchanged: string[];
   /** Something unmanaged forbids every change of the set. */
   refused: boolean;
+  questions: Question[];
 }
 
-export const NOTHING: LevelPlan = { first: [], last: [], findings: [], unchanged: [], refused: false };
+export const NOTHING: LevelPlan = { first: [], last: [], findings: [], unchanged: [], refused: false, questions: [] };
 
 /** Plans what is below the live partitions of a level. Those still to be made are made whole, by one step each. */
 export function planBelow(context: Context, planLevel: (request: LevelRequest) => LevelPlan): LevelPlan {
@@ -40,15 +41,17 @@ export function planBelow(context: Context, planLevel: (request: LevelRequest) =
     findings: plans.flatMap(({ findings }) => findings),
     unchanged: plans.flatMap(({ unchanged }) => unchanged),
     refused: plans.some(({ refused }) => refused),
+    questions: plans.flatMap(({ questions }) => questions),
   };
 }
 
 function levelAsSet(
   table: NonNullable<Place["under"]>,
   level: ActualLevel,
-  { source, strangers }: ActualSet,
+  { source, strangers, answers }: ActualSet,
 ): ActualSet {
-  return { source, parent: parentOf(table, level), children: level.children, detached: level.detached, strangers };
+  const { children, detached } = level;
+  return { source, parent: parentOf(table, level), children, detached, strangers, ...(answers && { answers }) };
 }
 
 /** The steps of the level above that give the table its name, its bound or its place. */

@@ -1,43 +1,37 @@
 /** Decisions about the partitions that are to be attached. */
-import { describeBound, sameBound } from "../bounds";
+import { describeBound } from "../bounds";
 import { boundOf, namesBelow, newLevel } from "../level";
 import type { ActualPartition, NewLevel, PartitionBound, Stranger } from "../model";
 import { type Context, type Declared, knownChild, note, oidOf, ownChild, qualified } from "./context";
 import type { DraftBuilder } from "./drafts";
 import { afterFinalize, keyOf, makeRoom } from "./removals";
+import { renameAll, renameOne, type WantedRename } from "./renames";
 
 /**
- * First pass: partitions that are there under their name, their bound or their OID. Gives back those that are missing,
- * for which the second pass must know which bounds will have moved.
+ * First pass: partitions that are there with their bound. Gives back those that are missing, for which the second pass must
+ * know which bounds will have moved.
  */
 export function matchLive(context: Context, build: DraftBuilder, declared: readonly Declared[]): Declared[] {
-  return declared.filter((one) => !matched(context, build, one));
+  const wanted: WantedRename[] = [];
+  const missing = declared.filter((one) => !matched(context, one, wanted));
+  renameAll(context, build, wanted);
+  return missing;
 }
 
-function matched(context: Context, build: DraftBuilder, declared: Declared): boolean {
-  const { name, partition } = declared;
-  const own = ownChild(context, name);
-  if (own !== undefined) {
-    context.handled.add(own.oid);
-    if (own.state === "pending") return false;
-    context.settled.set(name, own);
-    if (sameBound(own.bound, partition, context.types)) context.unchanged.push(name);
-    else rebound(context, build, declared, own);
-    return true;
-  }
+function matched(context: Context, declared: Declared, wanted: WantedRename[]): boolean {
+  const { name } = declared;
   const holder = context.childByKey.get(keyOf(context, declared));
-  if (holder !== undefined && holder.state !== "pending") {
-    context.handled.add(holder.oid);
-    if (oidOf(context.known, name) === holder.oid) rename(context, build, name, holder);
-    else otherName(context, declared, holder);
-    return true;
+  if (holder === undefined || holder.state === "pending") {
+    const own = ownChild(context, name);
+    if (own?.state === "pending") context.handled.add(own.oid);
+    return false;
   }
-  const moved = knownChild(context, name);
-  if (moved === undefined || moved.state === "pending") return false;
-  context.handled.add(moved.oid);
-  const now = `${qualified(moved)} with ${describeBound(moved.bound)}`;
-  const advice = "Give it back its name or its bound, or declare it in partitions as it is.";
-  note(context, "error", name, `${name} is attached as ${now}: renamed and with another bound. ${advice}`, moved);
+  context.handled.add(holder.oid);
+  if (holder.name === name && holder.schema === context.desired.schema) {
+    context.unchanged.push(name);
+    context.settled.set(name, holder);
+  } else if (oidOf(context.known, name) === holder.oid) wanted.push({ name, table: holder });
+  else otherName(context, declared, holder);
   return true;
 }
 
@@ -47,46 +41,41 @@ function otherName(context: Context, { name, partition }: Declared, holder: Actu
   note(context, "error", name, `${what}. Choose a naming template that gives this name, or list ${entry}.`, holder);
 }
 
-/** Gives back the id of the rename, or undefined when the name is taken (then reported). */
-function rename(context: Context, build: DraftBuilder, name: string, table: ActualPartition): string | undefined {
-  const taken = context.childByName.get(name) ?? context.detachedByName.get(name) ?? context.strangerByName.get(name);
-  if (taken !== undefined && taken.oid !== table.oid) {
-    const why = `${qualified(table)} is the partition ${name}, but ${qualified(taken)} stands in the place of its name`;
-    note(context, "error", name, `${why}. Rename one of them by hand.`, taken);
-    return undefined;
-  }
-  const draft = build.rename(name, table, afterFinalize(context, table));
-  context.settled.set(name, table);
-  context.drafts.renames.push(draft);
-  return draft.id;
-}
-
-function rebound(context: Context, build: DraftBuilder, { name, partition }: Declared, own: ActualPartition): void {
+/** Gives the one child of a component, all of whose rows belong there, its declared bound (and name). */
+export function rebound(
+  context: Context,
+  build: DraftBuilder,
+  { name, partition }: Declared,
+  child: ActualPartition,
+): void {
+  context.handled.add(child.oid);
   const bound = boundOf(partition);
-  const hits = context.index.find(bound).filter(({ oid }) => oid !== own.oid);
+  const hits = context.index.find(bound).filter(({ oid }) => oid !== child.oid);
   const after = hits.map((hit) => freed(context, hit));
   const blocked = hits.filter((_, at) => after[at] === undefined);
   if (blocked.length > 0) {
-    refuseOverlap(context, name, `the bound of ${qualified(own)} cannot become ${describeBound(bound)}`, blocked);
+    refuseOverlap(context, name, `the bound of ${qualified(child)} cannot become ${describeBound(bound)}`, blocked);
     return;
   }
-  const reason = `its bound is ${describeBound(own.bound)} instead of the declared one`;
-  context.drafts.rebounds.push(
-    build.rebound(
-      own,
-      bound,
-      reason,
-      after.filter((id) => id !== undefined),
-    ),
-  );
+  const room = after.filter((id) => id !== undefined);
+  if (child.name !== name || child.schema !== context.desired.schema) {
+    const renamed = renameOne(context, build, { name, table: child });
+    if (renamed === undefined) return;
+    room.push(renamed);
+  }
+  const reason = `its bound is ${describeBound(child.bound)} instead of the declared one`;
+  const relation = { ...child, name, schema: context.desired.schema };
+  context.settled.set(name, child);
+  context.drafts.rebounds.push(build.rebound(relation, bound, reason, room));
 }
 
 /** The step after which a child no longer holds its range; undefined when it stays. */
-function freed(context: Context, child: ActualPartition): string | undefined {
+export function freed(context: Context, child: ActualPartition): string | undefined {
   return child.state === "pending" ? afterFinalize(context, child)[0] : makeRoom(context, child);
 }
 
-function refuseOverlap(context: Context, name: string, what: string, blocked: readonly ActualPartition[]): void {
+/** Records that children which stay hold what is needed. */
+export function refuseOverlap(context: Context, name: string, what: string, blocked: readonly ActualPartition[]): void {
   const list = blocked.map((child) => `${qualified(child)} (${describeBound(child.bound)})`).join(", ");
   note(
     context,
@@ -165,7 +154,7 @@ function bringBack(
   context.handled.add(source.oid);
   const after = [...room, ...afterFinalize(context, source)];
   if (source.name !== name || source.schema !== context.desired.schema) {
-    const renamed = rename(context, build, name, source);
+    const renamed = renameOne(context, build, { name, table: source });
     if (renamed === undefined) return;
     after.push(renamed);
   }

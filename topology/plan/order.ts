@@ -2,7 +2,7 @@
 import { compareBounds } from "../bounds";
 import { namesBelow } from "../level";
 import type { PartitionBound, Step, StepMethod } from "../model";
-import type { Context, Draft } from "./context";
+import type { Context, Draft, Drafts } from "./context";
 
 /** A DEFAULT partition above this size is guarded: ATTACH scans it under ACCESS EXCLUSIVE (5 M rows 410 ms, guarded 2 ms). */
 export const GUARD_DEFAULT_BYTES = 10 * 1024 * 1024;
@@ -24,6 +24,8 @@ export interface Placed {
   draft: Draft;
   /** Most tables that may be made in one transaction; 1: none beside this step's. */
   limit: number;
+  /** Shares the transaction of the step before it in any case. */
+  beside?: boolean;
 }
 
 /** The steps of one level in order; those of the levels below belong between the two parts. */
@@ -39,9 +41,12 @@ export function orderSteps(context: Context): Order {
   const { drafts, parent, actual, types } = context;
   const isDefault = ({ bound }: Draft) => bound !== undefined && "default" in bound;
   const byBound = (a: Draft, b: Draft) => (a.bound && b.bound ? compareBounds(a.bound, b.bound, types) : 0);
-  const additions = [...drafts.additions].sort(byBound);
+  const beside = besideRebounds(drafts);
+  const additions = drafts.additions.filter((draft) => !beside.has(draft)).sort(byBound);
   const hadDefault = parent.defaultPartition !== undefined || actual.children.some(({ bound }) => "default" in bound);
-  const getsDefault = [...additions, ...drafts.rebounds].some(isDefault);
+  const makesDefault = ({ reorganization }: Draft) =>
+    !hadDefault && reorganization !== undefined && reorganization.targets.some(({ bound }) => "default" in bound);
+  const getsDefault = drafts.additions.some(isDefault) || drafts.reorganizations.some(makesDefault);
   // A query on the set's table locks an empty table below it too: that one is not free of users.
   const fresh = actual.children.length === 0 && context.under === undefined;
   const method: StepMethod = fresh ? "partitionOf" : "likeAttach";
@@ -56,13 +61,22 @@ export function orderSteps(context: Context): Order {
   return {
     first: [
       ...alone(drafts.finalize),
+      ...alone(drafts.unfinished),
       ...alone(drafts.renames),
       ...alone(drafts.making),
-      ...alone(drafts.rebounds),
+      // Whatever no partition takes any more has a place in the new DEFAULT from then on.
+      ...alone(drafts.reorganizations.filter(makesDefault)),
+      ...drafts.rebounds.flatMap((draft) => [
+        ...alone([draft]),
+        ...drafts.additions
+          .filter((other) => beside.get(other) === draft)
+          .map((other) => ({ draft: other, limit: 1, beside: true })),
+      ]),
       ...(on === undefined ? [] : alone([on])),
       ...added([...guarded, ...(fresh ? additions.filter(isDefault) : [])], method, limit),
       ...(guard === undefined ? [] : alone([guard.off])),
       ...(fresh ? [] : added(additions.filter(isDefault), method, 1)),
+      ...alone(drafts.reorganizations.filter((draft) => !makesDefault(draft))),
     ],
     last: [...alone(drafts.detaches.map(detach)), ...alone(drafts.drops)],
   };
@@ -83,13 +97,27 @@ function added(drafts: readonly Draft[], method: StepMethod, limit: number): Pla
 export function numberSteps(placed: readonly Placed[]): Step[] {
   let transaction = 0;
   let open = { limit: 0, tables: 0 };
-  return placed.map(({ draft, limit }) => {
+  return placed.map(({ draft, limit, beside = false }) => {
     const tables = 1 + namesBelow(draft.level).length;
-    const joins = limit > 1 && open.limit === limit && open.tables + tables <= limit;
+    const joins = beside || (limit > 1 && open.limit === limit && open.tables + tables <= limit);
     if (!joins) transaction++;
     open = { limit, tables: joins ? open.tables + tables : tables };
     return { ...draft, transaction };
   });
+}
+
+/**
+ * What takes over a part of a range that a re-bound gives back is made in the same transaction, so that no row is refused
+ * in between: a new DEFAULT with the first one, others with the last that they take from.
+ */
+function besideRebounds({ additions, rebounds }: Drafts): Map<Draft, Draft> {
+  const creates = additions.filter(({ kind }) => kind === "create");
+  const pairs = creates.flatMap((addition): [Draft, Draft][] => {
+    const isDefault = addition.bound !== undefined && "default" in addition.bound;
+    const rebound = isDefault ? rebounds[0] : rebounds.findLast(({ id }) => addition.after.includes(id));
+    return rebound === undefined ? [] : [[addition, rebound]];
+  });
+  return new Map(pairs);
 }
 
 /**

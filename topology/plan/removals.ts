@@ -1,7 +1,7 @@
 /** Decisions about what leaves: interrupted detaches, the tiers detached and dropped, retired periods, the unmanaged. */
 import { boundKey, describeBound, sameBound } from "../bounds";
 import { isRetired } from "../difference";
-import type { ActualPartition, Finding, PartitionBound } from "../model";
+import type { ActualPartition, Finding } from "../model";
 import { OverlapIndex } from "../overlap";
 import { join } from "../policy/reader";
 import { type Context, type Declared, knownChild, note, oidOf, ownChild, qualified } from "./context";
@@ -21,26 +21,29 @@ export function afterFinalize(context: Context, table: ActualPartition): string[
 }
 
 /** A partition whose declared tier is `detached`: attached ones are detached, everything else is as declared. */
-export function decideDetached(context: Context, build: DraftBuilder, { name, partition }: Declared): void {
+export function decideDetached(context: Context, build: DraftBuilder, declared: Declared): void {
+  const { name } = declared;
   const child = ownChild(context, name) ?? knownChild(context, name);
   if (child === undefined) {
     context.unchanged.push(name);
     return;
   }
+  if (isMisfit(context, declared, child)) return;
   context.handled.add(child.oid);
   if (child.state === "pending") return;
-  if (refuseOtherBound(context, name, child, partition, "detached")) return;
   context.drafts.detaches.push(build.detach(child, tierReason(context, name, "detached")));
 }
 
 /** A partition whose declared tier is `dropped`: never a table that is not known to be it. */
-export function decideDropped(context: Context, build: DraftBuilder, { name, partition }: Declared): void {
+export function decideDropped(context: Context, build: DraftBuilder, declared: Declared): void {
+  const { name } = declared;
   const child = ownChild(context, name) ?? knownChild(context, name);
   const table = child ?? knownDetached(context, name);
   const reason = tierReason(context, name, "dropped");
   if (table !== undefined) {
+    if (isMisfit(context, declared, table)) return;
     context.handled.add(table.oid);
-    if (!refuseOtherBound(context, name, table, partition, "dropped")) remove(context, build, table, reason);
+    remove(context, build, table, reason);
     return;
   }
   const stranger = context.strangerByName.get(name);
@@ -82,43 +85,44 @@ export function detachedBelow({ level }: ActualPartition): ActualPartition[] {
   return [...level.detached, ...inside];
 }
 
-/** The policy gave up the rows of one range; a table with another bound holds other rows. */
-function refuseOtherBound(
-  context: Context,
-  name: string,
-  table: ActualPartition,
-  bound: PartitionBound,
-  tier: string,
-): boolean {
-  if (sameBound(table.bound, bound, context.types)) return false;
-  const difference = `${qualified(table)} holds ${describeBound(table.bound)}, but ${describeBound(bound)} is to be ${tier}`;
-  note(
-    context,
-    "error",
-    name,
-    `${difference}. Give it its declared bound back, or declare it in partitions as it is.`,
-    table,
-  );
+/** The policy gave up the rows of one range; a table with another bound holds other rows, and may have to be split first. */
+function isMisfit(context: Context, { name, partition }: Declared, table: ActualPartition): boolean {
+  if (sameBound(table.bound, partition, context.types)) return false;
+  context.misfits.push({ declared: { name, partition }, table });
   return true;
 }
 
-function tierReason({ desired }: Context, name: string, tier: string): string {
+/** Those whose rows no reorganization takes. */
+export function refuseMisfits(context: Context): void {
+  for (const { declared, table } of context.misfits) {
+    if (context.handled.has(table.oid)) continue;
+    context.handled.add(table.oid);
+    const { name, partition } = declared;
+    const there = `${qualified(table)} holds ${describeBound(table.bound)}`;
+    const reason = `${there}, but ${describeBound(partition)} is to be ${partition.tier}. Give it its declared bound back, or declare it in partitions as it is.`;
+    note(context, "error", name, reason, table);
+  }
+}
+
+/** Why a partition has its tier: the rule of the lifecycle, or the declaration. */
+export function tierReason({ desired }: Context, name: string, tier: string): string {
   const reasons = desired.tierReasons ?? {};
   return (Object.hasOwn(reasons, name) ? reasons[name] : undefined) ?? `declared as ${tier}`;
 }
 
 /** Periods older than the policy keeps, which are not listed any more. What is declared to stay protects its range. */
 export function decideRetired(context: Context, build: DraftBuilder): void {
-  const { desired, actual, knownOids, types } = context;
+  const { desired, actual, detached, knownOids, types } = context;
   const { retired } = desired;
   if (retired === undefined) return;
   const kept = context.declared.flatMap(({ partition }) =>
     partition.tier === "dropped" ? [] : [{ bound: partition }],
   );
   const index = new OverlapIndex(kept, types);
-  for (const table of [...actual.children, ...actual.detached.filter(({ oid }) => knownOids.has(oid))]) {
+  for (const table of [...actual.children, ...detached.filter(({ oid }) => knownOids.has(oid))]) {
     const listed = table.schema === desired.schema && Object.hasOwn(desired.partitions, table.name);
     if (listed || context.handled.has(table.oid) || context.renamed.has(table.oid)) continue;
+    if (context.misfits.some((misfit) => misfit.table === table)) continue;
     if (!isRetired(table.bound, retired) || index.find(table.bound).length > 0) continue;
     context.handled.add(table.oid);
     remove(context, build, table, `older than the policy keeps (before ${retired.before})`);

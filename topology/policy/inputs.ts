@@ -1,6 +1,6 @@
 /** The inputs of a PartitionSet: one table of properties, and the types that follow from it. */
 import type { RawValue } from "../bounds";
-import type { Epoch, OnDelete, Tier, UnmanagedMode } from "../model";
+import type { Epoch, OnDelete, ReorganizeMode, Tier, UnmanagedMode } from "../model";
 import type { Naming } from "../names";
 import { nameProblem } from "../names";
 import {
@@ -128,6 +128,7 @@ export interface Inputs {
   naming: string | Partial<Naming>;
   defaultPartition: boolean;
   unmanaged: UnmanagedMode;
+  reorganize: ReorganizeMode;
   onDelete: OnDelete;
   adopt: string[];
   partitions: Map<string, Partial<ExplicitInputs>>;
@@ -215,6 +216,7 @@ const inputs = object<Inputs>({
   table: required(name),
   ...LEVEL,
   unmanaged: optional(choice<UnmanagedMode>(["ignore", "report", "refuse"])),
+  reorganize: optional(choice<ReorganizeMode>(["online", "refuse"])),
   onDelete: optional(choice<OnDelete>(["refuse", "detach", "drop"])),
   adopt: optional(list(name)),
   partitions: optional(map(explicit)),
@@ -250,6 +252,7 @@ export const DEFAULTS = {
   ahead: 3,
   defaultPartition: false,
   unmanaged: "report",
+  reorganize: "online",
   onDelete: "refuse",
   viewLimit: 250,
   timezone: "UTC",

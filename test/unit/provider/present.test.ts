@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { plannedParent } from "../../../postgres/parent";
 import { renderStep } from "../../../postgres/statements";
-import { bytesText, planText, sizeText, summary } from "../../../provider/partitionSet/present";
-import type { ActualParent, DesiredSet, Plan, Step } from "../../../topology/model";
+import { bytesText, planText, sizeText, stepLine, summary } from "../../../provider/partitionSet/present";
+import type { ActualParent, DesiredSet, PartitionBound, Plan, Step } from "../../../topology/model";
 
 const desired: DesiredSet = {
   schema: "public",
@@ -62,6 +62,36 @@ describe("summary of a plan", () => {
   it("leaves an estimate out rather than adding up half of it", () => {
     const steps = [...dropped("a", 12000, 1000), ...dropped("b", -1, 1000)];
     assert.equal(summary(steps, false), "2 to drop (2.0 kB)");
+  });
+
+  it("says which partitions rows come from and how many go where", () => {
+    const from = (...names: string[]) =>
+      names.map((name, at) => ({ schema: "public", name, oid: at + 7, bound: month(1) }));
+    const to = (...numbers: number[]) => numbers.map((n) => ({ name: `events_2026_0${n}`, bound: month(n) }));
+    const move = (sources: string[], targets: { name: string; bound: PartitionBound }[], bytes = 1000) =>
+      step("reorganize", "copyAndSwap", "events_2026_01", {
+        reorganization: { sources: from(...sources), targets },
+        effect: { data: "moves", rows: 100, bytes },
+      });
+    const split = move(["events_2026"], to(1, 2, 3));
+    assert.equal(
+      summary([split, create(5)], false),
+      "3 to create by splitting events_2026 (≈100 rows, 1.0 kB), 1 to create",
+    );
+    assert.equal(summary([move(["a", "b"], to(1))], true), "1 created by merging 2 others (≈100 rows, 1.0 kB)");
+    assert.equal(summary([split, move(["b"], to(4, 5))], false), "5 to create out of 2 others (≈200 rows, 2.0 kB)");
+    const fallback = { name: "rest", bound: { default: true as const } };
+    const rest = move([], [...to(1), fallback]);
+    rest.reorganization!.sources.push({ schema: "public", oid: 9, ...fallback });
+    assert.equal(summary([rest], false), "1 to create with rows of rest (≈100 rows, 1.0 kB)");
+    assert.equal(
+      stepLine(split),
+      "reorganize events_2026 → events_2026_01, events_2026_02, events_2026_03  (declared)",
+    );
+    assert.match(
+      stepLine(move(["a"], to(1, 2, 3, 4, 5))),
+      / → events_2026_01, events_2026_02, events_2026_03, … events_2026_05 {2}/,
+    );
   });
 
   it("says when there is nothing to do", () => assert.equal(summary([], false), "no changes"));

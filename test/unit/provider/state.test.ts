@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { diffSet } from "../../../provider/partitionSet/diff";
-import { knownOids, outputsFromActual, outputsFromPlan } from "../../../provider/partitionSet/state";
+import { knownOids, outputsFromActual, outputsFromPlan, withNewNames } from "../../../provider/partitionSet/state";
 import type { ActualPartition, ActualSet, Step } from "../../../topology/model";
 import { expand } from "../../../topology/policy";
 
@@ -124,6 +124,85 @@ describe("outputs and differences of a set", () => {
       events_2026_01: { ...january.bound, tier: "detached" },
       events_2026_02: { ...february.bound, tier: "live" },
     });
+  });
+
+  it("promise the targets of a reorganization in the place of its sources, and what leaves again", () => {
+    const base = { schema: "public", reason: "", effect: { data: "none" as const }, transaction: 1, after: [] };
+    const year = child("events_2026_99", "2026-01-01", "2026-03-01");
+    const targets = [january, february].map(({ name, bound }) => ({ name, bound }));
+    const madeBy = "a";
+    const steps: Step[] = [
+      {
+        ...base,
+        id: "a",
+        kind: "reorganize",
+        method: "copyAndSwap",
+        partition: january.name,
+        reorganization: { sources: [year], targets },
+      },
+      {
+        ...base,
+        id: "b",
+        kind: "detach",
+        method: "detachPlain",
+        partition: january.name,
+        bound: january.bound,
+        madeBy,
+      },
+    ];
+    const plan = { steps, findings: [], unchanged: [] };
+    const outputs = outputsFromPlan(inputsAt("2026-02"), actual(year), plan, identity, {});
+    assert.deepEqual(outputs.partitions, {
+      events_2026_01: { ...january.bound, tier: "detached" },
+      events_2026_02: { ...february.bound, tier: "live" },
+    });
+  });
+
+  it("promise a renamed partition under its new name", () => {
+    const base = { schema: "public", reason: "", effect: { data: "none" as const }, transaction: 1, after: [] };
+    const current = { schema: "public", name: "handmade_01" };
+    const step: Step = { ...base, id: "a", kind: "rename", method: "rename", partition: january.name, current };
+    const plan = { steps: [step], findings: [], unchanged: [] };
+    const seen = actual({ ...january, name: "handmade_01" });
+    const outputs = outputsFromPlan(inputsAt("2026-01"), seen, plan, identity, {});
+    assert.deepEqual(outputs.partitions, { events_2026_01: { ...january.bound, tier: "live" } });
+  });
+
+  it("know a partition by the name that the program gives it now", () => {
+    const before = inputsAt("2026-02");
+    const olds = outputsFromActual(before, actual(january, february), identity);
+    const after = inputsAt("2026-02", { naming: "{table}_p{yyyy}_{mm}" }, before);
+    assert.deepEqual(withNewNames(olds, before, after).oids, {
+      events_2026_01: january.oid,
+      events_2026_02: february.oid,
+      events_p2026_01: january.oid,
+      events_p2026_02: february.oid,
+    });
+    assert.equal(withNewNames(olds, before, before), olds);
+    const { differences, warnings } = diffSet({ id: "x", olds, oldInputs: before, news: after });
+    assert.deepEqual(
+      differences.map(({ path, kind }) => `${kind} ${path}`),
+      [
+        "update naming",
+        "add partitions.events_p2026_01",
+        "add partitions.events_p2026_02",
+        "delete partitions.events_2026_01",
+        "delete partitions.events_2026_02",
+      ],
+    );
+    assert.deepEqual(warnings, []);
+  });
+
+  it("show a larger partition that gives its rows to declared ones as going", () => {
+    const inputs = inputsAt("2026-02");
+    const year = child("events_2026_99", "2026-01-01", "2026-03-01");
+    assert.deepEqual(paths(inputs, actual(year)), [
+      "add partitions.events_2026_01",
+      "add partitions.events_2026_02",
+      "delete partitions.events_2026_99",
+    ]);
+    const never = inputsAt("2026-02", { reorganize: "refuse" });
+    assert.deepEqual(paths(never, actual(year)), ["add partitions.events_2026_01", "add partitions.events_2026_02"]);
   });
 
   it("prove nothing by OID without an identity or after a move", () => {

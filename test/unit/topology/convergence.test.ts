@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { difference } from "../../../topology/difference";
 import type { DesiredSet, PartitionBound } from "../../../topology/model";
-import { plan } from "../../../topology/plan";
 import { expand } from "../../../topology/policy";
 import type { Raw } from "./inputs";
 import { World } from "./world";
@@ -105,9 +104,7 @@ function expanded(raw: Raw, old?: Raw): { desired: DesiredSet; checked: Raw } {
 
 /** Plans and carries out; gives back whether there was anything to do, and whether anything stood in the way. */
 function up(world: World, desired: DesiredSet): { steps: number; errors: string[] } {
-  const made = plan(desired, world.actual(desired), world.known);
-  world.apply(made);
-  world.remember();
+  const made = world.up(desired);
   const errors = made.findings.filter(({ severity }) => severity === "error").map(({ reason }) => reason);
   return { steps: made.steps.length, errors };
 }

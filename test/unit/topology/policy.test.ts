@@ -34,6 +34,7 @@ describe("expand", () => {
       naming: { partitions: "{table}_{yyyy}_{mm}_{dd}", default: "{table}_default" },
       defaultPartition: false,
       unmanaged: "report",
+      reorganize: "online",
       onDelete: "refuse",
       viewLimit: 250,
     });

@@ -1,7 +1,6 @@
 /** Declared sets and worlds in few words, for tests of the plan. */
 import assert from "node:assert/strict";
 import type { DesiredSet, PartitionBound, Plan, Tier } from "../../../topology/model";
-import { plan } from "../../../topology/plan";
 import { World } from "./world";
 
 export type Spec = Record<string, [string, string, Tier?] | "default">;
@@ -45,10 +44,8 @@ export const reasons = ({ findings }: Plan) =>
 
 /** Plans, carries out, and sees that nothing is left to do. */
 export function settle(desired: DesiredSet, world: World): Plan {
-  const first = plan(desired, world.actual(desired), world.known);
-  world.apply(first);
-  world.remember();
-  assert.deepEqual(ids(plan(desired, world.actual(desired), world.known)), []);
+  const first = world.up(desired);
+  assert.deepEqual(ids(world.plan(desired)), []);
   return first;
 }
 

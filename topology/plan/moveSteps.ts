@@ -1,0 +1,147 @@
+/** The steps of a move: the reorganization itself, and what happens to its targets afterwards. */
+import { compareBounds, describeBound } from "../bounds";
+import type { Reorganization, ReorganizationMethod } from "../model";
+import { COPY_BYTES_PER_SECOND, MOVE_AT_ONCE_BYTES } from "../reorganization";
+import { answered, ask, type Context, note, oidOf, qualified } from "./context";
+import type { DraftBuilder } from "./drafts";
+import { freed, refuseOverlap } from "./live";
+import type { Move, Target } from "./moves";
+import { resumed } from "./unfinished";
+
+/** Drafts the reorganization, and for rows that do not stay the detach and drop that follow it. */
+export function draftMove(context: Context, build: DraftBuilder, move: Move): void {
+  const { drafts, types } = context;
+  const targets = [...move.targets].sort((a, b) => compareBounds(a.bound, b.bound, types));
+  const room = roomFor(context, move, targets);
+  if (room === undefined) return;
+  const reorganization = reorganizationOf(move, targets);
+  const way = wayOf(context, move, reorganization);
+  const reason = `${whatText(move, targets)}; ${way.how}`;
+  const draft = build.reorganize(reorganization, way.method, reason, way.size, room);
+  drafts.reorganizations.push(draft);
+  if (move.withDefault) drafts.additions = drafts.additions.filter(({ bound }) => !(bound && "default" in bound));
+  const leaving = targets.flatMap(({ name, bound, leaves }) =>
+    leaves === undefined ? [] : [{ name, bound, ...leaves }],
+  );
+  for (const { name, bound, tier, reason: why } of leaving) {
+    drafts.detaches.push(build.detachMade(name, bound, why, draft.id));
+    if (tier === "dropped") drafts.drops.push(build.dropMade(name, why, draft.id));
+  }
+  const gone = new Set(leaving.map(({ name }) => name));
+  context.unchanged = context.unchanged.filter((name) => !gone.has(name));
+}
+
+function reorganizationOf({ sources }: Move, targets: readonly Target[]): Reorganization {
+  return {
+    sources: sources.map(({ schema, name, oid, bound, rows, bytes }) => ({
+      schema,
+      name,
+      oid,
+      bound,
+      ...(rows === undefined ? {} : { rows }),
+      ...(bytes === undefined ? {} : { bytes }),
+    })),
+    targets: targets.map(({ name, bound }) => ({ name, bound })),
+  };
+}
+
+/** The steps that must come first so that names and bounds of the targets are free; undefined when they stay taken (then reported). */
+function roomFor(context: Context, { sources }: Move, targets: readonly Target[]): string[] | undefined {
+  const giving = new Set(sources.map(({ oid }) => oid));
+  const after: string[] = [];
+  for (const { name, bound } of targets) {
+    const ids = nameFor(context, name, giving);
+    const hits = context.index.find(bound).filter(({ oid }) => !giving.has(oid));
+    const blocked = hits.filter((hit) => freed(context, hit) === undefined);
+    if (blocked.length > 0)
+      refuseOverlap(context, name, `${name} cannot take rows of ${describeBound(bound)}`, blocked);
+    if (blocked.length > 0 || ids === undefined) return undefined;
+    after.push(...ids, ...hits.flatMap((hit) => freed(context, hit) ?? []));
+  }
+  return [...new Set(after)];
+}
+
+function nameFor(context: Context, name: string, giving: ReadonlySet<number>): string[] | undefined {
+  const { childByName, detachedByName, detachedByOid, strangerByName, drafts, known } = context;
+  const former = detachedByOid.get(oidOf(known, name) ?? 0);
+  const taken = childByName.get(name) ?? former ?? detachedByName.get(name) ?? strangerByName.get(name);
+  if (taken === undefined || giving.has(taken.oid)) return [];
+  const away = drafts.renames.find(({ oid }) => oid === taken.oid);
+  if (away !== undefined) return [away.id];
+  const what = `${name} is to take over rows of other tables, but ${qualified(taken)} stands in its place`;
+  const advice = "Attach, rename or drop that table by hand, then run again.";
+  note(context, "error", name, `${what}. ${advice}`, taken);
+  return undefined;
+}
+
+interface Way {
+  method: ReorganizationMethod;
+  size: { rows?: number; bytes?: number };
+  how: string;
+}
+
+/** How rows are moved: at once while they are few, else beside the working application. */
+function wayOf(context: Context, { sources }: Move, reorganization: Reorganization): Way {
+  const looks = sources.map((source) => ({ source, answer: ask(context, source) }));
+  const known = looks.every(({ answer }) => answer?.found !== "unknown");
+  const bytes = sum(looks.map(({ source, answer }) => answer?.bytes ?? source.bytes));
+  const size = sizeOf(sum(sources.map(({ rows }) => rows)), bytes);
+  if (resumed(context, reorganization) !== undefined)
+    return { method: "copyAndSwap", size, how: "goes on with the copy that an interrupted run has begun" };
+  if (known && bytes !== undefined && bytes <= MOVE_AT_ONCE_BYTES) {
+    const moved = movedAtOnce(context, sources, reorganization);
+    return { method: "moveInOneTransaction", size: moved, how: "small enough for one transaction" };
+  }
+  const duration = bytes === undefined ? "" : `, which takes about ${durationText(bytes / COPY_BYTES_PER_SECOND)}`;
+  return { method: "copyAndSwap", size, how: `copied while the application goes on${duration}` };
+}
+
+/** In one transaction DEFAULT keeps its table, and only the rows of other partitions leave it. */
+function movedAtOnce(context: Context, sources: Move["sources"], { targets }: Reorganization): Way["size"] {
+  const rows = sources.map((source) => {
+    if (!("default" in source.bound)) return source.rows;
+    const leaving = targets.filter(({ bound }) => !("default" in bound));
+    return sum(leaving.map(({ bound }) => answered(context, source, bound)?.rows));
+  });
+  const tables = sources.filter(({ bound }) => !("default" in bound));
+  return sizeOf(sum(rows), sum(tables.map((table) => ask(context, table)?.bytes ?? table.bytes)));
+}
+
+function sizeOf(rows: number | undefined, bytes: number | undefined): Way["size"] {
+  return {
+    ...(rows === undefined || rows < 0 ? {} : { rows }),
+    ...(bytes === undefined || bytes === 0 ? {} : { bytes }),
+  };
+}
+
+function sum(values: readonly (number | undefined)[]): number | undefined {
+  return values.reduce(
+    (total, value) => (total === undefined || value === undefined || value < 0 ? undefined : total + value),
+    0,
+  );
+}
+
+function durationText(seconds: number): string {
+  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
+  const minutes = seconds / 60;
+  return minutes < 90 ? `${Math.round(minutes)} min` : `${Math.round(minutes / 60)} h`;
+}
+
+/** `splits public.events_2024 (2024-01-01 … 2025-01-01) into 12`. */
+function whatText({ sources, withDefault }: Move, targets: readonly Target[]): string {
+  const tables = sources.filter(({ bound }) => !("default" in bound));
+  const made = targets.filter(({ bound }) => !("default" in bound));
+  const [only] = tables;
+  const beside = withDefault && tables.length > 0 ? ", with rows of or for DEFAULT" : "";
+  if (only === undefined) return `rows of DEFAULT ${sources.map(qualified).join()} belong to ${countText(made)}`;
+  if (tables.length === 1 && made.length === 1)
+    return `${qualified(only)} has ${describeBound(only.bound)} instead of the declared bound${beside}`;
+  if (tables.length === 1)
+    return `splits ${qualified(only)} (${describeBound(only.bound)}) into ${made.length}${beside}`;
+  if (made.length === 1) return `merges ${tables.length} partitions into it${beside}`;
+  return `divides ${tables.length} partitions anew into ${made.length}${beside}`;
+}
+
+function countText(made: readonly Target[]): string {
+  return made.length === 1 ? "it" : `${made.length} new partitions`;
+}

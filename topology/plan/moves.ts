@@ -1,0 +1,176 @@
+/** Rows that change tables: which tables give them, which take them, and what becomes of rows that nobody declares. */
+import { describeBound } from "../bounds";
+import { uncovered } from "../coverage";
+import { isRetired } from "../difference";
+import { boundOf } from "../level";
+import type { ActualPartition, PartitionBound } from "../model";
+import type { Component } from "./components";
+import { ask, type Context, type Declared, note, qualified } from "./context";
+import { tierReason } from "./removals";
+
+/** A table that takes rows over. */
+export interface Target {
+  name: string;
+  bound: PartitionBound;
+  /** Set when the rows do not stay in it: where they go then, and why. */
+  leaves?: { tier: "detached" | "dropped"; reason: string };
+}
+
+/** What becomes one `reorganize` step. */
+export interface Move {
+  sources: ActualPartition[];
+  targets: Target[];
+  /** DEFAULT gives or takes rows. */
+  withDefault: boolean;
+}
+
+/** The move that brings the rows of a component where they are declared; undefined when it is refused (then reported). */
+export function moveOf(context: Context, { children, declared }: Component): Move | undefined {
+  for (const child of children) markHandled(context, child);
+  const targets = declared.map(({ name, partition }): Target => {
+    const { tier } = partition;
+    const bound = boundOf(partition);
+    return tier === "live"
+      ? { name, bound }
+      : { name, bound, leaves: { tier, reason: tierReason(context, name, tier) } };
+  });
+  const first = declared.find(({ partition }) => partition.tier === "live")?.name ?? "";
+  const obstacle = obstacleOf(context, children, declared);
+  if (obstacle !== undefined) {
+    note(context, "error", first, obstacle.reason, obstacle.child);
+    return undefined;
+  }
+  const rest = leftOver(context, children, targets);
+  const homeless = rest.filter(({ given }) => !given);
+  const withDefault = homeless.length > 0 || comesFromDefault(context, children, targets);
+  if (homeless.length > 0 && !hasDefault(context)) {
+    for (const { child, bound } of homeless) note(context, "error", first, homelessText(child, bound), child);
+    return undefined;
+  }
+  return { sources: children, targets: [...targets, ...rest.flatMap(({ given }) => given ?? [])], withDefault };
+}
+
+/** With `refuse` a child that nobody declared goes on forbidding every change. */
+function markHandled({ desired, handled }: Context, { oid, name }: ActualPartition): void {
+  if (desired.unmanaged !== "refuse" || Object.hasOwn(desired.partitions, name)) handled.add(oid);
+}
+
+const KINDS: Record<string, string> = { p: "is partitioned itself", f: "is a foreign table" };
+
+function obstacleOf(
+  { desired, under }: Context,
+  children: readonly ActualPartition[],
+  declared: readonly Declared[],
+): { child: ActualPartition; reason: string } | undefined {
+  const divided = declared.find(({ partition }) => partition.partitionBy !== undefined);
+  for (const child of children) {
+    const what = `${qualified(child)} (${describeBound(child.bound)}) holds rows that are declared elsewhere`;
+    if (desired.reorganize === "refuse") return { child, reason: `${what}, and reorganize is "refuse". ${ALLOW}` };
+    const kind = KINDS[child.relkind];
+    if (kind !== undefined) return { child, reason: `${what}, and ${kind}: its rows are not moved. ${AS_IT_IS}` };
+    if (divided !== undefined)
+      return { child, reason: `${what}, but ${divided.name} is declared as partitioned itself. ${AS_IT_IS}` };
+    if (under !== undefined) return { child, reason: `${what}; ${TOP_ONLY}. ${AS_IT_IS}` };
+  }
+  return undefined;
+}
+
+const ALLOW = 'Declare its bound as it is, or set reorganize to "online" to have the rows moved.';
+const AS_IT_IS = "Declare it as it is, or detach it by hand.";
+
+/** Why rows below a partition stay where they are. */
+export const TOP_ONLY =
+  "rows are moved between partitions of the set's own table only, not between those of a partition";
+
+interface LeftOver {
+  child: ActualPartition;
+  bound: PartitionBound;
+  /** The lifecycle has given up these rows: the table they go to on their way out. */
+  given?: Target;
+}
+
+/** Ranges and values of the children that no target takes and in which there are rows. */
+function leftOver(context: Context, children: readonly ActualPartition[], targets: readonly Target[]): LeftOver[] {
+  const taken = targets.map(({ bound }) => bound);
+  const { retired } = context.desired;
+  return children.flatMap((child) =>
+    (uncovered(child.bound, taken, context.types) ?? []).flatMap((bound, at): LeftOver[] => {
+      if ((ask(context, child, bound)?.found ?? "none") === "none") return [];
+      if (retired === undefined || !isRetired(bound, retired)) return [{ child, bound }];
+      const reason = `older than the policy keeps (before ${retired.before})`;
+      const name = `pgpartition_retired_${child.oid}_${at}`;
+      return [{ child, bound, given: { name, bound, leaves: { tier: "dropped", reason } } }];
+    }),
+  );
+}
+
+function homelessText(child: ActualPartition, bound: PartitionBound): string {
+  return (
+    `${qualified(child)} holds rows of ${describeBound(bound)}, which no declared partition takes, and there is no DEFAULT` +
+    " partition. Declare partitions for them (by the policy, or one by one in partitions), or set defaultPartition."
+  );
+}
+
+/** Where targets reach beyond the children, DEFAULT may hold their rows. */
+function comesFromDefault(context: Context, children: readonly ActualPartition[], targets: readonly Target[]): boolean {
+  const fallback = fallbackOf(context);
+  if (fallback === undefined) return false;
+  const held = children.map(({ bound }) => bound);
+  const pieces = targets.flatMap(({ bound }) => uncovered(bound, held, context.types) ?? []);
+  const answers = pieces.map((piece) => ask(context, fallback, piece)?.found ?? "none");
+  return answers.some((found) => found !== "none");
+}
+
+/** The DEFAULT partition that is there and stays. */
+export function fallbackOf({ actual, drafts }: Context): ActualPartition | undefined {
+  const fallback = actual.children.find(({ bound, state }) => "default" in bound && state === "live");
+  return drafts.detaches.some(({ oid }) => oid === fallback?.oid) ? undefined : fallback;
+}
+
+function hasDefault(context: Context): boolean {
+  return fallbackOf(context) !== undefined || declaredDefault(context) !== undefined;
+}
+
+function declaredDefault({ declared }: Context): string | undefined {
+  return declared.find(({ partition }) => "default" in partition && partition.tier === "live")?.name;
+}
+
+/**
+ * Moves that cannot be done one after the other as one: DEFAULT is exchanged once, and a table whose name another one takes
+ * has to go in the same transaction.
+ */
+export function joinMoves(context: Context, moves: readonly Move[]): Move[] {
+  const group = moves.map((_, at) => at);
+  const root = (at: number): number => (group[at] === at || group[at] === undefined ? at : root(group[at]));
+  const join = (a: number, b: number) => {
+    group[Math.max(root(a), root(b))] = Math.min(root(a), root(b));
+  };
+  const sourceNames = new Map(
+    moves.flatMap(({ sources }, at) =>
+      sources.filter(({ schema }) => schema === context.desired.schema).map(({ name }): [string, number] => [name, at]),
+    ),
+  );
+  const firstWithDefault = moves.findIndex(({ withDefault }) => withDefault);
+  for (const [at, { targets, withDefault }] of moves.entries()) {
+    if (withDefault) join(firstWithDefault, at);
+    for (const { name } of targets) join(sourceNames.get(name) ?? at, at);
+  }
+  const joined = new Map<number, Move[]>();
+  for (const [at, move] of moves.entries()) joined.set(root(at), [...(joined.get(root(at)) ?? []), move]);
+  return [...joined.values()].map((parts) => withFallback(context, parts));
+}
+
+function withFallback(context: Context, parts: readonly Move[]): Move {
+  const sources = parts.flatMap((part) => part.sources);
+  const targets = parts.flatMap((part) => part.targets);
+  const withDefault = parts.some((part) => part.withDefault);
+  if (!withDefault) return { sources, targets, withDefault };
+  const fallback = fallbackOf(context);
+  const renamed = context.drafts.renames.find(({ oid }) => oid === fallback?.oid)?.partition;
+  const name = renamed ?? fallback?.name ?? declaredDefault(context) ?? "";
+  return {
+    sources: fallback === undefined ? sources : [...sources, { ...fallback, name }],
+    targets: [...targets, { name, bound: { default: true } }],
+    withDefault,
+  };
+}

@@ -1,0 +1,79 @@
+/** Decisions about declared bounds that differ from the real ones: which table gets another bound, and which rows another table. */
+import { uncovered } from "../coverage";
+import { boundOf } from "../level";
+import type { ActualPartition } from "../model";
+import { type Component, componentsOf } from "./components";
+import { ask, type Context, type Declared, knownChild, ownChild } from "./context";
+import type { DraftBuilder } from "./drafts";
+import { addMissing, rebound } from "./live";
+import { draftMove } from "./moveSteps";
+import { joinMoves, type Move, moveOf } from "./moves";
+import { rowsInDefault } from "./rowsInDefault";
+
+/**
+ * Second pass over the partitions that are to be attached: the missing ones are made, and where other children hold their
+ * rows, these are re-bounded, or their rows moved.
+ */
+export function placeMissing(context: Context, build: DraftBuilder, missing: readonly Declared[]): void {
+  const components = componentsOf(context, missing);
+  const decided = new Set(components.flatMap(({ declared }) => declared.map(({ name }) => name)));
+  const free = missing.filter(({ name }) => !decided.has(name));
+  const moves: Move[] = [];
+  const fits: (Fit & { others: Declared[] })[] = [];
+  for (const component of components) {
+    const fit = fitOf(context, component);
+    if (fit === undefined) {
+      const move = moveOf(context, component);
+      if (move !== undefined) moves.push(move);
+      continue;
+    }
+    fits.push({
+      ...fit,
+      others: component.declared.filter((one) => one !== fit.into && one.partition.tier === "live"),
+    });
+  }
+  for (const fit of fits) reboundWith(context, build, fit);
+  for (const declared of free) addMissing(context, build, declared);
+  moves.push(...rowsInDefault(context));
+  for (const move of joinMoves(context, moves)) draftMove(context, build, move);
+}
+
+interface Fit {
+  child: ActualPartition;
+  into: Declared;
+}
+
+/** The child's new bound, and who takes over the rest of the old one: all of it or nothing, so that no range is left to nobody. */
+function reboundWith(
+  context: Context,
+  build: DraftBuilder,
+  { into, child, others }: Fit & { others: Declared[] },
+): void {
+  const { drafts } = context;
+  const before = { rebounds: drafts.rebounds, additions: drafts.additions };
+  drafts.rebounds = [...before.rebounds];
+  drafts.additions = [...before.additions];
+  rebound(context, build, into, child);
+  for (const other of others) addMissing(context, build, other);
+  const made = new Set([...drafts.rebounds, ...drafts.additions].map(({ partition }) => partition));
+  if ([into, ...others].every(({ name }) => made.has(name))) return;
+  drafts.rebounds = before.rebounds;
+  drafts.additions = before.additions;
+}
+
+/**
+ * One child that only has to get another bound, because all of its rows belong to the partition that it is. Never for
+ * HASH, whose bounds cannot change one at a time without a hole that rejects rows.
+ */
+function fitOf(context: Context, { children, declared }: Component): Fit | undefined {
+  const [child, ...others] = children;
+  if (child === undefined || others.length > 0 || "modulus" in child.bound) return undefined;
+  const into = declared.find(
+    ({ name, partition }) =>
+      partition.tier === "live" && (ownChild(context, name) ?? knownChild(context, name)) === child,
+  );
+  if (into === undefined) return undefined;
+  const outside = uncovered(child.bound, [boundOf(into.partition)], context.types) ?? [];
+  const fits = outside.map((piece) => (ask(context, child, piece)?.found ?? "none") === "none");
+  return fits.every(Boolean) ? { child, into } : undefined;
+}
