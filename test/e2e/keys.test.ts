@@ -94,6 +94,30 @@ const CASES: Record<string, Case> = (() => {
       { "9007199254740993000": "millions_9007198999999999995" },
       ["partitions.millions_9007199999999999995"],
     ),
+    uuids: period(
+      range("uuid", "month", NEW_YORK),
+      ["2026-11", "2026-12", 0],
+      {
+        "01a19543-a200-7000-8000-000000000000": "uuids_2026_11",
+        "01a22ff9-587f-7fff-bfff-ffffffffffff": "uuids_2026_11",
+      },
+      ["partitions.uuids_2026_12"],
+    ),
+    seconds: period(
+      range("bigint", "week", { epoch: "seconds" }),
+      ["2026-11-16", "2026-11-23", 0],
+      { 1794787200: "seconds_2026_w47", 1795391999: "seconds_2026_w47" },
+      ["partitions.seconds_2026_w48"],
+    ),
+    cents: period(range("numeric(12,2)", 1000), [2500, "3000.00", 0], { "2999.99": "cents_2000" }, [
+      "partitions.cents_3000",
+    ]),
+    changing: period(
+      range("date", "month", { changes: [{ from: "2026-12-10", every: "week" }] }),
+      ["2026-11", "2026-12-10", 1],
+      { "2026-12-09": "changing_2026_12" },
+      ["partitions.changing_2026_w50", "partitions.changing_2026_w51"],
+    ),
     beside: period(
       range("date", "month"),
       ["2026-11", "2026-12", 0],
