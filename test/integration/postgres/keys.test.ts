@@ -161,6 +161,25 @@ const KINDS: Record<string, Kind> = {
   },
 };
 
+/** What is done to a set that is monthly up to 2026-12-09 and weekly then, as it moves on. */
+const AGED = [
+  "create 2026_w50 declared",
+  "detach 2026_11 after 1 day: detached",
+  "create 2026_w51 declared",
+  "drop 2026_11 after 8 days: dropped",
+  "create 2026_w52 declared",
+  "detach 2026_12 after 1 day: detached",
+  "detach 2026_w50 after 1 day: detached",
+  "drop 2026_12 after 8 days: dropped",
+  "create 2026_w53 declared",
+  "detach 2026_w51 after 1 day: detached",
+  "drop 2026_w50 after 8 days: dropped",
+  "create 2027_w01 declared",
+  "create 2027_w02 declared",
+  "detach 2026_w52 after 1 day: detached",
+  "drop 2026_w51 after 8 days: dropped",
+];
+
 describeOnEachPostgres("keys with periods", (server) => {
   let database: TestDatabase;
   let sessions: Sessions;
@@ -226,4 +245,39 @@ describeOnEachPostgres("keys with periods", (server) => {
       assert.deepEqual(where, rows);
     });
   }
+
+  it("retire across a change of the interval, whatever the key", async () => {
+    const changes = [{ from: "2026-12-09", every: "week" }];
+    const policies: Record<string, Record<string, unknown>> = {
+      aged_time: { type: "timestamptz", every: "month", timezone: NEW_YORK, changes },
+      aged_uuid: { type: "uuid", every: "month", changes },
+      aged_epoch: { type: "bigint", epoch: "seconds", every: "month", changes },
+    };
+    for (const [table, range] of Object.entries(policies)) {
+      await client.query(`CREATE TABLE ${table} (k ${range.type}) PARTITION BY RANGE (k)`);
+      const set = new LiveSet(sessions);
+      const up = (asOf: string) =>
+        set.up({
+          table,
+          partitionBy: { range: { column: "k", ...range } },
+          window: { from: "2026-11", ahead: 1 },
+          asOf,
+          lifecycle: [
+            { after: "1 day", tier: "detached" },
+            { after: "8 days", tier: "dropped" },
+          ],
+        });
+      await up("2026-11-20");
+      const done: string[] = [];
+      for (const asOf of ["2026-12-05", "2026-12-09", "2026-12-14", "2026-12-17", "2026-12-22", "2027-01-04"]) {
+        const { plan } = await up(asOf);
+        done.push(
+          ...plan.steps.map(({ kind, partition, reason }) => `${kind} ${partition.slice(table.length + 1)} ${reason}`),
+        );
+      }
+      assert.deepEqual(done, AGED, table);
+      const left = (await childrenOf(table)).map(({ name }) => name.slice(table.length + 1)).sort();
+      assert.deepEqual(left, ["2026_w53", "2027_w01", "2027_w02"], table);
+    }
+  });
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { momentOf, orderOf } from "../../../topology/axis";
+import { keyOf, momentOf, momentOfKey, orderOf } from "../../../topology/axis";
 import { compareEnds } from "../../../topology/bounds";
 import type { Axis, CalendarUnit, Grid, Stretch } from "../../../topology/model";
 import { expand } from "../../../topology/policy";
@@ -253,5 +253,26 @@ describe("stretches, for any grids and changes,", () => {
       }),
       { numRuns: 60 },
     );
+  });
+});
+
+describe("a moment and its key", () => {
+  const uuid: Axis = { kind: "calendar", type: "uuid", timezone: "UTC" };
+  const seconds: Axis = { kind: "calendar", type: "numeric", epoch: "seconds", timezone: "UTC" };
+
+  it("are two spellings of one place", () => {
+    const february = "2026-02-01 00:00:00+00";
+    assert.equal(keyOf(uuid, february), "019c167f-cc00-0000-0000-000000000000");
+    assert.equal(momentOfKey(uuid, "019c167f-cc00-7abc-8def-0123456789ab"), february);
+    assert.equal(keyOf(seconds, "1969-12-31 23:59:59.5+00"), "-0.5");
+    assert.equal(momentOfKey(seconds, "-0.0000005"), "1969-12-31 23:59:59.999999+00");
+  });
+
+  it("of a kind that no period reaches are none", () => {
+    for (const key of ["MINVALUE", "f47ac10b-58cc-4372-a567-0e02b2c3d479", "no uuid"])
+      assert.equal(momentOfKey(uuid, key), undefined, key);
+    for (const key of ["MAXVALUE", "NaN", "999999999999999"]) assert.equal(momentOfKey(seconds, key), undefined, key);
+    for (const key of ["infinity", "0044-03-15 00:00:00+00 BC", "MINVALUE"])
+      assert.equal(momentOfKey({ ...uuid, type: "timestamptz" }, key), undefined, key);
   });
 });
