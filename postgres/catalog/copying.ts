@@ -34,7 +34,7 @@ interface Row extends Record<string, unknown> {
   publications_of_all: string[];
   publications_of_leaves: string[];
   row_security_applies: boolean;
-  stagings: { oid: number; schema: string; name: string; comment: string | null }[];
+  stagings: { oid: string; schema: string; name: string; comment: string | null }[];
 }
 
 const PUBLISHED_SCHEMA = `OR EXISTS (
@@ -133,7 +133,7 @@ export async function readCopying(session: Session, parent: ParentRow): Promise<
       rowSecurityApplies: row.row_security_applies,
     },
     unfinished: row.stagings.flatMap(({ oid, schema, name, comment }) => {
-      const found = unfinishedFrom(parent.oid, { oid, schema, name }, comment);
+      const found = unfinishedFrom(parent.oid, { oid: Number(oid), schema, name }, comment);
       return found === undefined ? [] : [found];
     }),
   };

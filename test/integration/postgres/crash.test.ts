@@ -1,11 +1,10 @@
 /** A process that is killed anywhere leaves nothing half made, and the next run ends as an undisturbed one would. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { join } from "node:path";
 import type { Client } from "pg";
 import type { FaultPoint } from "../../../postgres/faults";
 import type { Step } from "../../../topology/model";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
+import { runChild, sessionsEnd } from "./crash-parent";
 import { carryOut, childrenOf, createFamily, type Family, oidOf, range, read, sessionsOn, step } from "./support";
 
 const POINTS: FaultPoint[] = ["beforeTransaction", "betweenStatements", "beforeCommit", "afterTransaction"];
@@ -98,29 +97,4 @@ async function tables(client: Client): Promise<string[]> {
     "SELECT relname FROM pg_class WHERE relnamespace = 's'::regnamespace AND relkind IN ('r', 'p') ORDER BY relname",
   );
   return rows.map(({ relname }) => relname);
-}
-
-/** The server notices a client's death when it next reads from it or writes to it. */
-async function sessionsEnd(client: Client): Promise<void> {
-  for (;;) {
-    const { rows } = await client.query(
-      "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'pulumi-pgpartition'",
-    );
-    if (rows.length === 0) return;
-  }
-}
-
-function runChild(database: TestDatabase, steps: Step[], fault: string): Promise<NodeJS.Signals | null> {
-  const script = join(__dirname, "crash-child.ts");
-  const args = ["--require", "tsx/cjs", script, JSON.stringify(database.connection), JSON.stringify(steps)];
-  const child = spawn(process.execPath, args, {
-    env: { ...process.env, PGPARTITION_FAULT: fault },
-    stdio: ["ignore", "ignore", "inherit"],
-  });
-  return new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("exit", (code, signal) =>
-      code === null || code === 0 ? resolve(signal) : reject(new Error(`exit ${code}`)),
-    );
-  });
 }

@@ -1,0 +1,159 @@
+/** Why rows cannot be moved, said before anything is done. */
+import type { Finding, Reorganization, Step } from "../../topology/model";
+import { COPY_BYTES_PER_SECOND, MOVE_AT_ONCE_BYTES } from "../../topology/reorganization";
+import type { Session } from "../connection";
+import { qualified } from "../identifiers";
+import type { CatalogParent, ParentFacts } from "../parent";
+
+/** What a source has of its own, which its replacement would not have, or which keeps it from being dropped. */
+export interface SourceFacts {
+  oid: number;
+  /** Row triggers that it did not get from the parent. */
+  triggers: string[];
+  /** Views, and tables with a foreign key to this very partition. */
+  dependents: string[];
+  /** Indexes that the parent does not have. */
+  indexes: string[];
+}
+
+/**
+ * Reasons against a reorganization; empty when it can be carried out. Pure.
+ * @param sources what is known of the sources themselves; those that are missing have nothing of their own.
+ */
+export function reorganizationObstacles(
+  method: Step["method"],
+  reorganization: Reorganization,
+  parent: ParentFacts,
+  sources: SourceFacts[] = [],
+): string[] {
+  const { copying } = parent;
+  if (copying === undefined || method === "abandon") return [];
+  const bytes = reorganization.sources.reduce((sum, source) => sum + (source.bytes ?? 0), 0);
+  const few = method === "moveInOneTransaction";
+  const rules: [boolean, string][] = [
+    [parent.referencedBy.length > 0 || copying.selfReferenced, referencedText(parent)],
+    [reorganization.sources.some(({ oid }) => isNoTable(parent, oid)), NO_TABLE],
+    [copying.publicationsOfAll.length > 0, publishedText(copying.publicationsOfAll)],
+    [copying.rowSecurityApplies, ROW_SECURITY],
+    [copying.key.length === 0 && (!few || bytes > MOVE_AT_ONCE_BYTES), NO_KEY],
+  ];
+  return [
+    ...rules.filter(([holds]) => holds).map(([, reason]) => reason),
+    ...sources.flatMap(({ triggers, dependents }) => [
+      ...triggers.map(
+        (name) => `Trigger ${name} stands on the old partition only and would be lost; make it on the parent.`,
+      ),
+      ...dependents.map(
+        (name) =>
+          `${name} depends on the old partition itself, which could not be dropped; make it refer to the parent.`,
+      ),
+    ]),
+  ];
+}
+
+function isNoTable({ childFacts }: ParentFacts, oid: number): boolean {
+  const relkind = childFacts[oid]?.relkind;
+  return relkind !== undefined && relkind !== "r";
+}
+
+const NO_TABLE =
+  "A partition that is partitioned itself, or a foreign table, cannot be copied; reorganize the tables below it.";
+
+const ROW_SECURITY =
+  "Row security applies to the role of this provider, which would not see every row: connect as a role with BYPASSRLS, or" +
+  " ALTER TABLE … NO FORCE ROW LEVEL SECURITY.";
+
+const NO_KEY =
+  "There is no primary key (or unique key of columns that are NOT NULL), so that a row and its copy could not be told to be" +
+  " the same. Add such a key; it has to contain the partition key.";
+
+function referencedText({ referencedBy }: ParentFacts): string {
+  const by = referencedBy.length === 0 ? "the table itself" : referencedBy.map(qualified).join(", ");
+  return (
+    `Foreign keys of ${by} reference the rows, and PostgreSQL refuses to detach partitions that are referenced (23503).` +
+    " Drop these foreign keys, reorganize, and add them again (NOT VALID, then VALIDATE)."
+  );
+}
+
+function publishedText(publications: string[]): string {
+  return (
+    `Publication ${publications.join(", ")} publishes every table of the database or of the schema: subscribers would` +
+    " receive the copies as rows of tables that they do not have. Publish the partitioned table by its name instead."
+  );
+}
+
+interface SourceRow extends Record<string, unknown>, SourceFacts {}
+
+/** Clones of the parent's triggers have a parent; views depend by their rules. */
+const SOURCES = `
+SELECT c.oid,
+  ARRAY(SELECT t.tgname::text FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal
+    AND t.tgparentid = 0 AND t.tgname NOT LIKE '!pgpartition\\_%' ORDER BY 1) AS triggers,
+  ARRAY(SELECT DISTINCT r.ev_class::pg_catalog.regclass::text FROM pg_catalog.pg_depend d
+      JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid
+    WHERE d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+      AND d.refobjid = c.oid AND r.ev_class <> c.oid
+    UNION SELECT k.conrelid::pg_catalog.regclass::text FROM pg_catalog.pg_constraint k
+    WHERE k.contype = 'f' AND k.confrelid = c.oid AND k.conparentid = 0 ORDER BY 1) AS dependents,
+  ARRAY(SELECT i.relname::text FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
+    WHERE x.indrelid = c.oid AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhrelid = x.indexrelid)
+    ORDER BY 1) AS indexes
+FROM pg_catalog.pg_class c WHERE c.oid = ANY ($1::oid[])`;
+
+/** For the preflight: one query for all steps of a plan. */
+export async function preflightReorganizations(
+  session: Session,
+  steps: Step[],
+  parent: CatalogParent,
+): Promise<Finding[]> {
+  const moving = steps.flatMap((step) =>
+    step.reorganization === undefined || step.method === "abandon" ? [] : [{ step, about: step.reorganization }],
+  );
+  if (moving.length === 0) return [];
+  const oids = moving.flatMap(({ about }) => about.sources.map(({ oid }) => oid));
+  const rows = await session.query<SourceRow>(SOURCES, [oids]);
+  const published = leavesPublished(parent);
+  return [
+    ...moving.flatMap(({ step, about }) => {
+      const own = rows.filter((row) => about.sources.some(({ oid }) => oid === row.oid));
+      return [
+        ...reorganizationObstacles(step.method, about, parent, own).map((reason) =>
+          finding("error", step, parent, reason),
+        ),
+        ...own.flatMap(({ indexes }) => indexes.map((name) => finding("warning", step, parent, indexText(name)))),
+        ...estimate(step, about).map((reason) => finding("info", step, parent, reason)),
+      ];
+    }),
+    ...published,
+  ];
+}
+
+function finding(severity: Finding["severity"], step: Step, parent: CatalogParent, reason: string): Finding {
+  return { severity, path: `partitions.${step.partition}`, relation: qualified(parent), reason };
+}
+
+function indexText(name: string): string {
+  return `Index ${name} stands on the old partition only; the new ones get the parent's indexes and not this one.`;
+}
+
+function estimate(step: Step, { sources }: Reorganization): string[] {
+  if (step.method !== "copyAndSwap" || sources.some(({ bytes }) => bytes === undefined)) return [];
+  const bytes = sources.reduce((sum, source) => sum + (source.bytes ?? 0), 0);
+  const minutes = Math.ceil(bytes / COPY_BYTES_PER_SECOND / 60);
+  const reason =
+    `Copying takes about ${minutes} ${minutes === 1 ? "minute" : "minutes"} and as much room as the old partitions have` +
+    " until these are dropped; every change of theirs is written twice meanwhile.";
+  return [reason];
+}
+
+function leavesPublished(parent: CatalogParent): Finding[] {
+  return (parent.copying?.publicationsOfLeaves ?? []).map((name) => ({
+    severity: "warning",
+    path: "",
+    relation: qualified(parent),
+    reason:
+      `Publication ${name} publishes partitions under their own names (publish_via_partition_root = false): make the new` +
+      " partitions on each subscriber before, and run ALTER SUBSCRIPTION … REFRESH PUBLICATION after the update, which" +
+      " copies their rows. Until then subscribers do not receive changes of them.",
+  }));
+}
