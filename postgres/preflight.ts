@@ -5,6 +5,7 @@ import type { Session } from "./connection";
 import { describeBlockers } from "./errors";
 import { qualified } from "./identifiers";
 import type { CatalogParent, CatalogSet } from "./parent";
+import { preflightReorganizations } from "./reorganize/obstacles";
 import type { ServerFacts } from "./server";
 import { renderStep } from "./statements";
 import { relationsMade } from "./subtree";
@@ -30,6 +31,7 @@ export async function preflight(
     ...(await holders(session, plan, parent)),
     ...(await lockTable(session, plan, parent)),
     ...publications(plan, set, parent),
+    ...(await preflightReorganizations(session, plan.steps, parent)),
   ];
 }
 
@@ -55,7 +57,10 @@ interface PrivilegeRow extends Record<string, unknown> {
 
 /** ATTACH, DETACH and DROP are for owners; a new table needs CREATE on the schema. */
 async function privileges(session: Session, plan: Plan, parent: CatalogParent): Promise<Finding[]> {
-  const touched = plan.steps.flatMap(({ oid }) => (oid === undefined ? [] : [oid]));
+  const touched = plan.steps.flatMap(({ oid, reorganization }) => [
+    ...(oid === undefined ? [] : [oid]),
+    ...(reorganization?.sources.map((source) => source.oid) ?? []),
+  ]);
   const rows = await session.query<PrivilegeRow>(
     `SELECT c.oid, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) AS relation,
        pg_catalog.pg_get_userbyid(c.relowner)::text AS owner, current_user::text AS role,
@@ -66,7 +71,7 @@ async function privileges(session: Session, plan: Plan, parent: CatalogParent): 
     [[parent.oid, ...touched]],
   );
   const foreign = rows.filter(({ owned }) => !owned);
-  const creates = plan.steps.some(({ kind }) => kind === "create");
+  const creates = plan.steps.some(({ kind }) => kind === "create" || kind === "reorganize");
   const closed = creates ? rows.filter((row) => row.oid === parent.oid && !row.creatable) : [];
   return [
     ...foreign.map(({ relation, owner, role }) =>

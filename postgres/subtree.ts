@@ -15,7 +15,11 @@ export function partitionByClause(level: NewLevel | undefined): string {
 }
 
 /** Every table that a step makes. */
-export function relationsMade({ method, schema, partition, level }: Step): RelationName[] {
+export function relationsMade({ method, schema, partition, level, reorganization }: Step): RelationName[] {
+  if (reorganization !== undefined) {
+    const taken = new Set(reorganization.sources.map(({ name }) => name));
+    return reorganization.targets.flatMap(({ name }) => (taken.has(name) ? [] : [{ schema, name }]));
+  }
   if (method !== "likeAttach" && method !== "partitionOf") return [];
   return [partition, ...namesBelow(level)].map((name) => ({ schema, name }));
 }

@@ -3,6 +3,7 @@ import type { ReorganizationMethod, Step } from "../../topology/model";
 import { hasSqlstate, IdentityError, ReorganizationError, SQLSTATE } from "../errors";
 import { CopyRun } from "./copying";
 import { moveAtOnce } from "./moving";
+import { reorganizationObstacles } from "./obstacles";
 import { renderingOf } from "./rendering";
 import { isReached, readState } from "./state";
 import { type ReorganizationContext, Transactions } from "./transactions";
@@ -34,6 +35,7 @@ export async function reorganize(context: ReorganizationContext): Promise<"done"
     return "done";
   }
   if (state === undefined && (await isReached(session, parent.oid, rendering.layout))) return "reached";
+  if (state?.phase !== "swapped") insistOnPossibility(step, parent);
   if (state === undefined && step.method === "moveInOneTransaction") {
     try {
       await moveAtOnce(rendering, transactions);
@@ -45,6 +47,12 @@ export async function reorganize(context: ReorganizationContext): Promise<"done"
   }
   await copy.run(state);
   return "done";
+}
+
+/** What the preflight said may have become true since. */
+function insistOnPossibility(step: Step, parent: ReorganizationContext["parent"]): void {
+  const [obstacle] = step.reorganization ? reorganizationObstacles(step.method, step.reorganization, parent) : [];
+  if (obstacle !== undefined) throw new ReorganizationError(`${step.id}: ${obstacle}`);
 }
 
 function tooSlow(step: Step): ReorganizationError {

@@ -1,5 +1,6 @@
 /** A plan in words: the Info column, and the list of statements, locks and rows in Diagnostics. Pure. */
 import { qualified } from "../../postgres/identifiers";
+import { RESERVED_PREFIX } from "../../postgres/reorganize/names";
 import type { Statement } from "../../postgres/statement";
 import { relationsMade } from "../../postgres/subtree";
 import { describeBound } from "../../topology/bounds";
@@ -126,10 +127,10 @@ export function stepText(
   // Nobody can wait for a table that its own transaction makes.
   const met = statements.map((statement) => ({
     ...statement,
-    locks: statement.locks.filter(({ relation }) => !own.has(relation)),
+    locks: statement.locks.filter(({ relation }) => !own.has(relation) && !relation.includes(RESERVED)),
   }));
   return {
-    head: [stepLine(step), ...shortened(statements).flatMap((sql) => sql.split("\n").map((line) => `    ${line}`))],
+    head: [stepLine(step), ...partsOf(statements).flatMap((sql) => sql.split("\n").map((line) => `    ${line}`))],
     consequences: [
       ...lockLines(met).map((line) => `    lock: ${line}`),
       ...statements.flatMap(({ waitsFor = [] }) =>
@@ -140,6 +141,22 @@ export function stepText(
       `    data: ${EFFECTS[step.effect.data](size === "" ? "" : ` (${size})`)}`,
     ],
   };
+}
+
+/** Names of tables that are there only while rows are moved. */
+const RESERVED = `."${RESERVED_PREFIX}`;
+
+/** Under a heading each, when the step has parts. */
+function partsOf(statements: Statement[]): string[] {
+  const parts: Statement[][] = [];
+  for (const statement of statements) {
+    if (statement.part !== undefined || parts.length === 0) parts.push([]);
+    parts.at(-1)?.push(statement);
+  }
+  return parts.flatMap((part) => {
+    const title = part[0]?.part;
+    return [...(title === undefined ? [] : [`-- ${title}`]), ...shortened(part)];
+  });
 }
 
 /** A subtree of many tables repeats the same statements: the first are shown, and the last, which shows it to others. */

@@ -10,7 +10,7 @@ import type { DesiredSet, Plan } from "../../topology/model";
 import type { Context } from "../handler";
 import type { Properties } from "../values";
 import { type Observation, observe } from "./observe";
-import { findingText, summary } from "./present";
+import { bytesText, findingText, summary } from "./present";
 import { outputsFromActual } from "./state";
 
 /** Makes the plan from what is there; throws when nothing at all may be done. */
@@ -136,11 +136,18 @@ function doneText(plan: Plan, report: ExecutionReport): string {
   return report.failed.length === 0 ? text : `${text}; ${report.failed.length} failed`;
 }
 
+/** `412.3 MB of 1.2 GB copied, 38.1 MB a second` */
+function progressText({ bytes, total, bytesPerSecond }: ExecutionEvent & { type: "progress" }): string {
+  return `${bytesText(bytes)} of ${bytesText(total)} copied, ${bytesText(Math.round(bytesPerSecond))} a second`;
+}
+
 /** Progress in the Info column. */
 function watcher(context: Context): (event: ExecutionEvent) => void {
   return (event) => {
     if (event.type === "waiting") {
       void context.log.status(`${event.step.id}: waiting. ${describeBlockers(event.blockers)}`);
+    } else if (event.type === "progress") {
+      void context.log.status(`${event.step.id}: ${progressText(event)}`);
     } else if (event.type === "finished") {
       void context.log.status(`${event.position} of ${event.total}: ${event.step.id}`);
     }
