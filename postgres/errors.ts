@@ -20,6 +20,7 @@ export const SQLSTATE = {
   checkViolation: "23514",
   uniqueViolation: "23505",
   notNullViolation: "23502",
+  undefinedColumn: "42703",
   foreignKeyViolation: "23503",
   datatypeMismatch: "42804",
   cannotCoerce: "42846",

@@ -41,6 +41,16 @@ export async function readIndexTree(session: Session, declared: IndexDeclaration
   return { ...tree, indexes, wanted, taken: await readTaken(session, declared, tree.relations) };
 }
 
+/** The same for an index on columns that are still to come: nothing that is there can be equal to it. */
+export async function readTreeBefore(session: Session, declared: IndexDeclaration, root: number): Promise<IndexTree> {
+  const tree = await readTree(session, root);
+  const { method, unique, nullsNotDistinct, columns, include } = declared;
+  const names = [...columns.map(({ column }) => column ?? null), ...include];
+  const unlike = { opclasses: "", collations: "", options: "", storage: [] };
+  const wanted = { method, unique, nullsNotDistinct, keys: columns.length, columns: names, ...unlike };
+  return { ...tree, wanted, taken: await readTaken(session, declared, tree.relations) };
+}
+
 /** The relations of a tree and their indexes, without their expressions. */
 export async function readTree(
   session: Session,

@@ -86,7 +86,7 @@ class Work {
       await this.all();
       return undefined;
     } catch (error) {
-      if (!isOurs(error)) throw error;
+      if (!stopsItselfOnly(error)) throw error;
       return hasSqlstate(error, ...VIOLATIONS) ? this.violated(error) : `${this.where()}${unfinished(error)}`;
     }
   }
@@ -134,7 +134,7 @@ class Work {
       for (const together of transactions(statements)) await this.transaction(together);
       return " What was begun has been taken back.";
     } catch (error) {
-      if (!isOurs(error)) throw error;
+      if (!stopsItselfOnly(error)) throw error;
       return ` What was begun could not be taken back and is checked for new rows: ${explainError(error)}.`;
     }
   }
@@ -158,7 +158,7 @@ function unfinished(error: unknown): string {
 }
 
 /** Errors of one statement; the loss of the session and a cancellation end the run. */
-function isOurs(error: unknown): boolean {
+export function stopsItselfOnly(error: unknown): boolean {
   if (error instanceof TreeChanged || error instanceof LockTimeoutError) return true;
   const code = errorCode(error) ?? "";
   return error instanceof DatabaseError && !/^(08|57)/.test(code);

@@ -4,9 +4,9 @@
  * difference there is a refusal that says why, and the safe way. Pure.
  */
 import type { ActualTable, DeclaredTable } from "../../topology/table/model";
-import type { LockMode, Statement } from "../statement";
+import type { Statement } from "../statement";
 import type { Alteration } from "./alteration";
-import { commentOnTable, createIndex, lock, lookupPath, primaryKeyClause, statement, uniqueClause } from "./create";
+import { commentOnTable, lookupPath } from "./create";
 import type { Difference, DifferenceKind } from "./difference";
 import { addCheck, changeCheck, removeLeftOver } from "./rules/checks";
 import {
@@ -18,8 +18,17 @@ import {
   commentColumn,
   setColumnStatistics,
 } from "./rules/columns";
-import { type Context, entry, type Outcome, type Rule, reached, refuse } from "./rules/context";
+import { type Outcome, type Rule, reached, refuse } from "./rules/context";
 import { addForeignKey, changeForeignKey } from "./rules/foreign-keys";
+import {
+  addIndex,
+  addPrimaryKey,
+  addUnique,
+  changeIndex,
+  completePrimaryKey,
+  completeUnique,
+  type IndexWork,
+} from "./rules/indexes";
 import type { TreeFacts } from "./tree";
 
 /** A difference that is left as it is. */
@@ -34,11 +43,13 @@ export interface TableChange {
   statements: Statement[];
   /** To be carried out one after the other. */
   alterations: Alteration[];
+  /** To be built after that. */
+  indexes: IndexWork[];
   refused: RefusedChange[];
 }
 
 /** Nothing to be done. */
-export const NO_CHANGE: TableChange = { statements: [], alterations: [], refused: [] };
+export const NO_CHANGE: TableChange = { statements: [], alterations: [], indexes: [], refused: [] };
 
 /** What brings the table nearer to its declaration, and what is left out. */
 export function planTableChange(
@@ -48,16 +59,17 @@ export function planTableChange(
   facts: TreeFacts,
 ): TableChange {
   const differences = compared.filter(({ severity }) => severity === "change");
-  const change: TableChange = { statements: [], alterations: [], refused: [] };
+  const change: TableChange = { statements: [], alterations: [], indexes: [], refused: [] };
   for (const difference of differences) {
     const context = { declared, actual, difference, differences, facts, ...reached(actual) };
     add(change, difference, RULES[difference.kind](context));
   }
-  const { statements, alterations, refused } = change;
+  const { statements, alterations, indexes, refused } = change;
   // A table with another key is most likely another table: it is left alone altogether.
   if (refused.some(({ difference }) => difference.kind === "partitionKey")) return { ...NO_CHANGE, refused };
   return {
     refused,
+    indexes,
     statements: statements.length === 0 ? [] : [lookupPath(declared.schema), ...statements],
     // Whoever gives the table away may not be allowed to do the rest afterwards.
     alterations: [...alterations.filter((one) => !isOwner(one)), ...alterations.filter(isOwner)],
@@ -71,6 +83,7 @@ function isOwner({ difference }: Alteration): boolean {
 function add(change: TableChange, difference: Difference, outcome: Outcome): void {
   if (typeof outcome === "string") change.refused.push({ difference, reason: outcome });
   else if (Array.isArray(outcome)) change.statements.push(...outcome);
+  else if ("index" in outcome) change.indexes.push(outcome);
   else change.alterations.push(outcome);
 }
 
@@ -95,44 +108,20 @@ const RULES: Record<DifferenceKind, Rule> = {
   columnComment: commentColumn,
   columnStatistics: setColumnStatistics,
   columnUndeclared: () => [],
-  primaryKeyMissing: whenEmpty(
-    ({ declared, relation }) => declared.primaryKey && addConstraint(primaryKeyClause(declared.primaryKey), relation),
-    "Adding a primary key builds its index on every partition under ACCESS EXCLUSIVE. The safe way: ADD PRIMARY KEY on ONLY the parent, then on each partition a unique index CONCURRENTLY, ADD PRIMARY KEY USING INDEX, and ALTER INDEX … ATTACH PARTITION.",
-  ),
-  primaryKeyChanged: refuse(
-    "Changing a primary key means building another index over all rows. The safe way: create a unique index CONCURRENTLY on each partition first, then exchange the constraints partition by partition.",
-  ),
-  uniqueMissing: whenEmpty(
-    (context) => entry(context.declared.unique, context, (u) => addConstraint(uniqueClause(u), context.relation)),
-    "Adding a unique constraint builds its index on every partition under ACCESS EXCLUSIVE. The safe way: a unique index ON ONLY the parent, then CONCURRENTLY on each partition, then ALTER INDEX … ATTACH PARTITION.",
-  ),
-  uniqueChanged: refuse(
-    "A unique constraint cannot be altered. The safe way: declare the new one under another name, and drop the old one by hand once it is there.",
-  ),
+  primaryKeyMissing: addPrimaryKey,
+  primaryKeyChanged: completePrimaryKey,
+  uniqueMissing: addUnique,
+  uniqueChanged: completeUnique,
   checkMissing: addCheck,
   checkChanged: changeCheck,
   foreignKeyMissing: addForeignKey,
   foreignKeyChanged: changeForeignKey,
   constraintUndeclared: () => [],
   constraintLeftOver: removeLeftOver,
-  indexMissing: whenEmpty(
-    (context) => entry(context.declared.indexes, context, (index) => [createIndex(index, context.relation)]),
-    "Creating an index on a table with partitions blocks writers of all of them until it is built. The safe way: CREATE INDEX ON ONLY the parent, CREATE INDEX CONCURRENTLY on each partition, then ALTER INDEX … ATTACH PARTITION; once the index is there it is adopted.",
-  ),
-  indexChanged: refuse(
-    "An index cannot be altered in this way. The safe way: declare the new one under another name, build it without blocking (ON ONLY the parent, CONCURRENTLY on each partition, ATTACH), and drop the old one by hand.",
-  ),
+  indexMissing: addIndex,
+  indexChanged: changeIndex,
   indexUndeclared: () => [],
   comment: ({ declared, relation }) => [commentOnTable(declared.comment ?? "", relation)],
   owner: changeOwner,
   notCompared: () => [],
 };
-
-function whenEmpty(rule: (context: Context) => Statement[] | undefined, otherwise: string): Rule {
-  return (context) => (context.empty ? (rule(context) ?? otherwise) : otherwise);
-}
-
-function addConstraint(clause: string, relation: string): Statement[] {
-  const mode: LockMode = "ACCESS EXCLUSIVE";
-  return [statement(`ALTER TABLE ${relation} ADD ${clause}`, [lock(relation, mode)])];
-}

@@ -180,6 +180,7 @@ export function uniqueContent(item: Omit<ActualUnique, "name">): Content {
     nullsNotDistinct: String(item.nullsNotDistinct),
     include: names(item.include),
     deferrable: item.deferrable,
+    valid: String(item.valid),
   };
 }
 
@@ -217,7 +218,7 @@ function wantedPrimaryKey({ primaryKey }: DeclaredTable): Wanted[] {
     return [];
   }
   const { name, columns } = primaryKey;
-  const content = uniqueContent({ columns, nullsNotDistinct: false, include: [], deferrable: "no" });
+  const content = uniqueContent({ columns, nullsNotDistinct: false, include: [], deferrable: "no", valid: true });
   return [{ name, path: "primaryKey", content }];
 }
 

@@ -60,6 +60,7 @@ function uniqueFrom(row: ConstraintRow): ActualUnique {
     nullsNotDistinct: row.nulls_not_distinct,
     include: row.include,
     deferrable: deferrableFrom(row),
+    valid: row.valid,
   };
 }
 

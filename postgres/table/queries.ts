@@ -59,7 +59,7 @@ function names(relation: string, numbers: string): string {
 const constraints = (expression: string, where: string) => `
 SELECT c.conrelid AS relation, c.conname::text AS name, c.contype::text AS type, ${names("c.conrelid", "c.conkey")} AS columns,
        ${expression} AS expression,
-       c.condeferrable AS deferrable, c.condeferred AS deferred, c.convalidated AS valid,
+       c.condeferrable AS deferrable, c.condeferred AS deferred, COALESCE(i.indisvalid, c.convalidated) AS valid,
        COALESCE((pg_catalog.to_jsonb(c) ->> 'conenforced')::boolean, true) AS enforced,
        rn.nspname::text AS ref_schema, r.relname::text AS ref_table, ${names("c.confrelid", "c.confkey")} AS ref_columns,
        c.confdeltype::text AS on_delete, c.confupdtype::text AS on_update, c.confmatchtype::text AS match,

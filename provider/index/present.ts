@@ -69,9 +69,11 @@ export function planText(title: string, steps: IndexStep[], render: (step: Index
   ].join("\n");
 }
 
-/** Nobody can wait for an index that its own step makes. */
+/** A build and the transaction that follows it hold different locks on the same table. */
 function lockText(step: IndexStep, statements: Statement[]): string {
-  const lines = lockLines(statements).map((line) => `      lock: ${line}`);
+  const alone = statements.filter(({ transactional }) => !transactional).map((statement) => [statement]);
+  const together = statements.filter(({ transactional }) => transactional);
+  const lines = [...alone, together].flatMap(lockLines).map((line) => `      lock: ${line}`);
   const waits =
     step.kind === "build" || step.kind === "rebuild"
       ? ["      waits for transactions that are writing to the table or have an older snapshot; nobody waits for it"]

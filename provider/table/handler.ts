@@ -8,11 +8,12 @@ import { systemClock } from "../../postgres/ladder";
 import { readServer, type ServerFacts } from "../../postgres/server";
 import { type AlterationProgress, alter } from "../../postgres/table/alter";
 import { applyStatements, createTable, dropTable } from "../../postgres/table/apply";
-import { NO_CHANGE, type TableChange } from "../../postgres/table/change";
+import { NO_CHANGE, type RefusedChange, type TableChange } from "../../postgres/table/change";
 import { renderCreateTable } from "../../postgres/table/create";
 import type { Difference } from "../../postgres/table/difference";
 import { planTable } from "../../postgres/table/plan";
 import { readTable } from "../../postgres/table/read";
+import type { IndexWork } from "../../postgres/table/rules/indexes";
 import type { ActualTable, DeclaredTable } from "../../topology/table/model";
 import { checkTable } from "../../topology/table/validate";
 import { containsUnknown, UNKNOWN } from "../../topology/unknown";
@@ -29,6 +30,7 @@ import { relationFrom } from "../ids";
 import { PartialFailure } from "../rpcErrors";
 import type { Properties } from "../values";
 import { diffTable } from "./diff";
+import { buildIndexes, previewIndex } from "./indexes";
 import { queryable, underLadder } from "./locks";
 import { alterationText, changeText, differenceText, progressText } from "./present";
 import { readTableResource } from "./read";
@@ -84,7 +86,15 @@ async function preview(
 ): Promise<Properties> {
   if (containsUnknown(news)) return { ...news, identity: UNKNOWN };
   const found = await context.database.orElse(
-    () => context.database.sessions.withSession((session) => find(session, news, olds)),
+    () =>
+      context.database.sessions.withSession(async (session) => {
+        const seen = await find(session, news, olds);
+        if (seen.actual !== undefined) {
+          if (recordedIdentity(olds) === undefined) await context.log.diagnostic("info", adoptionText(seen));
+          await showChange(context, session, seen);
+        }
+        return seen;
+      }),
     async (reason) => {
       await context.log.diagnostic("warning", `Planned from the state alone, without the database: ${reason}.`);
       return undefined;
@@ -95,9 +105,6 @@ async function preview(
     await context.log.diagnostic("warning", goneText(found.declared));
   } else if (isNew) {
     await showCreation(context, declaredOf(news));
-  } else if (found !== undefined) {
-    if (recordedIdentity(olds) === undefined) await context.log.diagnostic("info", adoptionText(found));
-    await showChange(context, found);
   }
   const identity = found?.actual === undefined ? olds.identity : identityOf(found.server, found.actual.oid);
   return { ...news, identity: identity ?? (found === undefined ? undefined : UNKNOWN) };
@@ -118,7 +125,7 @@ function adoptionText({ declared, differences }: Found): string {
   return `${declared.schema}.${declared.name} exists already and ${how}.`;
 }
 
-async function showChange(context: Context, found: Found): Promise<void> {
+async function showChange(context: Context, session: Session, found: Found): Promise<void> {
   const title = `${found.declared.schema}.${found.declared.name}`;
   const { statements, alterations } = found.change;
   if (statements.length > 0) {
@@ -127,9 +134,20 @@ async function showChange(context: Context, found: Found): Promise<void> {
   for (const alteration of alterations) {
     await context.log.diagnostic("info", alterationText(title, alteration));
   }
+  for (const work of found.change.indexes) await showIndex(context, session, found, work);
   for (const difference of found.differences) {
     const refused = found.change.refused.find((refusal) => refusal.difference === difference);
     await context.log.diagnostic(refused ? "warning" : "info", differenceText(title, difference, refused?.reason));
+  }
+}
+
+async function showIndex(context: Context, session: Session, { actual }: Found, work: IndexWork): Promise<void> {
+  if (actual === undefined) return;
+  const { text, obstacles } = await previewIndex(session, actual.oid, work);
+  await context.log.diagnostic("info", text);
+  for (const obstacle of obstacles) {
+    const title = `${actual.schema}.${actual.name}`;
+    await context.log.diagnostic("warning", differenceText(title, work.difference, obstacle));
   }
 }
 
@@ -163,24 +181,44 @@ async function changeLocked(
 ): Promise<Properties> {
   const { actual, change: planned } = found;
   if (actual === undefined || (planned.statements.length === 0 && planned.alterations.length === 0)) {
-    return change(context, session, found, news);
+    return finish(context, session, { found, left: [] }, news);
   }
   const parent = { oid: actual.oid, label: qualified(actual) };
-  return withParentLock(session, parent, DEFAULT_ADVISORY_WAIT, systemClock, context.signal, async () =>
-    change(context, session, await find(session, news, olds), news),
+  const changed = await withParentLock(session, parent, DEFAULT_ADVISORY_WAIT, systemClock, context.signal, async () =>
+    change(context, session, await find(session, news, olds)),
   );
+  return finish(context, session, changed, news);
 }
 
-/** Brings a table that is there into its declared shape, as far as that is possible. */
-async function change(context: Context, session: Session, found: Found, news: Properties): Promise<Properties> {
-  const { actual, declared, server, change: planned } = found;
+/** What has been done so far; `left` was tried and not done. */
+interface Changed {
+  found: Found;
+  left: RefusedChange[];
+}
+
+/** Brings columns and constraints of a table that is there into their declared shape, as far as that is possible. */
+async function change(context: Context, session: Session, found: Found): Promise<Changed> {
+  const { actual, declared, change: planned } = found;
   if (actual === undefined) throw new Error(goneText(declared));
   const client = queryable(session);
   const underLocks = underLadder(context, session);
   const onProgress = (progress: AlterationProgress) => void context.log.status(progressText(progress));
   await applyStatements(client, planned.statements, underLocks);
-  const failed = await alter(client, actual, planned.alterations, { underLocks, onProgress });
-  const left = [...planned.refused, ...failed];
+  return { found, left: await alter(client, actual, planned.alterations, { underLocks, onProgress }) };
+}
+
+/** Builds indexes, which lets partitions come and go meanwhile, and says what the table has become. */
+async function finish(
+  context: Context,
+  session: Session,
+  { found, left: failed }: Changed,
+  news: Properties,
+): Promise<Properties> {
+  const { actual, declared, server, change: planned } = found;
+  if (actual === undefined) throw new Error(goneText(declared));
+  const missing = failed.map(({ difference }) => difference.path);
+  const unbuilt = await buildIndexes(context, session, actual.oid, planned.indexes, missing);
+  const left = [...planned.refused, ...failed, ...unbuilt];
   const drift = left.map(({ difference }) => difference);
   const outputs = outputsOf(news, server, actual.oid, drift);
   if (left.length > 0) {

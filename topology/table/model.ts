@@ -149,6 +149,8 @@ export interface ActualUnique {
   /** Columns carried along, which a declared constraint cannot have. */
   include: string[];
   deferrable: Deferrable;
+  /** False: at least one partition lacks its part of the index. */
+  valid: boolean;
 }
 
 export interface ActualCheck {

@@ -2,7 +2,7 @@
 import type { DeclaredColumn } from "../../../topology/table/model";
 import { qualified, quoteIdent } from "../../identifiers";
 import type { Statement } from "../../statement";
-import { columnClause, commentOnColumn, setStatistics, statement } from "../create";
+import { columnClause, commentOnColumn, lookupPath, setStatistics, statement } from "../create";
 import { notNullProof } from "../interim";
 import { at, type Context, leaves, locks, type Outcome, onTree, type Rule, someRows, validate } from "./context";
 
@@ -67,9 +67,13 @@ export const changeDefault: Rule = at((context, column) => {
   if (declaresSequence(context) || there?.identity !== undefined || there?.generated !== undefined) {
     return "The values of this column come from elsewhere (a sequence of its own, an identity or an expression), and one kind is not exchanged for another in place. Change the default by hand.";
   }
-  const action = column.default === undefined ? "DROP DEFAULT" : `SET DEFAULT (${column.default})`;
-  return [onTree(`${alterColumn(context, column)} ${action}`, context)];
+  return [setDefault(context, column)];
 });
+
+function setDefault(context: Context, column: DeclaredColumn): Statement {
+  const action = column.default === undefined ? "DROP DEFAULT" : `SET DEFAULT (${column.default})`;
+  return onTree(`${alterColumn(context, column)} ${action}`, context);
+}
 
 /** A serial type makes its sequence with the column, and only then. */
 function declaresSequence({ declared, difference }: Context): boolean {
@@ -85,7 +89,8 @@ function declaresSequence({ declared, difference }: Context): boolean {
 export const changeType: Rule = at((context, column) => {
   const { relation, tree, difference } = context;
   const { instant, dependents = [], declared } = difference;
-  if (instant !== true || declared === undefined) {
+  const there = context.actual.columns.find(({ name }) => name === column.name);
+  if (instant !== true || declared === undefined || there?.generated !== undefined) {
     return "Changing this type rewrites every partition under ACCESS EXCLUSIVE. The safe way: add a nullable column of the new type, fill it in batches, and let the application change over.";
   }
   if (dependents.length > 0) {
@@ -99,7 +104,13 @@ export const changeType: Rule = at((context, column) => {
   return {
     difference,
     title: `the type of ${quoteIdent(column.name)}`,
-    begin: [onTree(`${alterColumn(context, column)} TYPE ${declared}${collation}`, context)],
+    begin: [
+      onTree(`${alterColumn(context, column)} TYPE ${declared}${collation}`, context),
+      // A default is printed with its type: whether it is the declared one cannot be told from the old one.
+      ...(column.default === undefined && there?.default === undefined
+        ? []
+        : [lookupPath(context.declared.schema), setDefault(context, column)]),
+    ],
     pieces: [],
     finish: context.empty ? [] : [analyze],
     takeBack: [],

@@ -6,6 +6,7 @@ import type { Alteration } from "../alteration";
 import { lock, statement } from "../create";
 import type { Difference } from "../difference";
 import type { TreeFacts } from "../tree";
+import type { IndexWork } from "./indexes";
 
 export interface Context {
   declared: DeclaredTable;
@@ -24,8 +25,8 @@ export interface Context {
   empty: boolean;
 }
 
-/** Statements of a moment, a longer change, or the reason why there is neither. */
-export type Outcome = Statement[] | Alteration | string;
+/** Statements of a moment, a longer change, an index, or the reason why there is nothing of these. */
+export type Outcome = Statement[] | Alteration | IndexWork | string;
 
 export type Rule = (context: Context) => Outcome;
 

@@ -3,14 +3,12 @@ import assert from "node:assert/strict";
 import type { Client } from "pg";
 import { DEFAULT_LADDER } from "../../../postgres/ladder";
 import { NO_CHANGE, type TableChange } from "../../../postgres/table/change";
-import type { Context } from "../../../provider/handler";
 import { queryable, underLadder } from "../../../provider/table/locks";
 import type { DeclaredTable } from "../../../topology/table/model";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import { startTraffic } from "../../support/traffic";
 import { expectPredictedLocks } from "../postgres/predicted-locks";
-import { sessionsOn } from "../postgres/support";
-import { constraintsOf, converge, createTree, planFor, scans, tree } from "./trees";
+import { constraintsOf, converge, createTree, planFor, scans, tree, withContext } from "./trees";
 
 const CHECK = { name: "amount_positive", expression: "amount > 0" };
 const KEY = { name: "tree_account", columns: ["account"], references: { table: "account", columns: ["id"] } };
@@ -234,13 +232,9 @@ describeOnEachPostgres("changing a populated parent", (server) => {
       { checks: [CHECK], foreignKeys: [KEY], owner: "pg_monitor" },
       { amount: { nullable: false }, note: { type: "varchar(60)" } },
     );
-    const sessions = sessionsOn(database.connection);
-    const failures = await sessions.withSession((session) => {
-      const log = { status: async () => undefined, diagnostic: async () => undefined };
-      const context = { database: { ladder: DEFAULT_LADDER }, signal: new AbortController().signal, log };
-      return converge(queryable(session), table, underLadder(context as unknown as Context, session));
-    });
-    await sessions.close();
+    const failures = await withContext(database, (context, session) =>
+      converge(queryable(session), table, underLadder(context, session)),
+    );
     const report = await traffic.stop();
     assert.deepEqual([failures, report.failures], [[], []]);
     assert.ok(report.statements > 0);

@@ -1,6 +1,8 @@
 /** A populated tree of partitions for tests of changes: two levels, and tables to reference. */
 import assert from "node:assert/strict";
 import type { Client } from "pg";
+import type { Session } from "../../../postgres/connection";
+import { DEFAULT_LADDER } from "../../../postgres/ladder";
 import type { Lock } from "../../../postgres/statement";
 import { type AlterationFailure, alter } from "../../../postgres/table/alter";
 import { applyStatements, type UnderLocks } from "../../../postgres/table/apply";
@@ -8,7 +10,10 @@ import type { TableChange } from "../../../postgres/table/change";
 import type { Queryable } from "../../../postgres/table/client";
 import { planTable } from "../../../postgres/table/plan";
 import { readTable } from "../../../postgres/table/read";
+import type { Context } from "../../../provider/handler";
 import type { ActualTable, DeclaredTable } from "../../../topology/table/model";
+import type { TestDatabase } from "../../support/postgres";
+import { sessionsOn } from "../postgres/support";
 import { declared } from "./tables";
 
 const COLUMNS = [
@@ -73,6 +78,21 @@ export async function converge(
   const { change } = await planTable(client, table, actual);
   await applyStatements(client, change.statements, underLocks);
   return alter(client, actual, change.alterations, { underLocks });
+}
+
+/** The provider's way to the database: its lock ladder, and sessions of its own. */
+export async function withContext<T>(
+  database: TestDatabase,
+  work: (context: Context, session: Session) => Promise<T>,
+): Promise<T> {
+  const sessions = sessionsOn(database.connection);
+  const log = { status: async () => undefined, diagnostic: async () => undefined };
+  const context = { database: { sessions, ladder: DEFAULT_LADDER }, signal: new AbortController().signal, log };
+  try {
+    return await sessions.withSession((session) => work(context as unknown as Context, session));
+  } finally {
+    await sessions.close();
+  }
 }
 
 /** Tables of which PostgreSQL reads or rewrites all rows while the work runs, from what it says at DEBUG1. */
