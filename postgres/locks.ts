@@ -152,9 +152,12 @@ export function locksOf(statement: LockingStatement, parent: ParentFacts, target
   return strongest([...locks, ...merged]);
 }
 
-/** PostgreSQL 14 drops every foreign key of a partition that leaves a table which references itself. */
-export function losesForeignKeys({ major, itself = [] }: Pick<ParentFacts, "major" | "itself">): boolean {
-  return major < 15 && itself.length > 0;
+/** PostgreSQL 14 drops every foreign key of a partition that leaves a table which references a partitioned one. */
+export function losesForeignKeys({
+  major,
+  referencesPartitioned,
+}: Pick<ParentFacts, "major" | "referencesPartitioned">): boolean {
+  return major < 15 && referencesPartitioned === true;
 }
 
 function holdOf(part: Part, rule: Rule, target: LockTarget): Lock["hold"] {

@@ -119,6 +119,8 @@ export interface ParentFacts extends RelationName {
   referencedBy: RelationName[];
   /** The parent and its partitions at every level, when a foreign key of the parent references the parent. */
   itself?: RelationName[];
+  /** A foreign key of the parent leads to a partitioned table, be it the parent itself. */
+  referencesPartitioned?: boolean;
   /** Those of `referencedBy` that this role may lock; they are locked before the parent. */
   lockFirst: RelationName[];
   attributes: ChildAttributes;

@@ -34,23 +34,31 @@ export function insideStatements(
   level: NewLevel | undefined,
   creation: Creation,
 ): Statement[] {
-  return partitionStatements(parent, factsOf(parent, table, creation), level, creation);
+  return partitionStatements({ source: parent, creation, made: [table] }, factsOf(parent, table, creation), level);
 }
 
-/** `source` is the table that hands down its attributes: the expressions of its policies name it. */
-function partitionStatements(
-  source: ParentFacts,
-  table: ParentFacts,
-  level: NewLevel | undefined,
-  creation: Creation,
-): Statement[] {
+/** What is the same for all tables of a subtree. */
+interface Making {
+  /** The table that hands down its attributes: the expressions of its policies name it. */
+  source: ParentFacts;
+  creation: Creation;
+  /** What has been made so far: a foreign key of the table on itself locks all of it again. */
+  made: RelationName[];
+}
+
+function partitionStatements(making: Making, table: ParentFacts, level: NewLevel | undefined): Statement[] {
+  const { source, creation, made } = making;
+  const own = (table.itself ?? []).length > 0;
   return (level?.partitions ?? []).flatMap(({ name, bound, level: below }: NewPartition) => {
     const child = { schema: table.schema, name };
     const sql = `CREATE TABLE ${qualified(child)} PARTITION OF ${qualified(table)} ${boundClause(bound)}${partitionByClause(below)}`;
+    const facts = own ? { ...table, itself: [...(source.itself ?? []), ...made] } : table;
+    const create = { sql, locks: locksOf("partitionOf", facts, { child }), transactional: true };
+    made.push(child);
     return [
-      { sql, locks: locksOf("partitionOf", table, { child }), transactional: true },
+      create,
       ...attributeStatements(source, child, "partitionOf"),
-      ...partitionStatements(source, factsOf(table, child, creation), below, creation),
+      ...partitionStatements(making, factsOf(table, child, creation), below),
     ];
   });
 }

@@ -9,6 +9,8 @@ export interface Links {
   referencedBy: RelationName[];
   /** The parent and its partitions at every level, when the parent references itself. */
   itself: RelationName[];
+  /** A foreign key leads to a partitioned table, be it the parent itself. */
+  referencesPartitioned: boolean;
   /** Referencing tables that this role may lock in ACCESS EXCLUSIVE mode. */
   lockFirst: RelationName[];
 }
@@ -26,6 +28,7 @@ interface Row extends Record<string, unknown> {
   schema: string;
   name: string;
   lockable: boolean;
+  partitioned: boolean;
 }
 
 /**
@@ -51,7 +54,8 @@ WITH RECURSIVE own AS (
   SELECT 'child', conrelid, conname::text, confrelid, level FROM own
 )
 SELECT e.side, e.of, e.constraint, n.nspname::text AS schema, c.relname::text AS name,
-  e.side = 'in' AND pg_catalog.has_table_privilege(c.oid, 'TRUNCATE') AS lockable
+  e.side = 'in' AND pg_catalog.has_table_privilege(c.oid, 'TRUNCATE') AS lockable,
+  c.relkind = 'p' AS partitioned
 FROM edges e JOIN pg_catalog.pg_class c ON c.oid = e.other JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 ORDER BY e.side, e.of, e.constraint, e.level, n.nspname, c.relname`;
 
@@ -76,6 +80,7 @@ export async function readForeignKeys(
       references: group("out", parent).map(nameOf),
       referencedBy: group("in", parent).map(nameOf),
       itself: group("itself", parent).map(nameOf),
+      referencesPartitioned: [...group("out", parent), ...group("itself", parent)].some((row) => row.partitioned),
       lockFirst: group("in", parent)
         .filter(({ lockable }) => lockable)
         .map(nameOf),

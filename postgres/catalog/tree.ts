@@ -1,11 +1,11 @@
 /** Puts the relations that were read at once into the shape of a tree: partitions with their partitions. Pure. */
 import { parseBound } from "../../topology/bounds";
-import type { ActualLevel, ActualPartition, PartitionBound } from "../../topology/model";
+import type { ActualLevel, ActualPartition, PartitionBound, RelationName } from "../../topology/model";
 import { compareText } from "../../topology/values";
 import type { SetRequest } from "../catalog";
 import { losesForeignKeys } from "../locks";
 import type { CatalogParent, ChildFacts } from "../parent";
-import type { ForeignKeys } from "./foreignKeys";
+import type { ForeignKeys, Links } from "./foreignKeys";
 import type { ParentRow } from "./parent";
 import type { RelationRow } from "./relations";
 
@@ -114,7 +114,7 @@ export class Tree {
       keyTypes: parent.keys.map(({ type }) => type),
       keys: parent.keys.map(({ sql, type }) => ({ sql, type })),
       ancestors: parent.ancestors,
-      ...keys.linksOf(parent.oid),
+      ...this.links(parent, keys),
       attributes: parent.attributes,
       childFacts,
       childBounds: (this.below.get(parent.oid) ?? []).map((row) => ({ oid: row.oid, bound: boundOf(row) })),
@@ -127,6 +127,24 @@ export class Tree {
         guarded: fallback.guarded,
       },
       defaultDescendants: fallback === undefined ? [] : (childFacts[fallback.oid]?.descendants ?? []),
+    };
+  }
+
+  /**
+   * A partition's foreign keys are those of the table above: it shows the tables at their other ends, but PostgreSQL locks
+   * the partitions of these as well. With a key on itself the set's own table is at that end, too.
+   */
+  private links({ oid }: ParentRow, keys: ForeignKeys): Links {
+    const own = keys.linksOf(oid);
+    if (this.root === undefined || oid === this.root.oid) return own;
+    const top = keys.linksOf(this.root.oid);
+    const itself = own.itself.length === 0 ? [] : [{ schema: this.root.schema, name: this.root.name }];
+    return {
+      ...own,
+      references: union(own.references, own.references.length === 0 ? [] : top.references),
+      referencedBy: union(own.referencedBy, itself),
+      itself: own.itself.length === 0 ? [] : union(own.itself, top.itself),
+      lockFirst: union(own.lockFirst, itself),
     };
   }
 
@@ -186,6 +204,11 @@ function knownTables({ known, bounds = {}, under = {} }: SetRequest): Map<number
       return bound === undefined ? [] : [[oid, { bound, under: parent }]];
     }),
   );
+}
+
+function union(a: readonly RelationName[], b: readonly RelationName[]): RelationName[] {
+  const known = new Set(a.map(({ schema, name }) => JSON.stringify([schema, name])));
+  return [...a, ...b.filter(({ schema, name }) => !known.has(JSON.stringify([schema, name])))];
 }
 
 function boundOf(row: RelationRow): PartitionBound {

@@ -45,14 +45,13 @@ export function treeEntries(
 
 function tableEntries(policy: LevelPolicy, request: TableRequest, growth: Growth): Entry[] {
   const { report } = growth;
+  if (growth.count > MAX_PARTITIONS) return [];
   const types = policy.partitioning.keyTypes;
   const entries = mergeEntries(policyEntries(policy, request, report), request.explicit, types, report);
   entries.sort((a, b) => compareBounds(a.bound, b.bound, types));
-  const before = growth.count;
   growth.count += entries.length;
   if (growth.count > MAX_PARTITIONS) {
-    if (before <= MAX_PARTITIONS)
-      fail(report, policy.path || "partitionBy", `comes to more than ${MAX_PARTITIONS} partitions on all levels`);
+    fail(report, policy.path || "partitionBy", `comes to more than ${MAX_PARTITIONS} partitions on all levels`);
     return entries;
   }
   return entries.map((entry) => {

@@ -1,0 +1,92 @@
+/** Locks of steps below the first level, and of subtrees that are made whole. */
+import type { Client } from "pg";
+import { renderStep } from "../../../postgres/statements";
+import type { NewLevel, Step } from "../../../topology/model";
+import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
+import { expectPredictedLocks } from "../postgres/predicted-locks";
+import { createFamily, type Family, oidOf, range, readParentOf, sessionsOn, step } from "../postgres/support";
+
+const FAMILIES: [string, Family][] = [
+  ["alone", {}],
+  ["with DEFAULT and foreign keys both ways", { withDefault: true, out: true, in: true }],
+  ["with a foreign key on itself", { self: true }],
+  ["with foreign keys between partitioned tables", { out: "partitioned", in: true }],
+];
+
+/** Two levels below the new partition. */
+const INSIDE: NewLevel = {
+  strategy: "range",
+  keyColumns: ["k"],
+  partitions: [
+    {
+      name: "n1",
+      bound: range("20", "25"),
+      level: {
+        strategy: "hash",
+        keyColumns: ["k"],
+        partitions: [{ name: "n1a", bound: { modulus: 1, remainder: 0 } }],
+      },
+    },
+    { name: "n2", bound: range("25", "30") },
+  ],
+};
+
+const NEW = { bound: range("20", "30"), level: INSIDE };
+
+type Under = NonNullable<Step["under"]>;
+
+const CASES: Record<string, { prepare?: string[]; make(client: Client, under: Under): Promise<Step> | Step }> = {
+  "a subtree, attached once": { make: () => step("likeAttach", "n", NEW) },
+  "a subtree of a parent that nobody uses": { make: () => step("partitionOf", "n", NEW) },
+  "a subtree below a partition": {
+    make: (_, under) => step("likeAttach", "n", { ...NEW, under, bound: range("17", "20") }),
+  },
+  "a leaf below a partition": {
+    make: (_, under) => step("likeAttach", "n", { under, bound: range("17", "20") }),
+  },
+  "an attachment below a partition": {
+    prepare: ["CREATE TABLE s.n (LIKE s.p INCLUDING ALL)"],
+    make: async (client, under) =>
+      step("attach", "n", { under, bound: range("17", "20"), oid: await oidOf(client, "s.n") }),
+  },
+  "a detach below a partition": {
+    make: async (client, under) => step("detachPlain", "c1a", { under, oid: await oidOf(client, "s.c1a") }),
+  },
+  "a drop of a whole subtree": {
+    prepare: ["ALTER TABLE s.p DETACH PARTITION s.c1"],
+    make: async (client) => step("dropTable", "c1", { oid: await oidOf(client, "s.c1") }),
+  },
+};
+
+describeOnEachPostgres("locks of steps in a tree", (server) => {
+  async function withTree(family: Family, work: (database: TestDatabase, client: Client) => Promise<void>) {
+    const database = await server().createDatabase();
+    try {
+      const client = await database.client();
+      await createFamily(client, { ...family, deep: true });
+      await client.query("DELETE FROM s.p WHERE k >= 15");
+      await client.query("ALTER TABLE s.c1 DETACH PARTITION s.c1b");
+      await client.query("ALTER TABLE s.c1 ATTACH PARTITION s.c1b FOR VALUES FROM (15) TO (17)");
+      if (family.withDefault) await client.query("CREATE TABLE s.c1d PARTITION OF s.c1 DEFAULT");
+      await work(database, client);
+    } finally {
+      await database.drop();
+    }
+  }
+
+  for (const [name, family] of FAMILIES) {
+    for (const [title, { prepare = [], make }] of Object.entries(CASES)) {
+      it(`${title}, ${name}`, () =>
+        withTree(family, async (database, client) => {
+          const under = { schema: "s", name: "c1", oid: await oidOf(client, "s.c1") };
+          const sessions = sessionsOn(database.connection);
+          const before = await readParentOf(sessions);
+          for (const sql of prepare) await client.query(sql);
+          const planned = await make(client, under);
+          const facts = prepare.length > 0 && planned.method === "dropTable" ? before : await readParentOf(sessions);
+          await sessions.close();
+          await expectPredictedLocks(database, renderStep(planned, facts));
+        }));
+    }
+  }
+});
