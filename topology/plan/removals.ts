@@ -139,7 +139,7 @@ export function reportUnmanaged(context: Context): boolean {
   for (const child of left.slice(0, NAMED_UNMANAGED)) {
     const attached = child.state === "pending" ? "half detached from" : "attached to";
     const what = `${qualified(child)} (${describeBound(child.bound)}) is ${attached} ${qualified(context.parent)} and is not declared`;
-    note(context, severity, child.name, `${what}. ${advice}`, child);
+    note(context, severity, child.name, `${what}. ${leavingAdvice(child)}${advice}`, child);
   }
   const more = left.length - NAMED_UNMANAGED;
   if (more > 0)
@@ -149,6 +149,19 @@ export function reportUnmanaged(context: Context): boolean {
       reason: `${more} more partitions are not declared. ${advice}`,
     });
   return severity === "error";
+}
+
+/**
+ * A group of a LIST that is not declared any more says nothing of what is to become of its rows. (A period that nobody
+ * lists is no such choice: the lifecycle says when it leaves.)
+ */
+function leavingAdvice({ name, bound }: ActualPartition): string {
+  if (!("values" in bound)) return "";
+  const entry = JSON.stringify({ [name]: { values: bound.values, tier: "detached" } });
+  return (
+    `Its rows stay. To take it out, write partitions: ${entry}, or tier "dropped" to give up the rows; to keep them in ` +
+    "another partition, add its values to that one. "
+  );
 }
 
 /** Detached before anything else: `child` holds a range that a declared partition needs. */

@@ -246,7 +246,6 @@ describeOnEachPostgres("catalog", (server) => {
 
   it("says before anything is done what would make the plan fail or wait", () =>
     withFamily(server().createDatabase(), { withDefault: true }, async ({ client, sessions, database }) => {
-      await client.query("INSERT INTO s.p SELECT 1, k FROM generate_series(20, 25) k");
       const role = `stranger_${database.connection.database}`;
       await client.query(`CREATE ROLE ${role} LOGIN PASSWORD 'x'`);
       await client.query(`GRANT USAGE ON SCHEMA s TO ${role}`);
@@ -266,18 +265,16 @@ describeOnEachPostgres("catalog", (server) => {
         on.withSession(async (session) => preflight(session, await readServer(session), plan, set));
       // A session counts when it has been idle in its transaction for a second.
       let findings = await look(sessions);
-      while (findings.length < 3) findings = await look(sessions);
+      while (findings.length < 2) findings = await look(sessions);
       assert.deepEqual(
         findings.map(({ severity, path }) => [severity, path]),
         [
           ["warning", ""],
           ["warning", ""],
-          ["error", "partitions.c2"],
         ],
       );
       assert.match(findings[0]!.reason + findings[1]!.reason, /application forgetful/);
       assert.match(findings[0]!.reason + findings[1]!.reason, /Prepared transaction "left over"/);
-      assert.match(findings[2]!.reason, /SELECT count\(\*\) FROM "s"\."d" WHERE k IS NOT NULL AND k >= '20'::integer/);
       const strangerSessions = sessionsOn({ ...database.connection, user: role, password: "x" });
       const refused = (await look(strangerSessions)).filter(({ severity }) => severity === "error");
       await strangerSessions.close();

@@ -32,6 +32,8 @@ const METHODS: StepMethod[] = [
   "guard",
   "unguard",
   "dropTable",
+  "moveInOneTransaction",
+  "copyAndSwap",
 ];
 
 function why(method: StepMethod, facts: ParentFacts): { exclusive: boolean; reason: string | undefined } {
@@ -42,6 +44,13 @@ function why(method: StepMethod, facts: ParentFacts): { exclusive: boolean; reas
     partition: "events_1",
     schema: "public",
     bound: { from: "1", to: "2" },
+    reorganization: {
+      sources: [{ schema: "public", name: "events_0", oid: 7, bound: { from: "1", to: "3" } }],
+      targets: [
+        { name: "events_1", bound: { from: "1", to: "2" } },
+        { name: "events_2", bound: { from: "2", to: "3" } },
+      ],
+    },
     reason: "declared",
     effect: { data: "none" },
     transaction: 1,

@@ -121,6 +121,25 @@ describe("a plan for bounds that differ from the real ones", () => {
     ]);
   });
 
+  it("says what can become of a LIST group that is not declared any more, and does it when it is declared", () => {
+    const desired = lists({ eu: ["de"] });
+    const world = worldLike(lists({ eu: ["de"], us: ["us"] }), desired, ["de", "us"]);
+    const made = world.plan(desired);
+    assert.deepEqual(made.steps, []);
+    assert.deepEqual(reasons(made), [
+      "warning partitions.us: app.us (IN (us)) is attached to app.t and is not declared. Its rows stay. To take it out, " +
+        'write partitions: {"us":{"values":["us"],"tier":"detached"}}, or tier "dropped" to give up the rows; to keep them ' +
+        'in another partition, add its values to that one. Declare it in partitions, or set unmanaged to "ignore".',
+    ]);
+    assert.deepEqual(moves(settle(lists({ eu: ["de", "us"] }), world)), ["eu,us > eu"]);
+    const other = worldLike(lists({ eu: ["de"], us: ["us"] }), desired, ["us"]);
+    const out: DesiredSet = {
+      ...desired,
+      partitions: { ...desired.partitions, us: { values: ["us"], tier: "detached" } },
+    };
+    assert.deepEqual(ids(settle(out, other)), ["detach:us detachConcurrently"]);
+  });
+
   it("names rows that no declared partition takes, and moves them into DEFAULT where there is one", () => {
     const desired = lists({ eu: ["de"] });
     const world = worldLike(lists({ eu: ["de", "fr"] }), desired, ["de", "fr"]);
