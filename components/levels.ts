@@ -1,5 +1,5 @@
 /** What `PartitionedTable` fills in on the levels below the first. */
-import type { Column, PartitionBy, RangeBy, SubPartitionBy } from "../resources";
+import type { Column, PartitionBy, SubPartitionBy } from "../resources";
 import { currentPeriod } from "./asOf";
 import { withKeyType } from "./keyType";
 
@@ -13,23 +13,19 @@ export function withKeyTypes(level: SubPartitionBy, columns: Column[] | undefine
   };
 }
 
-/** Words of `every`, the finest last; a multiple is as fine as its unit. */
-const FINENESS = [/year/i, /quarter/i, /month/i, /week/i, /day/i, /hour/i];
-
-/** `asOf` that suits every level: the current period of the finest one. Undefined when no level has a calendar. */
+/**
+ * `asOf` that suits every level: the current period of the finest one, which is the one that began last. Undefined when no
+ * level has a calendar.
+ */
 export function defaultAsOf(
   partitionBy: PartitionBy,
   below: SubPartitionBy | undefined,
   now: Date,
 ): string | undefined {
-  const ranges = keysOf(partitionBy, below).flatMap((key) => ("range" in key ? [key.range] : []));
-  const periods = ranges.map((range) => ({ fineness: finenessOf(range), asOf: currentPeriod(range, now) }));
-  return periods.filter(({ asOf }) => asOf !== undefined).sort((a, b) => b.fineness - a.fineness)[0]?.asOf;
-}
-
-function finenessOf({ every, changes = [] }: RangeBy): number {
-  const words = [every, ...changes.map((change) => change.every)].map(String);
-  return Math.max(...words.map((word) => FINENESS.findIndex((unit) => unit.test(word))));
+  const periods = keysOf(partitionBy, below).flatMap((key) =>
+    "range" in key ? (currentPeriod(key.range, now) ?? []) : [],
+  );
+  return periods.sort().at(-1);
 }
 
 function keysOf(partitionBy: PartitionBy, below: SubPartitionBy | undefined): PartitionBy[] {

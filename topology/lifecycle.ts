@@ -3,11 +3,11 @@
  * even its newest possible row is.
  */
 import type { Temporal } from "temporal-polyfill";
-import { momentType, numberText, orderOf } from "./axis";
+import { momentType, orderOf } from "./axis";
 import { compareDecimals, decimalText, parseDecimal, shortest, subtract } from "./decimals";
 import type { Axis, Tier } from "./model";
 import { localText, localWall } from "./time";
-import { attempt, ValueError } from "./values";
+import { ValueError } from "./values";
 
 /** `after` as it was declared: calendar units, or a distance in units of a numeric key. */
 export type Duration = { unit: DurationUnit; count: number; text: string } | { distance: string; text: string };
@@ -51,11 +51,7 @@ export function compareDurations(a: Duration, b: Duration): number {
 
 /** The moment that lies `after` before `asOf`, by the calendar of the time zone; undefined before all time. */
 function cutoff(axis: Axis, asOf: string, after: Duration): string | undefined {
-  if ("distance" in after) {
-    if (axis.kind !== "numeric") return undefined;
-    const value = shortest(subtract(parseDecimal(asOf), parseDecimal(after.distance)));
-    return "value" in attempt(() => numberText(axis, value)) ? decimalText(value) : undefined;
-  }
+  if ("distance" in after) return decimalText(subtract(parseDecimal(asOf), parseDecimal(after.distance)));
   if (axis.kind !== "calendar") return undefined;
   const type = momentType(axis);
   const wall = localWall(type, asOf, axis.timezone).subtract(toDuration(after));

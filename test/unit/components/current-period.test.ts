@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { currentPeriod } from "../../../components/asOf";
 import { keyTypeOf, withKeyType } from "../../../components/keyType";
+import { defaultAsOf } from "../../../components/levels";
 import type { RangeBy } from "../../../resources";
 import { expand } from "../../../topology/policy";
 
@@ -52,6 +53,27 @@ describe("the current period", () => {
         assert(set(now));
         assert.deepEqual(set(at(range, now)), set(now), `${every} at ${now}`);
       }
+  });
+});
+
+describe("the current period of several levels", () => {
+  const level = (every: string | number, more: Partial<RangeBy> = {}) => ({ range: { column: "k", every, ...more } });
+  const now = new Date("2026-11-21T14:30:00Z");
+
+  it("is that of the finest", () => {
+    assert.equal(defaultAsOf(level("month"), { partitionBy: level("day") }, now), "2026-11-21");
+    assert.equal(defaultAsOf(level("week"), { partitionBy: level("quarter") }, now), "2026-11-16");
+    const list = { list: { column: "region" } };
+    assert.equal(
+      defaultAsOf(list, { partitionBy: level(1000), subPartitionBy: { partitionBy: level("year") } }, now),
+      "2026-01",
+    );
+    assert.equal(defaultAsOf(list, { partitionBy: level(1000) }, now), undefined);
+  });
+
+  it("is that of the intervals that hold now, not of those to come", () => {
+    const changes = [{ from: "2028-01-01", every: "day" }];
+    assert.equal(defaultAsOf(level("month", { changes }), { partitionBy: level("week") }, now), "2026-11-16");
   });
 });
 
