@@ -1,6 +1,6 @@
 /** Why rows cannot be moved, said before anything is done. */
 import type { Finding, Reorganization, Step } from "../../topology/model";
-import { COPY_BYTES_PER_SECOND, MOVE_AT_ONCE_BYTES } from "../../topology/reorganization";
+import { MOVE_AT_ONCE_BYTES } from "../../topology/reorganization";
 import type { Session } from "../connection";
 import { qualified } from "../identifiers";
 import type { CatalogParent, ParentFacts } from "../parent";
@@ -121,7 +121,7 @@ export async function preflightReorganizations(
           finding("error", step, parent, reason),
         ),
         ...own.flatMap(({ indexes }) => indexes.map((name) => finding("warning", step, parent, indexText(name)))),
-        ...estimate(step, about).map((reason) => finding("info", step, parent, reason)),
+        ...costs(step).map((reason) => finding("info", step, parent, reason)),
       ];
     }),
     ...published,
@@ -136,14 +136,13 @@ function indexText(name: string): string {
   return `Index ${name} stands on the old partition only; the new ones get the parent's indexes and not this one.`;
 }
 
-function estimate(step: Step, { sources }: Reorganization): string[] {
-  if (step.method !== "copyAndSwap" || sources.some(({ bytes }) => bytes === undefined)) return [];
-  const bytes = sources.reduce((sum, source) => sum + (source.bytes ?? 0), 0);
-  const minutes = Math.ceil(bytes / COPY_BYTES_PER_SECOND / 60);
-  const reason =
-    `Copying takes about ${minutes} ${minutes === 1 ? "minute" : "minutes"} and as much room as the old partitions have` +
-    " until these are dropped; every change of theirs is written twice meanwhile.";
-  return [reason];
+/** The duration stands in the step's reason. */
+function costs({ method }: Step): string[] {
+  if (method !== "copyAndSwap") return [];
+  return [
+    "Until the old partitions are dropped the copy takes about as much room as they do, and every change of their rows is" +
+      " written twice.",
+  ];
 }
 
 function leavesPublished(parent: CatalogParent): Finding[] {
