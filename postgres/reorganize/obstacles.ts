@@ -151,8 +151,8 @@ function leavesPublished(parent: CatalogParent): Finding[] {
     path: "",
     relation: qualified(parent),
     reason:
-      `Publication ${name} publishes partitions under their own names (publish_via_partition_root = false): make the new` +
-      " partitions on each subscriber before, and run ALTER SUBSCRIPTION … REFRESH PUBLICATION after the update, which" +
-      " copies their rows. Until then subscribers do not receive changes of them.",
+      `Publication ${name} publishes partitions under their own names (publish_via_partition_root = false): after the` +
+      " update put empty partitions of the new names and bounds in the place of the old ones on each subscriber, and run" +
+      " ALTER SUBSCRIPTION … REFRESH PUBLICATION there, which copies their rows. Until then it does not receive their changes.",
   }));
 }
