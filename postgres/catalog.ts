@@ -2,8 +2,9 @@
  * Reads a partition set from the catalog: a fixed number of queries however many partitions and levels there are, and none
  * that waits for a lock which somebody holds on a partition.
  */
-import type { KnownOids, PartitionBound, Stranger } from "../topology/model";
+import type { ActualPartition, KnownOids, PartitionBound, Stranger } from "../topology/model";
 import { readCopying } from "./catalog/copying";
+import { type FoundAttributes, type Joining, readDifferences } from "./catalog/differences";
 import { readForeignKeys } from "./catalog/foreignKeys";
 import { readParents } from "./catalog/parent";
 import { type RelationRow, readRelations } from "./catalog/relations";
@@ -25,6 +26,8 @@ export interface SetRequest {
   bounds?: Record<string, PartitionBound>;
   /** Names of the partitions that they were partitions of, where it was not the table itself. */
   under?: Record<string, string>;
+  /** True when partitions are to have no rights but their owner's. Default: false. */
+  revoked?: boolean;
 }
 
 /** Reads parent, children, known detached tables and strangers as they are at one moment. */
@@ -47,6 +50,7 @@ async function readInTransaction(session: Session, request: SetRequest): Promise
     session,
     members.filter(({ relkind }) => relkind === "p").map(({ oid }) => oid),
   );
+  if (request.revoked) for (const { attributes } of parents.values()) attributes.grants = [];
   const top = root && parents.get(root.oid);
   const copying = top && (await readCopying(session, top));
   const unfinished = copying?.unfinished ?? [];
@@ -61,16 +65,53 @@ async function readInTransaction(session: Session, request: SetRequest): Promise
   const misfits = root && strangers.length > 0 ? await readMisfits(session, root.oid, strangers) : {};
   const facts = tree.facts(parents, keys);
   const fallback = root && tree.fallbackOf(root.oid);
+  const children = root === undefined ? [] : tree.children(root.oid, facts);
+  const detached = tree.detached(root?.oid, facts);
+  const found =
+    root &&
+    (await readDifferences(session, {
+      parent: root.oid,
+      joining: joiningOf(root.oid, [...children, ...detached, ...strangers]),
+      revoked: request.revoked ?? false,
+    }));
   return {
     source: "catalog",
     parent: facts && { ...facts, copying: copying?.facts },
-    children: root === undefined ? [] : tree.children(root.oid, facts),
-    detached: tree.detached(root?.oid, facts),
-    strangers: strangers.map((row) => stranger(row, tree, misfits[row.oid] ?? [])),
+    children: children.map((partition) => withAttributes(partition, found)),
+    detached: detached.map((partition) => withAttributes(partition, found)),
+    strangers: strangers.map((row) => ({
+      ...stranger(row, tree, misfits[row.oid] ?? []),
+      ...attributesOf(row.oid, found),
+    })),
     reorganizations: unfinished,
     defaultGuards: fallback?.guarded ? [GUARD_NAME] : [],
     publicationsByName: top?.publicationsByName ?? [],
   };
+}
+
+/** Tables that are no live partition of `parent`, and may become one: what they differ in is put right in the same run. */
+function joiningOf(parent: number, tables: (Pick<ActualPartition, "oid" | "level"> & { state?: string })[]): Joining[] {
+  return tables.flatMap(({ oid, level, state }) => [
+    ...(state === "live" ? [] : [{ child: oid, parent }]),
+    ...joiningOf(oid, [...(level?.children ?? []), ...(level?.detached ?? [])]),
+  ]);
+}
+
+function withAttributes(partition: ActualPartition, found: FoundAttributes | undefined): ActualPartition {
+  const { level } = partition;
+  const own = { ...partition, ...attributesOf(partition.oid, found) };
+  if (level === undefined) return own;
+  const inside = (tables: ActualPartition[]) => tables.map((table) => withAttributes(table, found));
+  return { ...own, level: { ...level, children: inside(level.children), detached: inside(level.detached) } };
+}
+
+function attributesOf(
+  oid: number,
+  found: FoundAttributes | undefined,
+): Pick<ActualPartition, "differences" | "stored"> {
+  if (found === undefined) return {};
+  const differences = found.differences.get(oid);
+  return { ...(differences && { differences }), stored: found.stored(oid) };
 }
 
 function stranger(row: RelationRow, tree: Tree, misfits: string[]): Stranger {

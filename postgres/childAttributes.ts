@@ -1,10 +1,12 @@
 /** Gives a new child what its parent has and PostgreSQL does not hand down: owner, rights, policies, statistics. */
 import type { RelationName } from "../topology/model";
+import type { TierStorage } from "../topology/storage";
 import { nameWithSuffix, qualified, quoteIdent, quoteLiteral } from "./identifiers";
-import { type LockingStatement, locksOf } from "./locks";
-import type { Grant, ParentFacts, Policy } from "./parent";
+import { type LockingStatement, locksOf, strongest } from "./locks";
+import type { ExtendedStatistics, Grant, ParentFacts, Policy } from "./parent";
 import { requalify } from "./requalify";
-import type { Statement } from "./statement";
+import type { Lock, Statement } from "./statement";
+import { storageClauses } from "./storageParameters";
 
 /** How the child was made: each way hands down other things by itself. */
 export type Creation = "partitionOf" | "like";
@@ -20,12 +22,17 @@ interface Context {
  * A table like the parent, with all that a child of it has; not attached yet. `divided` is its own PARTITION BY. An identity column of the child's own would
  * be refused by ATTACH (17 on), or give numbers twice (up to 16).
  */
-export function likeStatements(parent: ParentFacts, child: RelationName, divided = ""): Statement[] {
+export function likeStatements(
+  parent: ParentFacts,
+  child: RelationName,
+  divided = "",
+  declared: TierStorage = {},
+): Statement[] {
   const { accessMethod, tablespace } = parent.attributes;
-  const using = accessMethod === undefined ? "" : ` USING ${quoteIdent(accessMethod)}`;
-  const place = tablespace === undefined ? "" : ` TABLESPACE ${quoteIdent(tablespace)}`;
-  const like = `LIKE ${qualified(parent)} INCLUDING ALL EXCLUDING IDENTITY`;
-  const sql = `CREATE TABLE ${qualified(child)} (${like})${divided}${using}${place}`;
+  const storage = storageClauses({ accessMethod, tablespace, ...declared });
+  const without = makesStatistics(parent, "like") ? " EXCLUDING STATISTICS" : "";
+  const like = `LIKE ${qualified(parent)} INCLUDING ALL EXCLUDING IDENTITY${without}`;
+  const sql = `CREATE TABLE ${qualified(child)} (${like})${divided}${storage}`;
   const locks = locksOf("like", parent, { child });
   return [{ sql, locks, transactional: true }, ...attributeStatements(parent, child, "like")];
 }
@@ -33,40 +40,80 @@ export function likeStatements(parent: ParentFacts, child: RelationName, divided
 /** Statements between the making of the child and its use, in order. */
 export function attributeStatements(parent: ParentFacts, child: RelationName, creation: Creation): Statement[] {
   const context: Context = { parent, child, name: qualified(child), creation };
-  return RULES.flatMap(({ kind, write }) => write(context).map((sql) => statement(sql, context, kind)));
+  return RULES.flatMap(({ kind, write }) =>
+    write(context).map((written) => statementOnChild(kind, parent, child, written)),
+  );
+}
+
+/** A statement that locks other relations than the child, too; or instead of it. */
+export interface LockingSql {
+  sql: string;
+  locks: Lock[];
+  /** Default: true. */
+  locksChild?: boolean;
+}
+
+/** A statement about a child, with its locks. */
+export function statementOnChild(
+  kind: LockingStatement,
+  parent: ParentFacts,
+  child: RelationName,
+  written: string | LockingSql,
+): Statement {
+  const {
+    sql,
+    locks,
+    locksChild = true,
+  }: LockingSql = typeof written === "string" ? { sql: written, locks: [] } : written;
+  const onChild = locksChild ? locksOf(kind, parent, { child }) : [];
+  return { sql, locks: strongest([...onChild, ...locks]), transactional: true };
 }
 
 /**
- * `USING INDEX` names the child's own index, whose name PostgreSQL chose: it is looked up when the statement runs, after
- * the child is attached.
+ * What is about indexes of the child, whose names PostgreSQL chose: they are looked up when the statement runs, after the
+ * child is attached.
  */
+export function indexStatements(parent: ParentFacts, child: RelationName): Statement[] {
+  const name = qualified(child);
+  const { indexTargets } = parent.attributes;
+  const targets = indexTargets.map(({ index, column, target }) => {
+    const action = quoteLiteral(`ALTER INDEX %I.%I ALTER COLUMN ${column} SET STATISTICS ${target}`);
+    const sql = `pg_catalog.format(${action}, ${quoteLiteral(child.schema)}, c.relname)`;
+    return statementOnChild("statisticsOfChild", parent, child, withPartOf(index, name, sql));
+  });
+  return [...replicaIndexStatements(parent, child), ...targets];
+}
+
 export function replicaIndexStatements(parent: ParentFacts, child: RelationName): Statement[] {
   const { replicaIdentity, replicaIndex } = parent.attributes;
   if (replicaIdentity !== "index" || replicaIndex === undefined) return [];
   const name = qualified(child);
-  const body =
-    `BEGIN EXECUTE (SELECT pg_catalog.format('ALTER TABLE %s REPLICA IDENTITY USING INDEX %I', ${quoteLiteral(name)}, c.relname)` +
-    " FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid" +
-    ` WHERE x.indrelid = ${quoteLiteral(name)}::pg_catalog.regclass AND ${replicaIndex} IN` +
-    " (SELECT relid FROM pg_catalog.pg_partition_ancestors(x.indexrelid) WHERE relid <> x.indexrelid)); END";
-  return [statement(`DO ${quoteLiteral(body)}`, { parent, child, name, creation: "like" }, "alterChild")];
+  const sql = `pg_catalog.format('ALTER TABLE %s REPLICA IDENTITY USING INDEX %I', ${quoteLiteral(name)}, c.relname)`;
+  return [statementOnChild("alterChild", parent, child, withPartOf(replicaIndex, name, sql))];
 }
 
-function statement(sql: string, { parent, child }: Context, kind: LockingStatement): Statement {
-  return { sql, locks: locksOf(kind, parent, { child }), transactional: true };
+/** Runs what the expression `sql` comes to for `c`, the child's part of an index of the parent. */
+function withPartOf(parentIndex: number, child: string, sql: string): string {
+  const body =
+    `BEGIN EXECUTE (SELECT ${sql} FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid` +
+    ` WHERE x.indrelid = ${quoteLiteral(child)}::pg_catalog.regclass AND ${parentIndex} IN` +
+    " (SELECT relid FROM pg_catalog.pg_partition_ancestors(x.indexrelid) WHERE relid <> x.indexrelid)); END";
+  return `DO ${quoteLiteral(body)}`;
 }
 
 /** The owner comes first: rights given before it would be given by the role that created the table. */
-const RULES: { kind: LockingStatement; write(context: Context): string[] }[] = [
+const RULES: { kind: LockingStatement; write(context: Context): (string | LockingSql)[] }[] = [
   { kind: "alterChild", write: owner },
   { kind: "grantOnChild", write: revokedDefaults },
+  { kind: "grantOnChild", write: ownerRevokes },
   { kind: "grantOnChild", write: grants },
   { kind: "alterChild", write: rowSecurity },
   { kind: "alterChild", write: policies },
   { kind: "alterChild", write: replicaIdentity },
-  { kind: "commentOnChild", write: statisticsTargets },
-  { kind: "commentOnChild", write: columnComments },
-  { kind: "commentOnChild", write: extendedStatistics },
+  { kind: "maintainChild", write: statisticsTargets },
+  { kind: "maintainChild", write: columnOptions },
+  { kind: "maintainChild", write: columnComments },
+  { kind: "maintainChild", write: extendedStatistics },
 ];
 
 function owner({ parent, name }: Context): string[] {
@@ -77,13 +124,22 @@ function owner({ parent, name }: Context): string[] {
 
 /** A right that the parent does not give would show rows of the child that the parent's policies hide. */
 function revokedDefaults({ parent, name }: Context): string[] {
-  return parent.attributes.defaultGrantees.map((grantee) => `REVOKE ALL ON TABLE ${name} FROM ${role(grantee)}`);
+  return parent.attributes.defaultGrantees.map((grantee) => `REVOKE ALL ON TABLE ${name} FROM ${roleName(grantee)}`);
+}
+
+/** Rights that the owner of the parent has taken from itself, against mistakes. */
+function ownerRevokes({ parent, name }: Context): string[] {
+  const { owner: other, ownerLacks } = parent.attributes;
+  if (ownerLacks.length === 0) return [];
+  return [
+    `REVOKE ${ownerLacks.join(", ")} ON TABLE ${name} FROM ${other === undefined ? "CURRENT_USER" : quoteIdent(other)}`,
+  ];
 }
 
 function grants({ parent, name }: Context): string[] {
   return parent.attributes.grants.map((grant) => {
     const option = grant.grantable ? " WITH GRANT OPTION" : "";
-    return `GRANT ${privileges(grant)} ON TABLE ${name} TO ${role(grant.grantee)}${option}`;
+    return `GRANT ${privileges(grant)} ON TABLE ${name} TO ${roleName(grant.grantee)}${option}`;
   });
 }
 
@@ -93,7 +149,7 @@ function privileges({ privileges: names, column }: Grant): string {
     .join(", ");
 }
 
-function role(name: string | undefined): string {
+export function roleName(name: string | undefined): string {
   return name === undefined ? "PUBLIC" : quoteIdent(name);
 }
 
@@ -105,18 +161,24 @@ function rowSecurity({ parent, name }: Context): string[] {
   ];
 }
 
-function policies(context: Context): string[] {
-  return context.parent.attributes.policies.map((policy) => createPolicy(policy, context));
+function policies(context: Context): LockingSql[] {
+  return context.parent.attributes.policies.map((policy) => createPolicy(policy, context.parent, context.child));
 }
 
-function createPolicy(policy: Policy, { parent, child, name }: Context): string {
+/** A policy of the parent, for a child. */
+export function createPolicy(policy: Policy, parent: ParentFacts, child: RelationName): LockingSql {
   const columns = parent.attributes.columns.map((column) => column.name);
   const onChild = (expression: string) => requalify(expression, parent.name, child.name, columns);
   const roles = policy.roles.length === 0 ? "PUBLIC" : policy.roles.map(quoteIdent).join(", ");
   const using = policy.using === undefined ? "" : ` USING (${onChild(policy.using)})`;
   const check = policy.check === undefined ? "" : ` WITH CHECK (${onChild(policy.check)})`;
   const kind = policy.permissive ? "PERMISSIVE" : "RESTRICTIVE";
-  return `CREATE POLICY ${quoteIdent(policy.name)} ON ${name} AS ${kind} FOR ${policy.command} TO ${roles}${using}${check}`;
+  const sql = `CREATE POLICY ${quoteIdent(policy.name)} ON ${qualified(child)} AS ${kind} FOR ${policy.command} TO ${roles}${using}${check}`;
+  // What its sub-queries read is locked as by a query.
+  return {
+    sql,
+    locks: policy.reads.map((read) => ({ relation: qualified(read), mode: "ACCESS SHARE", hold: "instant" })),
+  };
 }
 
 function replicaIdentity({ parent, name }: Context): string[] {
@@ -133,6 +195,14 @@ function statisticsTargets({ parent, name }: Context): string[] {
   return targets.length === 0 ? [] : [`ALTER TABLE ${name} ${targets.join(", ")}`];
 }
 
+function columnOptions({ parent, name }: Context): string[] {
+  return parent.attributes.columns.flatMap(({ name: column, options }) => {
+    if (options === undefined) return [];
+    const list = Object.entries(options).map(([option, value]) => `${quoteIdent(option)} = ${quoteLiteral(value)}`);
+    return [`ALTER TABLE ${name} ALTER COLUMN ${quoteIdent(column)} SET (${list.join(", ")})`];
+  });
+}
+
 function columnComments({ parent, name, creation }: Context): string[] {
   if (creation === "like") return [];
   return parent.attributes.columns.flatMap(({ name: column, comment }) =>
@@ -140,12 +210,33 @@ function columnComments({ parent, name, creation }: Context): string[] {
   );
 }
 
+/** LIKE makes the statistics objects too, but not their targets: then they are made here, by names that are known. */
+export function makesStatistics({ attributes }: ParentFacts, creation: Creation): boolean {
+  return creation === "partitionOf" || attributes.extendedStatistics.some(({ target }) => target !== undefined);
+}
+
 /** Statistics objects need a name before PostgreSQL 16. */
-function extendedStatistics({ parent, child, name, creation }: Context): string[] {
-  if (creation === "like") return [];
-  return parent.attributes.extendedStatistics.map(({ kinds, on }, index) => {
-    const object = qualified({ schema: child.schema, name: nameWithSuffix(child.name, `_stat${index + 1}`) });
-    const kindList = kinds.length === 0 ? "" : ` (${kinds.join(", ")})`;
-    return `CREATE STATISTICS ${object}${kindList} ON ${on} FROM ${name}`;
-  });
+function extendedStatistics({ parent, child, creation }: Context): (string | LockingSql)[] {
+  if (!makesStatistics(parent, creation)) return [];
+  return parent.attributes.extendedStatistics.flatMap((statistics, index) =>
+    createStatistics(statistics, nameWithSuffix(child.name, `_stat${index + 1}`), child),
+  );
+}
+
+/** Kinds and columns as CREATE STATISTICS takes them. */
+export function statisticsDefinition({ kinds, on }: Pick<ExtendedStatistics, "kinds" | "on">): string {
+  return `${kinds.length === 0 ? "" : `(${kinds.join(", ")}) `}ON ${on}`;
+}
+
+export function createStatistics(
+  statistics: ExtendedStatistics,
+  name: string,
+  child: RelationName,
+): (string | LockingSql)[] {
+  const object = qualified({ schema: child.schema, name });
+  const target = `ALTER STATISTICS ${object} SET STATISTICS ${statistics.target}`;
+  return [
+    `CREATE STATISTICS ${object} ${statisticsDefinition(statistics)} FROM ${qualified(child)}`,
+    ...(statistics.target === undefined ? [] : [{ sql: target, locks: [], locksChild: false }]),
+  ];
 }

@@ -15,8 +15,11 @@ export type LockingStatement =
   | "addGuard"
   | "validateGuard"
   | "alterChild"
-  | "commentOnChild"
+  | "maintainChild"
+  | "triggerOnChild"
   | "grantOnChild"
+  | "statisticsOfChild"
+  | "rewriteChild"
   | "dropForeignKey"
   | "dropTable";
 
@@ -98,8 +101,11 @@ const RULES: Record<LockingStatement, Partial<Record<Part, Rule>>> = {
   addGuard: { child: AEL, descendants: AEL },
   validateGuard: { child: { ...SUE, hold: "scan" }, descendants: { ...SUE, hold: "scan" } },
   alterChild: { child: AEL },
-  commentOnChild: { child: SUE },
+  maintainChild: { child: SUE },
+  triggerOnChild: { child: SRE },
   grantOnChild: { child: { ...AS, since: 18 } },
+  statisticsOfChild: {},
+  rewriteChild: { child: { ...AEL, hold: "rewrite" } },
   dropForeignKey: { child: AEL, descendants: AEL, references: AEL },
   dropTable: { child: AEL, descendants: AEL },
 };

@@ -38,9 +38,19 @@ export interface Policy {
   roles: string[];
   using?: string;
   check?: string;
+  /** Other tables that its expressions read, which CREATE POLICY locks as a query would. */
+  reads: RelationName[];
 }
 
 export type ReplicaIdentity = "default" | "nothing" | "full" | "index";
+
+/** An object made by CREATE STATISTICS. */
+export interface ExtendedStatistics {
+  kinds: string[];
+  /** Columns and expressions, as PostgreSQL prints them. */
+  on: string;
+  target?: number;
+}
 
 /** What the parent has and a new child does not get from PostgreSQL by itself. */
 export interface ChildAttributes {
@@ -54,9 +64,12 @@ export interface ChildAttributes {
   replicaIdentity: ReplicaIdentity;
   /** OID of the parent's index when `replicaIdentity` is `index`. */
   replicaIndex?: number;
-  columns: { name: string; statistics?: number; comment?: string }[];
-  /** Extended statistics: their kinds and what they are on, as PostgreSQL prints it. */
-  extendedStatistics: { kinds: string[]; on: string }[];
+  /** Privileges that the owner has taken from itself. */
+  ownerLacks: string[];
+  columns: { name: string; statistics?: number; comment?: string; options?: Record<string, string> }[];
+  extendedStatistics: ExtendedStatistics[];
+  /** Statistics targets of index expressions, by OID of the parent's index. */
+  indexTargets: { index: number; column: number; target: number }[];
   /** Undefined: the default of database and role. */
   tablespace?: string;
   accessMethod?: string;
@@ -166,8 +179,10 @@ const NO_ATTRIBUTES: ChildAttributes = {
   rowSecurity: { enabled: false, forced: false },
   policies: [],
   replicaIdentity: "default",
+  ownerLacks: [],
   columns: [],
   extendedStatistics: [],
+  indexTargets: [],
   indexes: 0,
 };
 

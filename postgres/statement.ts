@@ -18,8 +18,11 @@ export interface Lock {
   /** The relation, schema-qualified and quoted. */
   relation: string;
   mode: LockMode;
-  /** How long the statement keeps the lock: `instant` catalog work, `scan` reads the whole table, `build` builds an index. */
-  hold: "instant" | "scan" | "build";
+  /**
+   * How long the statement keeps the lock: `instant` catalog work, `scan` reads the whole table, `build` builds an index,
+   * `rewrite` writes the whole table anew.
+   */
+  hold: "instant" | "scan" | "build" | "rewrite";
 }
 
 export interface Statement {

@@ -1,15 +1,17 @@
 /** The statements behind each step of a plan: one function for each method, all found in one table. */
 import { namesBelow } from "../topology/level";
 import type { PartitionBound, RelationName, Step, StepMethod } from "../topology/model";
+import { adjustStatements } from "./adjust";
 import { boundClause, boundPredicate } from "./boundSql";
-import { attributeStatements, likeStatements, replicaIndexStatements } from "./childAttributes";
+import { attributeStatements, indexStatements, likeStatements } from "./childAttributes";
 import { GUARD_NAME } from "./guard";
-import { qualified, quoteIdent } from "./identifiers";
+import { qualified, quoteIdent, quoteLiteral } from "./identifiers";
 import { type LockingStatement, type LockTarget, locksOf, strongest } from "./locks";
 import { type ChildFacts, type ParentFacts, tableOfStep } from "./parent";
 import { renderReorganization } from "./reorganize/render";
 import type { Lock, Statement } from "./statement";
-import { insideStatements, partitionByClause, relationsMade } from "./subtree";
+import { storageClauses } from "./storageParameters";
+import { commentsMade, insideStatements, partitionByClause, relationsMade } from "./subtree";
 
 /** A step and what its statements are made from. */
 interface Rendering {
@@ -59,6 +61,7 @@ const METHODS: Record<StepMethod, (rendering: Rendering) => Statement[]> = {
   guard,
   unguard,
   rename,
+  adjust,
   dropTable,
   moveInOneTransaction: ({ step, parent }) => renderReorganization(step, "moveInOneTransaction", parent),
   copyAndSwap: ({ step, parent }) => renderReorganization(step, "copyAndSwap", parent),
@@ -67,12 +70,13 @@ const METHODS: Record<StepMethod, (rendering: Rendering) => Statement[]> = {
 
 function partitionOf(rendering: Rendering): Statement[] {
   const { parent, child, childName, parentName, step } = rendering;
-  const sql = `CREATE TABLE ${childName} PARTITION OF ${parentName} ${boundClause(boundOf(step))}${partitionByClause(step.level)}`;
+  const divided = partitionByClause(step.level) + storageClauses(step.storage ?? {});
+  const sql = `CREATE TABLE ${childName} PARTITION OF ${parentName} ${boundClause(boundOf(step))}${divided}`;
   return [
     locking(rendering, "partitionOf", sql, proof(rendering)),
     ...attributeStatements(parent, child, "partitionOf"),
     ...insideStatements(parent, child, step.level, "partitionOf"),
-    ...replicaIndexes(rendering),
+    ...whenAttached(rendering),
   ];
 }
 
@@ -80,16 +84,26 @@ function partitionOf(rendering: Rendering): Statement[] {
 function likeAttach(rendering: Rendering): Statement[] {
   const { parent, child, step } = rendering;
   return [
-    ...likeStatements(parent, child, partitionByClause(step.level)),
+    ...likeStatements(parent, child, partitionByClause(step.level), step.storage),
     ...insideStatements(parent, child, step.level, "like"),
     attachStatement(rendering, "instant"),
-    ...replicaIndexes(rendering),
+    ...whenAttached(rendering),
   ];
 }
 
-/** Of every table that the step makes, when all of them are attached. */
-function replicaIndexes({ parent, step }: Rendering): Statement[] {
-  return relationsMade(step).flatMap((relation) => replicaIndexStatements(parent, relation));
+/** What is said of every table that the step makes, when all of them are attached. */
+function whenAttached(rendering: Rendering): Statement[] {
+  const { parent, step } = rendering;
+  return [
+    ...relationsMade(step).flatMap((relation) => indexStatements(parent, relation)),
+    ...commentsMade(step).map(({ relation, text }) =>
+      locking(
+        { ...rendering, child: relation },
+        "maintainChild",
+        `COMMENT ON TABLE ${qualified(relation)} IS ${quoteLiteral(text)}`,
+      ),
+    ),
+  ];
 }
 
 function attach(rendering: Rendering): Statement[] {
@@ -193,6 +207,10 @@ function rename(rendering: Rendering): Statement[] {
     ...(current.name === child.name ? [] : [statement(current, `RENAME TO ${quoteIdent(child.name)}`)]),
     ...(current.schema === child.schema ? [] : [statement(renamed, `SET SCHEMA ${quoteIdent(child.schema)}`)]),
   ];
+}
+
+function adjust({ step, parent, child }: Rendering): Statement[] {
+  return adjustStatements(parent, child, step.differences ?? []);
 }
 
 /** Foreign keys go first, one by one: DROP TABLE would lock every referenced table at once. */

@@ -7,6 +7,7 @@ import { qualified, quoteIdent } from "./identifiers";
 import { locksOf } from "./locks";
 import type { ParentFacts } from "./parent";
 import type { Statement } from "./statement";
+import { storageClauses } from "./storageParameters";
 
 /** ` PARTITION BY …`; nothing for a leaf. */
 export function partitionByClause(level: NewLevel | undefined): string {
@@ -22,6 +23,15 @@ export function relationsMade({ method, schema, partition, level, reorganization
   }
   if (method !== "likeAttach" && method !== "partitionOf") return [];
   return [partition, ...namesBelow(level)].map((name) => ({ schema, name }));
+}
+
+/** The comments that are declared for the tables that a step makes. */
+export function commentsMade({ schema, partition, comment, level }: Step): { relation: RelationName; text: string }[] {
+  const inside = (one: NewLevel | undefined): { name: string; comment?: string }[] =>
+    (one?.partitions ?? []).flatMap((made) => [made, ...inside(made.level)]);
+  return [{ name: partition, comment }, ...inside(level)].flatMap(({ name, comment: text }) =>
+    text === undefined ? [] : [{ relation: { schema, name }, text }],
+  );
 }
 
 /**
@@ -49,9 +59,10 @@ interface Making {
 function partitionStatements(making: Making, table: ParentFacts, level: NewLevel | undefined): Statement[] {
   const { source, creation, made } = making;
   const own = (table.itself ?? []).length > 0;
-  return (level?.partitions ?? []).flatMap(({ name, bound, level: below }: NewPartition) => {
+  return (level?.partitions ?? []).flatMap(({ name, bound, level: below, storage = {} }: NewPartition) => {
     const child = { schema: table.schema, name };
-    const sql = `CREATE TABLE ${qualified(child)} PARTITION OF ${qualified(table)} ${boundClause(bound)}${partitionByClause(below)}`;
+    const divided = partitionByClause(below) + storageClauses(storage);
+    const sql = `CREATE TABLE ${qualified(child)} PARTITION OF ${qualified(table)} ${boundClause(bound)}${divided}`;
     const facts = own ? { ...table, itself: [...(source.itself ?? []), ...made] } : table;
     const create = { sql, locks: locksOf("partitionOf", facts, { child }), transactional: true };
     made.push(child);

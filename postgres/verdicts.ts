@@ -68,6 +68,7 @@ const JUDGES: Partial<Record<StepMethod, (evidence: Evidence) => Verdict>> = {
     byName?.parent === parentOid ? GO : refused(step, "is no longer the DEFAULT partition"),
   unguard: ({ byName }) => (byName === undefined ? REACHED : GO),
   rename: judgeRename,
+  adjust: judgeAdjust,
   dropTable: judgeDrop,
 };
 
@@ -112,6 +113,12 @@ function judgeRename(evidence: Evidence): Verdict {
   if (byName !== undefined) return refused(step, `is the name of another relation (OID ${byName.oid})`);
   const unmoved = byOid.schema === step.current?.schema && byOid.name === step.current?.name;
   return unmoved ? GO : refused(step, `was to be the new name of OID ${byOid.oid}, which is now ${qualified(byOid)}`);
+}
+
+function judgeAdjust(evidence: Evidence): Verdict {
+  const { step, byOid } = evidence;
+  if (byOid === undefined) return vanished(evidence);
+  return byOid.is_partition ? sameName(step, byOid) : refused(step, "is no longer attached");
 }
 
 /** Rows go only with exactly the table that was planned for, and only when it is nobody's partition. */

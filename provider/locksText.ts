@@ -1,6 +1,6 @@
 /** Locks in words. Pure. */
 import { blocks, strongest } from "../postgres/locks";
-import type { LockMode, Statement } from "../postgres/statement";
+import type { Lock, LockMode, Statement } from "../postgres/statement";
 
 /** What a lock mode keeps others from doing while it is held. */
 function blocked(mode: LockMode): string {
@@ -11,7 +11,12 @@ function blocked(mode: LockMode): string {
 
 /** The strongest lock on each relation, as the transaction holds it at its end. */
 export function lockLines(statements: Statement[]): string[] {
-  const HOLDS: Record<string, string> = { instant: "short", scan: "for a scan", build: "for an index build" };
+  const HOLDS: Record<Lock["hold"], string> = {
+    instant: "short",
+    scan: "for a scan",
+    build: "for an index build",
+    rewrite: "while the table is rewritten",
+  };
   return strongest(statements.flatMap(({ locks }) => locks)).map(
     ({ relation, mode, hold }) => `${mode} on ${relation}, ${HOLDS[hold]}: ${blocked(mode)}`,
   );

@@ -136,6 +136,45 @@ export interface Identity {
   parentOid: number;
 }
 
+/** `parent`: as the parent has it. `report`: shown, not changed. `ignore`: not looked at. */
+export type Inheritance = "parent" | "report" | "ignore";
+
+/** How far partitions follow their parent. Default of each: `parent`, unless said otherwise. */
+export interface Children {
+  owner?: Inheritance;
+  /** `none`: every right but the owner's is revoked, so that rows are reached through the parent only. */
+  grants?: Inheritance | "none";
+  /** Row level security and its policies. */
+  rowSecurity?: Inheritance;
+  replicaIdentity?: Inheritance;
+  /** Publications that name a partition itself; `parent` takes it out of them. Default: `report`. */
+  publications?: Inheritance;
+  /** Whether the parent's triggers are enabled on partitions. */
+  triggers?: Inheritance;
+  /** Statistics targets, column options such as `n_distinct`, extended statistics. */
+  statistics?: Inheritance;
+  /** Comments of columns, and of the partition when `comment` is given. */
+  comments?: Inheritance;
+  /** Defaults, identity, generation expressions, storage and compression of columns. */
+  columns?: Inheritance;
+  /** Storage parameters, tablespace, access method and persistence. */
+  storage?: Inheritance;
+  /** Indexes of the parent that a partition lacks. Default: `report`. */
+  indexes?: "report" | "ignore";
+  /** Comment of every partition; `{table}`, `{partition}` and `{bound}` are filled in. Absent: comments are left alone. */
+  comment?: string;
+}
+
+/** How the partitions of one tier are stored. */
+export interface TierStorage {
+  /** Storage parameters by PostgreSQL's names (`fillfactor`, `toast.autovacuum_enabled`); all others are reset. */
+  parameters?: Record<string, string | number | boolean>;
+  /** Partitions of up to 16 MB are moved in place, larger ones are refused. */
+  tablespace?: string;
+  /** As `tablespace`; PostgreSQL 15 and later. */
+  accessMethod?: string;
+}
+
 /** Policy of all partitions of one parent. */
 export interface PartitionPolicy {
   /** Which periods exist. */
@@ -167,6 +206,10 @@ export interface PartitionPolicy {
   viewLimit?: Input<number>;
   /** Accepts a deliberate move to the cluster, database and table that a refused operation named. */
   acceptIdentity?: Input<string>;
+  /** How far partitions follow their parent in owner, rights, policies, triggers and the like. */
+  children?: Input<Children>;
+  /** Storage by tier. `closed`: attached partitions whose upper bound is not after `asOf`; default: as `live`. */
+  storage?: Input<{ live?: TierStorage; closed?: TierStorage }>;
 }
 
 /** A column of the parent. */

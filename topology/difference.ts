@@ -2,16 +2,24 @@
 import { orderOf } from "./axis";
 import { boundKey, type KeyTypes } from "./bounds";
 import { boundOf, levelKey, sameKey } from "./level";
-import type { DesiredPartition, DesiredSet, PartitionBound, PartitionKey, RetiredBelow } from "./model";
+import type {
+  ActualPartition,
+  DesiredPartition,
+  DesiredSet,
+  PartitionBound,
+  PartitionKey,
+  RetiredBelow,
+} from "./model";
 import { OverlapIndex } from "./overlap";
 import { axisOf, spanOf } from "./stretches";
 
 /** A partition as outputs record it. Tiers beyond the declarable ones (such as `detaching`) differ from all of those. */
-export type ActualEntry = PartitionBound & {
-  tier: string;
-  partitionBy?: PartitionKey;
-  partitions?: Record<string, ActualEntry>;
-};
+export type ActualEntry = PartitionBound &
+  NonNullable<ActualPartition["recorded"]> & {
+    tier: string;
+    partitionBy?: PartitionKey;
+    partitions?: Record<string, ActualEntry>;
+  };
 
 /** By what partitions of one level, and those below, are compared. */
 export type Comparison = Pick<DesiredSet, "retired" | "keyTypes" | "below">;
@@ -50,13 +58,18 @@ function compare(
   const after: Record<string, unknown> = { ...boundOf(desired), tier: desired.tier };
   const inside = compareInside(path, desired, actual, below);
   if (boundKey(desired, keyTypes) === boundKey(actual, keyTypes))
-    return desired.tier === actual.tier ? inside : [update(path, "tier"), ...inside];
+    return desired.tier === actual.tier ? [...differing(path, actual), ...inside] : [update(path, "tier"), ...inside];
   const own = [...new Set([...Object.keys(after), ...Object.keys(before)])].flatMap((key): PartitionDifference[] => {
     if (JSON.stringify(after[key]) === JSON.stringify(before[key])) return [];
     if (!Object.hasOwn(before, key)) return [{ path: [...path, key], kind: "add" }];
     return Object.hasOwn(after, key) ? [update(path, key)] : [{ path: [...path, key], kind: "delete" }];
   });
   return [...own, ...inside];
+}
+
+/** What the next update puts right is no longer there after it. */
+function differing(path: string[], { differs = {} }: ActualEntry): PartitionDifference[] {
+  return Object.keys(differs).map((attribute) => ({ path: [...path, "differs", attribute], kind: "delete" }));
 }
 
 /** Partitions of a declared leaf are like others that nobody declares: no difference. */

@@ -36,7 +36,7 @@ function recordedLevel(
   oids: Record<string, unknown>,
 ): ActualLevel {
   const partitions = Object.entries(record(recorded)).flatMap(([name, value]): ActualPartition[] => {
-    const { tier, partitionBy: divided, partitions: inside, ...bound } = record(value);
+    const { tier, partitionBy: divided, partitions: inside, differs: _, noticed: __, ...bound } = record(value);
     const state = STATES[String(tier)];
     const oid = oids[name];
     if (state === undefined || typeof oid !== "number" || !isBound(bound)) return [];

@@ -7,11 +7,13 @@ import type {
   DesiredSet,
   KeyColumns,
   NewLevel,
+  NewPartition,
   PartitionBound,
   PartitionKey,
   RelationName,
   Strategy,
 } from "./model";
+import { commentOf, isClosed, storageOf } from "./storage";
 
 /** Most levels of partitioning that a set can declare; a table of more is a mistake in nearly every case. */
 export const MAX_LEVELS = 3;
@@ -102,6 +104,11 @@ export function setBelow(set: DesiredSet, name: string): DesiredSet | undefined 
     unmanaged: set.unmanaged,
     adopt: set.adopt,
     tierReasons: set.tierReasons,
+    ...(set.children && { children: set.children }),
+    ...(set.storage && { storage: set.storage }),
+    ...(set.comment === undefined ? {} : { comment: set.comment }),
+    ...(policy?.closedAt && { closedAt: policy.closedAt }),
+    ...(isClosed(set, boundOf(partition)) ? { closed: true } : {}),
   };
 }
 
@@ -112,8 +119,11 @@ export function parentOf(table: RelationName & { oid: number }, level: ActualLev
 }
 
 /** What has to be made below a new partition; undefined for a leaf. Only live partitions: nothing else can be in it. */
-export function newLevel({ partitionBy, partitions }: DesiredPartition): NewLevel | undefined {
-  if (partitionBy === undefined) return undefined;
+export function newLevel(
+  { partitionBy, partitions }: DesiredPartition,
+  inside: DesiredSet | undefined,
+): NewLevel | undefined {
+  if (partitionBy === undefined || inside === undefined) return undefined;
   const { strategy, keyColumns, keyTypes } = levelKey(partitionBy);
   const live = Object.entries(partitions ?? {}).filter(([, { tier }]) => tier === "live");
   live.sort(([, a], [, b]) => compareBounds(a, b, keyTypes));
@@ -121,10 +131,23 @@ export function newLevel({ partitionBy, partitions }: DesiredPartition): NewLeve
     strategy,
     keyColumns,
     partitions: live.map(([name, partition]) => {
-      const level = newLevel(partition);
-      return { name, bound: boundOf(partition), ...(level === undefined ? {} : { level }) };
+      const level = newLevel(partition, setBelow(inside, name));
+      const beside = besideBound(inside, name, partition);
+      return { name, bound: boundOf(partition), ...beside, ...(level === undefined ? {} : { level }) };
     }),
   };
+}
+
+/** What is declared for a new partition besides its bound; storage is that of leaves. */
+export function besideBound(
+  set: DesiredSet,
+  name: string,
+  partition: DesiredPartition,
+): Pick<NewPartition, "storage" | "comment"> {
+  const bound = boundOf(partition);
+  const storage = partition.partitionBy === undefined ? storageOf(set, bound) : undefined;
+  const comment = commentOf(set, name, bound);
+  return { ...(storage && { storage }), ...(comment === undefined ? {} : { comment }) };
 }
 
 /** Names of all partitions inside a new one, from the top. */

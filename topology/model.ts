@@ -4,8 +4,9 @@
  * Types only. Everything here is plain data (it travels through Pulumi's state and over gRPC), in PostgreSQL's own
  * terms, so that a plan can be made without a database and compared by value.
  */
-
+import type { AttributeDifference, ChildrenPolicy } from "./attributes";
 import type { Digits } from "./decimals";
+import type { StorageByTier, StoredAttributes, TierStorage } from "./storage";
 
 /** Key types that a RANGE policy can step through. Other types can still be declared with explicit `partitions`. */
 export type RangeKeyType = MomentType | NumberType | "uuid";
@@ -86,12 +87,22 @@ export interface DesiredSet {
   tierReasons?: Record<string, string>;
   /** What the policy of the next level gives up, in each of its tables. */
   below?: RetiredBelow;
+  /** How far partitions follow the parent; absent: `DEFAULT_CHILDREN`. */
+  children?: ChildrenPolicy;
+  storage?: StorageByTier;
+  /** `asOf` as a moment of the key's axis: partitions that end there or before are closed. Only with periods. */
+  closedAt?: { axis: Axis; asOf: string };
+  /** The partition that these are the partitions of is closed, and they with it. */
+  closed?: boolean;
+  /** Comment of every partition, with placeholders; absent: comments are left alone. */
+  comment?: string;
 }
 
 /** `retired` of the levels below the set's own, from the next one down. */
 export interface RetiredBelow {
   partitionBy: PartitionKey;
   retired?: DesiredSet["retired"];
+  closedAt?: DesiredSet["closedAt"];
   below?: RetiredBelow;
 }
 
@@ -169,6 +180,12 @@ export interface ActualPartition extends RelationName {
   bytes?: number;
   /** Not there for a leaf. */
   level?: ActualLevel;
+  /** Where it is not like its direct parent; absent: nowhere, or planned from state. */
+  differences?: AttributeDifference[];
+  /** What is declared for it and not inherited; undefined when planned from state. */
+  stored?: StoredAttributes;
+  /** Differences in words by attribute, as outputs record them: those that the next update repairs, and the others. */
+  recorded?: { differs?: Record<string, string>; noticed?: Record<string, string> };
 }
 
 /** What a partitioned table consists of: its key, and everything that is or was a partition of it. */
@@ -193,6 +210,9 @@ export interface Stranger extends RelationName {
   misfits: string[];
   /** The other parent it is a partition of, if any. */
   partitionOf?: RelationName;
+  /** As of a partition. */
+  differences?: AttributeDifference[];
+  stored?: StoredAttributes;
 }
 
 export interface ActualParent extends RelationName {
@@ -276,6 +296,7 @@ export type StepKind =
   | "rebound"
   | "rename"
   | "unguardDefault"
+  | "adjust"
   | "detach"
   | "drop"
   | "reorganize"
@@ -296,6 +317,7 @@ export type StatementMethod =
   | "guard"
   | "unguard"
   | "rename"
+  | "adjust"
   | "dropTable";
 
 /**
@@ -316,6 +338,8 @@ export interface NewPartition {
   name: string;
   bound: PartitionBound;
   level?: NewLevel;
+  storage?: TierStorage;
+  comment?: string;
 }
 
 export interface Step {
@@ -338,6 +362,11 @@ export interface Step {
   oid?: number;
   /** For `rename`: the name and schema it has now. */
   current?: RelationName;
+  /** For `adjust`: what is put right. */
+  differences?: AttributeDifference[];
+  /** For `create`: what is declared for the partition besides its bound. */
+  storage?: TierStorage;
+  comment?: string;
   /** For `reorganize` and `abandonReorganization`. */
   reorganization?: Reorganization;
   /**

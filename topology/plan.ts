@@ -1,6 +1,7 @@
 /** The one decision: the ordered steps between what is declared and what is there. */
 import { keyClass } from "./keys";
 import type { ActualParent, ActualSet, DesiredSet, Finding, KnownOids, Plan, Tier } from "./model";
+import { adjustAttributes, noticedFindings } from "./plan/adjust";
 import { type Context, makeContext, type Place, qualified, topOf } from "./plan/context";
 import { DraftBuilder } from "./plan/drafts";
 import { type LevelPlan, type LevelRequest, NOTHING, planBelow } from "./plan/levels";
@@ -26,13 +27,11 @@ export { detachedBelow } from "./plan/removals";
  * be carried out one after the other; `after` says which of them may go on when another fails.
  */
 export function plan(desired: DesiredSet, actual: ActualSet, known: KnownOids): Plan {
-  const { first, last, findings, unchanged, refused, questions } = planLevel({
-    desired,
-    actual,
-    known,
-    place: topOf(desired, actual),
-  });
+  const place = topOf(desired, actual);
+  const level = planLevel({ desired, actual, known, place });
+  const { first, last, unchanged, refused, questions } = level;
   const steps = refused ? [] : numberSteps([...first, ...last]);
+  const findings = [...level.findings, ...noticedFindings(place)];
   return { steps, findings, unchanged, ...(questions.length === 0 ? {} : { questions }) };
 }
 
@@ -65,9 +64,11 @@ function decide(context: Context, build: DraftBuilder): void {
   for (const declared of inTier("detached")) decideDetached(context, build, declared);
   for (const declared of inTier("dropped")) decideDropped(context, build, declared);
   decideRetired(context, build);
-  placeMissing(context, build, matchLive(context, build, inTier("live")));
+  const live = inTier("live");
+  placeMissing(context, build, matchLive(context, build, live));
   refuseMisfits(context);
   abandonOthers(context, build);
+  adjustAttributes(context, build, live);
 }
 
 /** The parent as it will be when it has been created: nobody can be using it, and it has no children. */

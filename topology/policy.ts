@@ -3,12 +3,13 @@ import type { Comparison } from "./difference";
 import { isMomentType, isNumberType, keyClass } from "./keys";
 import { record } from "./level";
 import type { DesiredPartition, DesiredSet, InputFailure, RangeKeyType } from "./model";
+import { attributesOfInputs, refuseNeverClosed } from "./policy/children";
 import { checkNames, type Entry } from "./policy/entries";
 import { explicitEntries } from "./policy/explicit";
 import { DEFAULTS, type Inputs, needsUnknown, readInputs } from "./policy/inputs";
 import { type LevelPolicy, property, refuseNoPartitions, resolvePolicy, retiredBelow } from "./policy/levels";
 import { defined, type Partitioning, resolvePartitioning } from "./policy/partitioning";
-import { resolveSchedule, type Schedule, tierReason } from "./policy/periods";
+import { closedAt, resolveSchedule, type Schedule, tierReason } from "./policy/periods";
 import type { Report } from "./policy/reader";
 import { treeEntries } from "./policy/tree";
 import { UNKNOWN } from "./unknown";
@@ -63,6 +64,7 @@ function resolve(inputs: Partial<Inputs>, old: Record<string, unknown>, report: 
   const policy = resolvePolicy(inputs, old, report);
   if (policy === undefined) return undefined;
   refuseNoPartitions(policy, report);
+  refuseNeverClosed(inputs, policy, report);
   const explicit = explicitEntries(inputs, policy.partitioning, report);
   if (inputs.table === undefined) return { policy, entries: [] };
   const entries = treeEntries(policy, inputs.table, explicit, old, report);
@@ -127,6 +129,8 @@ export function desiredFromChecked(checked: Record<string, unknown>): DesiredSet
     adopt: inputs.adopt ?? [],
     tierReasons: Object.fromEntries([...tierReasons(schedule, partitions), ...reasonsBelow(policy, partitions)]),
     ...(below === undefined ? {} : { below }),
+    ...attributesOfInputs(inputs),
+    ...(schedule && { closedAt: closedAt(schedule) }),
   };
 }
 

@@ -32,11 +32,18 @@ interface RawParent extends Record<string, unknown> {
   tablespace: string | null;
   access_method: string | null;
   indexes: number;
-  columns: { name: string; statistics: number | null; comment: string | null }[];
+  columns: {
+    name: string;
+    statistics: number | null;
+    comment: string | null;
+    options: Record<string, string> | null;
+  }[];
+  index_targets: { index: number; column: number; target: number }[];
+  owner_lacks: string[];
   grants: RawGrant[];
   default_grantees: (string | null)[];
   policies: RawPolicy[];
-  statistics: { kinds: string[]; on: string }[];
+  statistics: { kinds: string[]; on: string; target: number | null }[];
   publications: string[];
 }
 
@@ -54,6 +61,7 @@ interface RawPolicy {
   roles: string[];
   using: string | null;
   check: string | null;
+  reads: RelationName[];
 }
 
 const STRATEGIES: Record<string, Strategy> = { r: "range", l: "list", h: "hash" };
@@ -113,8 +121,17 @@ SELECT c.oid, c.nspname::text AS schema, c.relname::text AS name,
   (SELECT count(*)::int FROM pg_catalog.pg_index x WHERE x.indrelid = c.oid) AS indexes,
   (SELECT coalesce(json_agg(json_build_object('name', a.attname,
       'statistics', CASE WHEN a.attstattarget >= 0 THEN a.attstattarget END,
-      'comment', pg_catalog.col_description(c.oid, a.attnum)) ORDER BY a.attnum), '[]')
+      'comment', pg_catalog.col_description(c.oid, a.attnum),
+      'options', (SELECT json_object_agg(o.option_name, o.option_value) FROM pg_catalog.pg_options_to_table(a.attoptions) o))
+      ORDER BY a.attnum), '[]')
     FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
+  (SELECT coalesce(json_agg(json_build_object('index', x.indexrelid, 'column', a.attnum, 'target', a.attstattarget)
+      ORDER BY x.indexrelid, a.attnum), '[]')
+    FROM pg_catalog.pg_index x JOIN pg_catalog.pg_attribute a ON a.attrelid = x.indexrelid
+    WHERE x.indrelid = c.oid AND a.attstattarget >= 0) AS index_targets,
+  ARRAY(SELECT g.privilege_type FROM pg_catalog.aclexplode(pg_catalog.acldefault('r', c.relowner)) g
+    WHERE c.relacl IS NOT NULL EXCEPT SELECT g.privilege_type FROM pg_catalog.aclexplode(c.relacl) g
+    WHERE g.grantee = c.relowner ORDER BY 1) AS owner_lacks,
   (SELECT coalesce(json_agg(json_build_object('grantee', CASE WHEN g.grantee <> 0 THEN pg_catalog.pg_get_userbyid(g.grantee) END,
       'privilege', g.privilege, 'grantable', g.grantable, 'column', g.column)), '[]') FROM (${GRANTS}) g) AS grants,
   (SELECT coalesce(json_agg(DISTINCT CASE WHEN g.grantee <> 0 THEN pg_catalog.pg_get_userbyid(g.grantee)::text END), '[]')
@@ -124,10 +141,16 @@ SELECT c.oid, c.nspname::text AS schema, c.relname::text AS name,
   (SELECT coalesce(json_agg(json_build_object('name', l.polname, 'permissive', l.polpermissive, 'command', l.polcmd,
       'roles', ARRAY(SELECT pg_catalog.pg_get_userbyid(r) FROM pg_catalog.unnest(l.polroles) r WHERE r <> 0),
       'using', pg_catalog.pg_get_expr(l.polqual, l.polrelid),
-      'check', pg_catalog.pg_get_expr(l.polwithcheck, l.polrelid)) ORDER BY l.polname), '[]')
+      'check', pg_catalog.pg_get_expr(l.polwithcheck, l.polrelid),
+      'reads', (SELECT coalesce(json_agg(DISTINCT jsonb_build_object('schema', n.nspname, 'name', r.relname)), '[]')
+        FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class r ON r.oid = d.refobjid
+        JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
+        WHERE d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass AND d.objid = l.oid
+          AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND r.oid <> l.polrelid)) ORDER BY l.polname), '[]')
     FROM pg_catalog.pg_policy l WHERE l.polrelid = c.oid) AS policies,
   (SELECT coalesce(json_agg(json_build_object('kinds', s.stxkind,
-      'on', pg_catalog.pg_get_statisticsobjdef_columns(s.oid)) ORDER BY s.stxname), '[]')
+      'on', pg_catalog.pg_get_statisticsobjdef_columns(s.oid),
+      'target', CASE WHEN s.stxstattarget >= 0 THEN s.stxstattarget END) ORDER BY s.stxname), '[]')
     FROM pg_catalog.pg_statistic_ext s WHERE s.stxrelid = c.oid) AS statistics,
   (SELECT coalesce(json_agg(DISTINCT b.pubname::text), '[]')
     FROM pg_catalog.pg_publication b JOIN pg_catalog.pg_publication_rel r ON r.prpubid = b.oid
@@ -182,15 +205,19 @@ function attributes(raw: RawParent): ChildAttributes {
     policies: raw.policies.map(policy),
     replicaIdentity: REPLICA_IDENTITIES[raw.replica_identity] ?? "default",
     replicaIndex: raw.replica_index ?? undefined,
-    columns: raw.columns.map(({ name, statistics, comment }) => ({
+    ownerLacks: raw.owner_lacks,
+    columns: raw.columns.map(({ name, statistics, comment, options }) => ({
       name,
       statistics: statistics ?? undefined,
       comment: comment ?? undefined,
+      options: options ?? undefined,
     })),
-    extendedStatistics: raw.statistics.map(({ kinds, on }) => ({
+    extendedStatistics: raw.statistics.map(({ kinds, on, target }) => ({
       kinds: kinds.flatMap((kind) => STATISTICS_KINDS[kind] ?? []),
       on,
+      target: target ?? undefined,
     })),
+    indexTargets: raw.index_targets,
     tablespace: raw.tablespace ?? undefined,
     accessMethod: raw.access_method ?? undefined,
     indexes: raw.indexes,
@@ -205,6 +232,7 @@ function policy(raw: RawPolicy): Policy {
     roles: raw.roles,
     using: raw.using ?? undefined,
     check: raw.check ?? undefined,
+    reads: raw.reads,
   };
 }
 

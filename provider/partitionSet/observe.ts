@@ -6,6 +6,7 @@ import { readServer, type ServerFacts } from "../../postgres/server";
 import { actualFromState } from "../../topology/fromState";
 import { entriesOf } from "../../topology/level";
 import type { ActualSet, DesiredSet, KnownOids } from "../../topology/model";
+import { withRecordedDifferences } from "../../topology/plan/recorded";
 import { foundIdentity, type Identity, identityOf, recordedIdentity, requireIdentity } from "../identity";
 import type { Properties } from "../values";
 import { knownOids, recordedPlaces } from "./state";
@@ -33,6 +34,7 @@ export async function observe(session: Session, desired: DesiredSet, olds: Prope
       names: [...entriesOf(desired.partitions, desired.table)].map(({ name }) => name),
       known,
       ...recordedPlaces(olds),
+      revoked: desired.children?.grants === "none",
     });
   const recorded = knownOids(olds, false);
   const catalog = await read(recorded);
@@ -41,7 +43,7 @@ export async function observe(session: Session, desired: DesiredSet, olds: Prope
   const moved = requireIdentity(recordedIdentity(olds), found, olds.acceptIdentity, relation);
   const trusted = moved ? await read({}) : catalog;
   return {
-    actual: trusted,
+    actual: withRecordedDifferences(trusted, desired),
     facts: trusted.parent ?? plannedParent(desired, undefined, server.major),
     known: moved ? {} : recorded,
     identity: trusted.parent && identityOf(server, trusted.parent.oid),

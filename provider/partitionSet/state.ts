@@ -20,12 +20,14 @@ import type { OldViews, ViewRow } from "../views";
 /** Where a partition is, as the state records it. `detaching`: half detached by an interrupted DETACH CONCURRENTLY. */
 export type RecordedTier = "live" | "detached" | "detaching";
 
-export type RecordedPartition = PartitionBound & {
-  tier: RecordedTier;
-  /** How the partition is divided further; not there for a leaf. */
-  partitionBy?: PartitionKey;
-  partitions?: Record<string, RecordedPartition>;
-};
+/** With what differs, in words by attribute: `differs` is put right by the next update, `noticed` is left. */
+export type RecordedPartition = PartitionBound &
+  NonNullable<ActualPartition["recorded"]> & {
+    tier: RecordedTier;
+    /** How the partition is divided further; not there for a leaf. */
+    partitionBy?: PartitionKey;
+    partitions?: Record<string, RecordedPartition>;
+  };
 
 const TIERS: Record<ActualPartition["state"], RecordedTier> = {
   live: "live",
@@ -66,7 +68,7 @@ function recordLevel(
   for (const { level, ...partition } of [...children, ...detached]) {
     const key = partitionKeyOf(schema, partition);
     oids[key] = partition.oid;
-    partitions[key] = { ...partition.bound, tier: TIERS[partition.state] };
+    partitions[key] = { ...partition.bound, tier: TIERS[partition.state], ...partition.recorded };
     if (level === undefined) continue;
     const keyColumns = level.keyColumns.map((column) => column ?? "(an expression)");
     Object.assign(partitions[key], {
@@ -115,7 +117,9 @@ function promise(step: Step, partitions: Record<string, RecordedPartition>, sche
   const now = step.current === undefined ? name : partitionKeyOf(schema, step.current);
   const { [now]: before } = partitions;
   const divided = level === undefined ? dividedAs(before) : recordNew(level);
-  if (step.kind === "drop") delete partitions[name];
+  if (step.kind === "adjust") {
+    if (before) partitions[name] = withoutRepaired(before, step);
+  } else if (step.kind === "drop") delete partitions[name];
   else if (step.kind === "detach" && before) partitions[name] = { ...before, tier: "detached" };
   else if (step.kind === "rename" && before) {
     delete partitions[now];
@@ -124,6 +128,12 @@ function promise(step: Step, partitions: Record<string, RecordedPartition>, sche
     for (const source of step.reorganization.sources) delete partitions[partitionKeyOf(schema, source)];
     for (const target of step.reorganization.targets) partitions[target.name] = { ...target.bound, tier: "live" };
   } else if (bound && step.kind !== "detach") partitions[name] = { ...bound, tier: "live", ...divided };
+}
+
+function withoutRepaired({ differs, ...partition }: RecordedPartition, step: Step): RecordedPartition {
+  const repaired = new Set<string>(step.differences?.map(({ attribute }) => attribute));
+  const left = Object.entries(differs ?? {}).filter(([attribute]) => !repaired.has(attribute));
+  return left.length === 0 ? partition : { ...partition, differs: Object.fromEntries(left) };
 }
 
 type Divided = Pick<RecordedPartition, "partitionBy" | "partitions">;

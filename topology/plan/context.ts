@@ -35,6 +35,8 @@ export interface Drafts {
   /** Creates and attaches. */
   additions: Draft[];
   reorganizations: Draft[];
+  /** Attributes put right on what stays or has come. */
+  adjustments: Draft[];
   detaches: Draft[];
   drops: Draft[];
 }
@@ -53,6 +55,8 @@ export interface Place {
   under?: RelationName & { oid: number };
   /** Partitions of every level by name, in the schema of the set: a name can be taken anywhere in the tree. */
   tree: ReadonlyMap<string, ActualPartition>;
+  /** Differences that are only shown, on every level: the partitions that have each, by its text. */
+  noticed: Map<string, string[]>;
 }
 
 /** The set's own level. */
@@ -67,7 +71,7 @@ export function topOf(desired: DesiredSet, actual: ActualSet): Place {
     }
   };
   const here = [...all(actual)].filter(({ schema }) => schema === desired.schema);
-  return { path: "", tree: new Map(here.map((partition) => [partition.name, partition])) };
+  return { path: "", tree: new Map(here.map((partition) => [partition.name, partition])), noticed: new Map() };
 }
 
 export interface Context extends Place {
@@ -151,6 +155,7 @@ export function makeContext(
       rebounds: [],
       additions: [],
       reorganizations: [],
+      adjustments: [],
       detaches: [],
       drops: [],
     },

@@ -1,7 +1,7 @@
 /** One builder for each kind of step. */
+import { type AttributeDifference, describeDifference } from "../attributes";
 import type {
   ActualPartition,
-  NewLevel,
   PartitionBound,
   RelationName,
   Reorganization,
@@ -50,17 +50,15 @@ export class DraftBuilder {
   }
 
   /** A new, empty partition. How it is made is decided with the order. */
-  create(name: string, bound: PartitionBound, reason: string, after: string[], level?: NewLevel): Draft {
-    const relation = { schema: this.schema, name };
-    const inside = level === undefined ? {} : { level };
-    return {
-      ...this.base("create", relation, after),
-      method: "likeAttach",
-      bound,
-      ...inside,
-      reason,
-      effect: { data: "none" },
-    };
+  create(
+    name: string,
+    bound: PartitionBound,
+    declared: Pick<Step, "level" | "storage" | "comment">,
+    reason: string,
+    after: string[],
+  ): Draft {
+    const base = this.base("create", { schema: this.schema, name }, after);
+    return { ...base, method: "likeAttach", bound, ...declared, reason, effect: { data: "none" } };
   }
 
   /** An existing table becomes a partition; its rows appear. */
@@ -147,6 +145,18 @@ export class DraftBuilder {
       oid: table.oid,
       current: { schema: table.schema, name: table.name },
       reason: `known as ${name}, renamed or moved outside`,
+      effect: effect("none", table),
+    };
+  }
+
+  /** Attributes of a partition become what its parent has, or what is declared. */
+  adjust(name: string, table: { oid: number } & Size, differences: AttributeDifference[], after: string[]): Draft {
+    return {
+      ...this.base("adjust", { schema: this.schema, name }, after),
+      method: "adjust",
+      oid: table.oid,
+      differences,
+      reason: differences.map(describeDifference).join("; "),
       effect: effect("none", table),
     };
   }

@@ -1,6 +1,6 @@
 /** Decisions about the partitions that are to be attached. */
 import { describeBound } from "../bounds";
-import { boundOf, namesBelow, newLevel } from "../level";
+import { besideBound, boundOf, namesBelow, newLevel, setBelow } from "../level";
 import type { ActualPartition, NewLevel, PartitionBound, Stranger } from "../model";
 import { type Context, type Declared, knownChild, note, oidOf, ownChild, qualified } from "./context";
 import type { DraftBuilder } from "./drafts";
@@ -106,9 +106,18 @@ export function addMissing(context: Context, build: DraftBuilder, { name, partit
   if (free === undefined) return;
   if (oidOf(context.known, name) !== undefined)
     note(context, "warning", name, `${name} was dropped outside; its rows are gone. It is created again, empty.`);
-  const level = newLevel(partition);
+  const inside = setBelow(context.desired, name);
+  const level = newLevel(partition, inside);
   if (insideTaken(context, name, level)) return;
-  context.drafts.additions.push(build.create(name, bound, "declared", [...room, ...free], level));
+  context.drafts.additions.push(
+    build.create(
+      name,
+      bound,
+      { ...besideBound(context.desired, name, partition), ...(level && { level }) },
+      "declared",
+      [...room, ...free],
+    ),
+  );
 }
 
 /** A subtree is made whole: a table that stands where one of its partitions is to be made stops all of it. */

@@ -77,6 +77,7 @@ export function orderSteps(context: Context): Order {
       ...(guard === undefined ? [] : alone([guard.off])),
       ...(fresh ? [] : added(additions.filter(isDefault), method, 1)),
       ...alone(drafts.reorganizations.filter((draft) => !makesDefault(draft))),
+      ...alone(drafts.adjustments),
     ],
     last: [...alone(drafts.detaches.map(detach)), ...alone(drafts.drops)],
   };

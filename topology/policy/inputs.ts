@@ -3,6 +3,7 @@ import type { RawValue } from "../bounds";
 import type { Epoch, OnDelete, ReorganizeMode, Tier, UnmanagedMode } from "../model";
 import type { Naming } from "../names";
 import { nameProblem } from "../names";
+import { type ChildrenInputs, children, type StorageInputs, storage } from "./children";
 import {
   anything,
   choice,
@@ -136,6 +137,8 @@ export interface Inputs {
   subPartitionBy: Record<string, unknown>;
   viewLimit: number;
   acceptIdentity: string;
+  children: Partial<ChildrenInputs>;
+  storage: Partial<StorageInputs>;
 }
 
 const explicit = object<ExplicitInputs>({
@@ -222,6 +225,8 @@ const inputs = object<Inputs>({
   partitions: optional(map(explicit)),
   viewLimit: optional(integer(0)),
   acceptIdentity: optional(text),
+  children: optional(children),
+  storage: optional(storage),
 });
 
 type LevelInputs = Pick<Inputs, keyof typeof LEVEL>;

@@ -10,6 +10,7 @@ import { type Partitioning, resolvePartitioning } from "./partitioning";
 import {
   type AgedPeriod,
   agedPeriods,
+  closedAt,
   readMoments,
   resolveSchedule,
   retiredRange,
@@ -138,11 +139,12 @@ function rangeColumn(partitioning: Partitioning | undefined): string[] {
 /** What the levels below give up, for the plan. */
 export function retiredBelow(policy: LevelPolicy | undefined): RetiredBelow | undefined {
   if (policy === undefined) return undefined;
-  const { partitioning, retired } = policy;
+  const { partitioning, retired, schedule } = policy;
   const below = retiredBelow(policy.below);
   return {
     partitionBy: partitionKey(partitioning),
     ...(retired === undefined ? {} : { retired }),
+    ...(schedule === undefined ? {} : { closedAt: closedAt(schedule) }),
     ...(below === undefined ? {} : { below }),
   };
 }

@@ -215,3 +215,8 @@ export function tierReason({ stretches, lifecycle }: Schedule, bound: PartitionB
   if (decided.tier !== tier || decided.rule === undefined) return undefined;
   return `after ${decided.rule.after.text}: ${tier}`;
 }
+
+/** From where on partitions are not closed yet. */
+export function closedAt({ stretches, asOf }: Schedule): NonNullable<DesiredSet["closedAt"]> {
+  return { axis: axisOf(stretches), asOf };
+}

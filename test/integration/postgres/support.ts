@@ -21,6 +21,7 @@ const KINDS: Record<StepMethod, StepKind> = {
   guard: "guardDefault",
   unguard: "unguardDefault",
   rename: "rename",
+  adjust: "adjust",
   dropTable: "drop",
   moveInOneTransaction: "reorganize",
   copyAndSwap: "reorganize",

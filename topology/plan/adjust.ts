@@ -1,0 +1,97 @@
+/** Decisions about partitions that stay or come: which of their attributes are put right, and which are only shown. */
+import { type AttributeDifference, DEFAULT_CHILDREN, describeDifference, obstacleOf, treatmentOf } from "../attributes";
+import type { ActualPartition, DesiredSet, Finding, PartitionBound, Stranger } from "../model";
+import { commentDifferences, rewriteObstacle, type StorageDeclaration, storageDifferences } from "../storage";
+import { type Context, type Declared, type Draft, note, ownChild, type Place } from "./context";
+import type { DraftBuilder } from "./drafts";
+
+/** Partitions named in one finding; the rest are counted. */
+const NAMED = 5;
+
+/** A table as it will be when the steps before have been done. */
+export type Adjustable = Pick<ActualPartition, "relkind" | "bytes" | "differences" | "stored"> & {
+  bound: PartitionBound;
+};
+
+/** The part of a set that says what partitions have. */
+export type AttributeDeclaration = StorageDeclaration & Pick<DesiredSet, "children">;
+
+/** Differences of a declared partition by what becomes of them. */
+export interface Treated {
+  repair: AttributeDifference[];
+  /** Would be repaired if that did not rewrite a table of this size. */
+  refuse: AttributeDifference[];
+  report: AttributeDifference[];
+}
+
+/** What a partition has that is not as declared or as its parent has it; `name` is its declared name. */
+export function treat(desired: AttributeDeclaration, name: string, table: Adjustable): Treated {
+  const policy = desired.children ?? DEFAULT_CHILDREN;
+  const all = [
+    ...(table.differences ?? []),
+    ...storageDifferences(desired, table),
+    ...commentDifferences(desired, table, name),
+  ];
+  const treated: Treated = { repair: [], refuse: [], report: [] };
+  for (const difference of all) {
+    const treatment = treatmentOf(difference, policy);
+    if (treatment === "ignore") continue;
+    const obstacle = rewriteObstacle(difference, table.bytes);
+    if (treatment === "repair" && obstacle !== undefined) treated.refuse.push({ ...difference, obstacle });
+    else treated[treatment].push(difference);
+  }
+  return treated;
+}
+
+/** One `adjust` for each partition that has something to be put right, after everything that brings it into its place. */
+export function adjustAttributes(context: Context, build: DraftBuilder, live: readonly Declared[]): void {
+  const { renames, rebounds, additions, reorganizations, adjustments } = context.drafts;
+  const moved = new Map<string, Draft[]>();
+  for (const draft of [...renames, ...rebounds, ...additions])
+    if (draft.oid !== undefined) moved.set(draft.partition, [...(moved.get(draft.partition) ?? []), draft]);
+  const unchanged = new Set(context.unchanged);
+  // Rows that change tables leave theirs behind: what is made for them is made like the parent.
+  const leaving = new Set(
+    reorganizations.flatMap(({ reorganization }) => reorganization?.sources.map(({ oid }) => oid)),
+  );
+  const strangers = new Map(context.actual.strangers.map((table) => [table.oid, table]));
+  for (const { name, partition } of live) {
+    const drafts = moved.get(name) ?? [];
+    const oid = drafts.at(-1)?.oid ?? (unchanged.has(name) ? ownChild(context, name)?.oid : undefined);
+    const table = oid === undefined ? undefined : tableOf(context, strangers, oid);
+    if (table === undefined || oid === undefined || leaving.has(oid)) continue;
+    const { repair, refuse, report } = treat(context.desired, name, { ...table, bound: partition });
+    for (const difference of refuse) note(context, "error", name, textOf(difference), table);
+    for (const difference of report) notice(context, name, difference);
+    if (repair.length === 0) continue;
+    const after = drafts.map(({ id }) => id);
+    adjustments.push(build.adjust(name, { ...table, oid }, repair, after));
+  }
+}
+
+function tableOf(
+  { childByOid, detachedByOid }: Context,
+  strangers: Map<number, Stranger>,
+  oid: number,
+): ActualPartition | Stranger | undefined {
+  return childByOid.get(oid) ?? detachedByOid.get(oid) ?? strangers.get(oid);
+}
+
+/** The same difference of many partitions is one finding. */
+function notice({ noticed }: Place, name: string, difference: AttributeDifference): void {
+  const text = textOf(difference);
+  noticed.set(text, [...(noticed.get(text) ?? []), name]);
+}
+
+/** What is only shown, on every level. */
+export function noticedFindings({ noticed }: Place): Finding[] {
+  return [...noticed].map(([text, names]) => {
+    const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : "";
+    return { severity: "warning", path: "children", reason: `${names.slice(0, NAMED).join(", ")}${more}: ${text}` };
+  });
+}
+
+function textOf(difference: AttributeDifference): string {
+  const advice = difference.obstacle ?? obstacleOf(difference.attribute) ?? 'It is only reported, as "children" says.';
+  return `${describeDifference(difference)}. ${advice}`;
+}

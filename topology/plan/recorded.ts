@@ -1,0 +1,32 @@
+/** What outputs record of the differences of declared partitions, so that a refresh shows what was changed by hand. */
+import { describeByAttribute } from "../attributes";
+import { setBelow } from "../level";
+import type { ActualLevel, ActualPartition, ActualSet, DesiredSet } from "../model";
+import { treat } from "./adjust";
+
+/** Adds it to the declared live partitions of every level. */
+export function withRecordedDifferences(actual: ActualSet, desired: DesiredSet): ActualSet {
+  return { ...actual, ...inLevel(actual, desired) };
+}
+
+function inLevel({ children }: Pick<ActualLevel, "children">, desired: DesiredSet): Pick<ActualLevel, "children"> {
+  return {
+    children: children.map((child): ActualPartition => {
+      const declared = Object.hasOwn(desired.partitions, child.name) ? desired.partitions[child.name] : undefined;
+      if (child.schema !== desired.schema || child.state !== "live" || declared?.tier !== "live") return child;
+      const inside = setBelow(desired, child.name);
+      const level = inside && child.level && { ...child.level, ...inLevel(child.level, inside) };
+      return { ...child, ...(level && { level }), ...recordedOf(child, desired) };
+    }),
+  };
+}
+
+function recordedOf(child: ActualPartition, desired: DesiredSet): Pick<ActualPartition, "recorded"> {
+  const { repair, refuse, report } = treat(desired, child.name, child);
+  const [differs, noticed] = [describeByAttribute([...repair, ...refuse]), describeByAttribute(report)];
+  const recorded = {
+    ...(Object.keys(differs).length > 0 ? { differs } : {}),
+    ...(Object.keys(noticed).length > 0 ? { noticed } : {}),
+  };
+  return Object.keys(recorded).length > 0 ? { recorded } : {};
+}
