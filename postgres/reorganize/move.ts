@@ -4,7 +4,7 @@
  */
 import type { RelationName } from "../../topology/model";
 import { boundClause } from "../boundSql";
-import { likeStatements, replicaIndexStatements } from "../childAttributes";
+import { indexStatements, likeStatements } from "../childAttributes";
 import { qualified } from "../identifiers";
 import type { Statement } from "../statement";
 import { keysOf } from "./cleanup";
@@ -119,7 +119,7 @@ function attach(
 ): Statement[] {
   const { parent } = rendering;
   const sql = `ALTER TABLE ${qualified(parent)} ATTACH PARTITION ${qualified(relation)} ${boundClause(bound)}`;
-  return [statement(sql, attachLocks(rendering, relation, "scan", false)), ...replicaIndexStatements(parent, relation)];
+  return [statement(sql, attachLocks(rendering, relation, "scan", false)), ...indexStatements(parent, relation)];
 }
 
 /** In the same transaction: a table with the same rows that outlived it could be taken for a partition that is missing. */

@@ -1,7 +1,7 @@
 /** The exchange: one short transaction in which the sources leave the parent and the targets take their place. */
 import type { RelationName } from "../../topology/model";
 import { boundClause } from "../boundSql";
-import { replicaIndexStatements } from "../childAttributes";
+import { indexStatements } from "../childAttributes";
 import { qualified, quoteIdent } from "../identifiers";
 import { locksOf, strongest } from "../locks";
 import type { ParentFacts } from "../parent";
@@ -102,7 +102,7 @@ function attach(rendering: ReorganizationRendering, target: Layout["targets"][nu
       attachLocks(rendering, relation, attachScans(rendering) ? "scan" : "instant"),
     ),
     statement(`ALTER TABLE ${name} DROP CONSTRAINT ${BOUND_CHECK}`, [lock(relation, "ACCESS EXCLUSIVE")]),
-    ...replicaIndexStatements(parent, relation),
+    ...indexStatements(parent, relation),
   ];
 }
 
