@@ -58,13 +58,8 @@ export async function alter(
 ): Promise<AlterationFailure[]> {
   const failures: AlterationFailure[] = [];
   for (const alteration of alterations) {
-    const { difference, requires = [] } = alteration;
-    const missing = failures.find((failure) => requires.includes(failure.difference.path));
-    const reason =
-      missing === undefined
-        ? await new Work(client, actual, alteration, options).carryOut()
-        : `Not done, because ${missing.difference.path} comes first.`;
-    if (reason !== undefined) failures.push({ difference, reason });
+    const reason = await new Work(client, actual, alteration, options).carryOut();
+    if (reason !== undefined) failures.push({ difference: alteration.difference, reason });
   }
   return failures;
 }
@@ -126,7 +121,7 @@ class Work {
     const undo = [...(this.current?.takeBack ?? []), ...(this.begun ? takeBack : [])];
     const advice = " Correct or remove these rows, then run `pulumi up` again.";
     const outcome = undo.length === 0 ? "" : await this.undo(undo);
-    return `${this.where()}${explainError(error)}.${query}${outcome}${advice}`;
+    return `${this.where()}${sentence(error)}${query}${outcome}${advice}`;
   }
 
   private async undo(statements: Statement[]): Promise<string> {
@@ -135,7 +130,7 @@ class Work {
       return " What was begun has been taken back.";
     } catch (error) {
       if (!stopsItselfOnly(error)) throw error;
-      return ` What was begun could not be taken back and is checked for new rows: ${explainError(error)}.`;
+      return ` What was begun could not be taken back and is checked for new rows: ${sentence(error)}`;
     }
   }
 
@@ -152,9 +147,14 @@ function transactions(statements: Statement[]): Statement[][] {
     : statements.map((statement) => [statement]);
 }
 
+/** PostgreSQL's messages have no full stop, ours have. */
+export function sentence(error: unknown): string {
+  return `${explainError(error).replace(/\.$/, "")}.`;
+}
+
 function unfinished(error: unknown): string {
   if (error instanceof TreeChanged) return error.message;
-  return `${explainError(error)} What is done is kept; the next \`pulumi up\` goes on.`;
+  return `${sentence(error)} What is done is kept; the next \`pulumi up\` goes on.`;
 }
 
 /** Errors of one statement; the loss of the session and a cancellation end the run. */

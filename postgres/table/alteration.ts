@@ -21,8 +21,6 @@ export interface Alteration {
   takeBack: Statement[];
   /** A query that shows rows that are in the way. */
   offenders?: string;
-  /** Paths of differences that have to be put right first. */
-  requires?: string[];
 }
 
 /** What is done on one partition. */

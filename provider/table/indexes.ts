@@ -4,7 +4,7 @@ import { explainError, hasSqlstate, SQLSTATE } from "../../postgres/errors";
 import { applyIndex, type IndexEvent, type IndexReport } from "../../postgres/index/apply";
 import { readIndexTree, readTreeBefore } from "../../postgres/index/read";
 import { renderIndexStep } from "../../postgres/index/render";
-import { stopsItselfOnly } from "../../postgres/table/alter";
+import { sentence, stopsItselfOnly } from "../../postgres/table/alter";
 import type { RefusedChange } from "../../postgres/table/change";
 import type { IndexWork } from "../../postgres/table/rules/indexes";
 import type { IndexDeclaration, IndexTree } from "../../topology/index/model";
@@ -72,7 +72,7 @@ async function build(
     return unfinished(await applyIndex({ sessions, session, ladder, signal, onEvent }, index, table));
   } catch (error) {
     if (!stopsItselfOnly(error)) throw error;
-    return `${explainError(error)} The next \`pulumi up\` goes on.`;
+    return `${sentence(error)} The next \`pulumi up\` goes on.`;
   }
 }
 

@@ -2,13 +2,14 @@
 import assert from "node:assert/strict";
 import type { Client } from "pg";
 import { DEFAULT_LADDER } from "../../../postgres/ladder";
+import { dropTable } from "../../../postgres/table/apply";
 import { NO_CHANGE, type TableChange } from "../../../postgres/table/change";
 import { queryable, underLadder } from "../../../provider/table/locks";
 import type { DeclaredTable } from "../../../topology/table/model";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import { startTraffic } from "../../support/traffic";
 import { expectPredictedLocks } from "../postgres/predicted-locks";
-import { constraintsOf, converge, createTree, planFor, scans, tree, withContext } from "./trees";
+import { constraintsOf, converge, createTree, planFor, read, scans, tree, withContext } from "./trees";
 
 const CHECK = { name: "amount_positive", expression: "amount > 0" };
 const KEY = { name: "tree_account", columns: ["account"], references: { table: "account", columns: ["id"] } };
@@ -204,6 +205,22 @@ describeOnEachPostgres("changing a populated parent", (server) => {
       "SELECT count(*)::int AS own FROM pg_constraint WHERE conrelid = 't2a'::regclass AND contype = 'f'",
     );
     assert.deepEqual(rows, [{ own: 1 }]);
+  });
+
+  it("does not mind, lock or lose a table that references it", async () => {
+    await client.query(`
+      ALTER TABLE tree ADD PRIMARY KEY (id, k);
+      CREATE TABLE entry (tree_id bigint, k int, FOREIGN KEY (tree_id, k) REFERENCES tree);
+      INSERT INTO entry VALUES (3, 3), (17, 17)`);
+    const key = { primaryKey: ["id", "k"] };
+    assert.deepEqual(await planFor(client, tree(key)), NO_CHANGE);
+    const table = tree({ ...key, checks: [CHECK], foreignKeys: [KEY] }, { amount: { nullable: false } });
+    await expectPredictedLocks(database, statementsOf(await planFor(client, table)));
+    assert.deepEqual(await planFor(client, table), NO_CHANGE);
+    const change = await planFor(client, tree(key, { id: { type: "int" } }));
+    assert.deepEqual(change.refused.map(({ difference }) => difference.path)[0], "columns[0].type");
+    await assert.rejects(dropTable(client, await read(client, table), "drop"), { code: "2BP01" });
+    await assert.rejects(client.query("DELETE FROM tree WHERE id = 3"), { code: "23503" });
   });
 
   it("refuses a type that rewrites, and one that would rebuild what stands on the column", async () => {

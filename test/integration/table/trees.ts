@@ -82,7 +82,7 @@ export async function converge(
 
 /** The provider's way to the database: its lock ladder, and sessions of its own. */
 export async function withContext<T>(
-  database: TestDatabase,
+  database: Pick<TestDatabase, "connection">,
   work: (context: Context, session: Session) => Promise<T>,
 ): Promise<T> {
   const sessions = sessionsOn(database.connection);
