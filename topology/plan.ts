@@ -4,6 +4,7 @@ import type { ActualParent, ActualSet, DesiredSet, Finding, KnownOids, Plan, Tie
 import { adjustAttributes, noticedFindings } from "./plan/adjust";
 import { type Context, makeContext, type Place, qualified, topOf } from "./plan/context";
 import { DraftBuilder } from "./plan/drafts";
+import { reportBeyondHorizon } from "./plan/horizon";
 import { type LevelPlan, type LevelRequest, NOTHING, planBelow } from "./plan/levels";
 import { matchLive } from "./plan/live";
 import { numberSteps, orderSteps } from "./plan/order";
@@ -69,6 +70,7 @@ function decide(context: Context, build: DraftBuilder): void {
   refuseMisfits(context);
   abandonOthers(context, build);
   adjustAttributes(context, build, live);
+  reportBeyondHorizon(context);
 }
 
 /** The parent as it will be when it has been created: nobody can be using it, and it has no children. */

@@ -20,7 +20,7 @@ describe("plan", () => {
 
   it("has nothing to do when everything is as declared", () => {
     const desired = desiredOf({ ...AB, rest: "default" });
-    const made = plan(desired, worldOf(desired, { ...AB, rest: "default" }).actual(), {});
+    const made = worldOf(desired, { ...AB, rest: "default" }).plan(desired);
     assert.deepEqual(made, { steps: [], findings: [], unchanged: ["a", "b", "rest"] });
   });
 

@@ -169,6 +169,20 @@ describe("a plan for bounds that differ from the real ones", () => {
     assert.deepEqual([...world.find("rest")!.rows], ["99"]);
   });
 
+  it("says that DEFAULT holds rows beyond the last partition, which more partitions would take", () => {
+    const desired = desiredOf({ ...AB, rest: "default" });
+    const world = filled(desired, { ...AB, rest: "default" }, [-5, 25, 99]);
+    const made = world.plan(desired);
+    assert.deepEqual(made.steps, []);
+    assert.deepEqual(reasons(made), [
+      "warning window.ahead: app.rest holds 2 rows from 20 on, which lie beyond the last declared partition. Raise " +
+        "window.ahead, or declare partitions for them; they are moved there then.",
+    ]);
+    const ahead = settle(desiredOf({ ...AB, c: ["20", "100"], rest: "default" }), world);
+    assert.deepEqual(moves(ahead), ["rest > c,rest"]);
+    assert.deepEqual(ahead.findings, []);
+  });
+
   it("does not attach a table beside rows of DEFAULT that belong to it", () => {
     const desired = desiredOf({ ...AB, rest: "default" });
     const world = filled(desired, { ...AB, rest: "default" }, []);
