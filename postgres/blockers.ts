@@ -102,7 +102,7 @@ export function toBlocker(row: LockRow): Blocker {
   };
 }
 
-function onePerSession(blockers: Blocker[]): Blocker[] {
+export function onePerSession(blockers: Blocker[]): Blocker[] {
   const first = new Map<string, Blocker>();
   for (const found of blockers) {
     const key = found.gid ?? String(found.pid);

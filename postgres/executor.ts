@@ -14,6 +14,7 @@ import {
 } from "./errors";
 import { qualified } from "./identifiers";
 import { type Clock, DEFAULT_LADDER, type LockLadder, systemClock } from "./ladder";
+import { inRoom, readLockRoom } from "./lockTable";
 import type { CatalogParent } from "./parent";
 import { readServer, type ServerFacts } from "./server";
 import { judge } from "./verdicts";
@@ -142,7 +143,7 @@ class Run {
     this.session.cancelledByUser = true;
     signal?.addEventListener("abort", cancel, { once: true });
     try {
-      for (const steps of groups(this.plan.steps)) await this.group(steps);
+      for (const steps of groups(this.plan.steps)) await this.transactionOf(steps);
     } finally {
       signal?.removeEventListener("abort", cancel);
       await this.worker.cancelling;
@@ -151,7 +152,14 @@ class Run {
     return this.report;
   }
 
-  /** Steps of one transaction number. When they fail together each is tried alone, so that one cannot stop the others. */
+  /** Steps of one transaction number, in several transactions when the server's lock table has no room for one. */
+  private async transactionOf(steps: Step[]): Promise<void> {
+    if (steps.length < 2) return this.group(steps);
+    const room = await readLockRoom(this.session);
+    for (const part of inRoom(steps, this.options.parent, room)) await this.group(part);
+  }
+
+  /** Steps that go together. When they fail together each is tried alone, so that one cannot stop the others. */
   private async group(steps: Step[]): Promise<void> {
     const together = steps.filter((step) => this.isReady(step, steps));
     if (together.length < 2 || this.isCancelled()) return this.oneByOne(steps);

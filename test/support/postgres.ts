@@ -122,6 +122,29 @@ async function startTestServer(major: Major): Promise<TestServer> {
   return { major, server, createDatabase: (name) => createDatabase(server, name) };
 }
 
+/** A server of a test's own, with other settings than the shared one; it is gone, with its data, after the action. */
+export async function withServer<T>(
+  major: Major,
+  name: string,
+  settings: Record<string, string>,
+  action: (server: TestServer) => Promise<T>,
+): Promise<T> {
+  const dataDir = ownDirectory(name);
+  await ensurePostgres(major, logToStderr);
+  const server = await startServer({ major, dataDir, settings: { ...SETTINGS, ...settings } });
+  pids.add(server.pid);
+  try {
+    return await action({ major, server, createDatabase: (database) => createDatabase(server, database) });
+  } finally {
+    await removeServer(dataDir);
+  }
+}
+
+/** Where the data of {@link withServer} is. */
+export function ownDirectory(name: string): string {
+  return join(runDirectory(process.pid), name);
+}
+
 function runDirectory(pid: number): string {
   return join(TEST_ROOT, `run-${pid}`);
 }
@@ -142,7 +165,9 @@ function sweepOnce(): Promise<void> {
 }
 
 async function removeRun(pid: number): Promise<void> {
-  await Promise.all(MAJORS.map((major) => removeServer(join(runDirectory(pid), String(major)))));
+  const left = existsSync(runDirectory(pid)) ? await readdir(runDirectory(pid)) : [];
+  const names = new Set([...MAJORS.map(String), ...left.filter((name) => !name.includes("."))]);
+  await Promise.all([...names].map((name) => removeServer(join(runDirectory(pid), name))));
   await rm(runDirectory(pid), { recursive: true, force: true });
 }
 
