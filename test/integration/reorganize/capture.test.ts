@@ -153,4 +153,29 @@ describeOnEachPostgres("the capture of a copy", (server) => {
     assert.deepEqual(await leftovers(client), []);
     await finish();
   });
+
+  it("gives up when there is no room left, and loses nothing", async () => {
+    await client.query(
+      "CREATE FUNCTION s.room(int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN" +
+        " IF $1 > 120 AND current_setting('test.no_room', true) = 'on' THEN RAISE 'no space left' USING ERRCODE = 'disk_full'; END IF;" +
+        " RETURN true; END $$",
+    );
+    await client.query("ALTER TABLE s.p ADD CHECK (s.room(id))");
+    await client.query("UPDATE s.p SET k = id % 100");
+    // Only sessions that begin from now on: the copy finds no room for some rows of the source, the application does.
+    await client.query(
+      `ALTER DATABASE ${client.escapeIdentifier(database.connection.database)} SET test.no_room = 'on'`,
+    );
+    await sessions.close();
+    sessions = sessionsOn(database.connection);
+    const before = await contentOf(client, "s.p");
+    const report = await carryOut(sessions, [step]);
+    assert.deepEqual([report.done, report.failed[0]?.error.sqlstate], [[], "53100"]);
+    assert.deepEqual(await leftovers(client), []);
+    assert.equal(await contentOf(client, "s.p"), before);
+    await client.query(`ALTER DATABASE ${client.escapeIdentifier(database.connection.database)} RESET ALL`);
+    await sessions.close();
+    sessions = sessionsOn(database.connection);
+    await finish();
+  });
 });
