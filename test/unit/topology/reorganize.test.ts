@@ -82,7 +82,7 @@ describe("a plan for bounds that differ from the real ones", () => {
     assert.equal(planned("some", MOVE_AT_ONCE_BYTES)?.method, "moveInOneTransaction");
     const large = planned("some", 100 * 20 * 1024 * 1024);
     assert.equal(large?.method, "copyAndSwap");
-    assert.match(large?.reason ?? "", /copied while the application goes on, which takes about 2 min/);
+    assert.match(large?.reason ?? "", /copied while the application goes on, which takes about 5 min/);
     assert.equal(planned("unknown")?.method, "copyAndSwap");
   });
 
