@@ -110,6 +110,9 @@ export interface SubPartitionBy {
   subPartitionBy?: SubPartitionBy;
 }
 
+/** Which rows a partition holds: exactly one form. */
+export type Bound = Pick<ExplicitPartition, "from" | "to" | "values" | "modulus" | "remainder" | "default">;
+
 /** One explicit partition: exactly one form of bound, and its tier (default `live`). */
 export interface ExplicitPartition {
   /** Inclusive lower bound of a RANGE partition; `MINVALUE` for none. For uuid v7 and epoch keys a date will do. */

@@ -59,8 +59,3 @@ SELECT n.nspname::text AS schema, c.relname::text AS name
 FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) AS w(schema, name)
 JOIN pg_catalog.pg_namespace n ON n.nspname = w.schema
 JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = w.name`;
-
-/** $1 schema, $2 name: the OID of a partitioned table. */
-export const PARTITIONED_TABLE = `
-SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'p'`;

@@ -13,17 +13,11 @@ import { partNames, replacementName } from "../../topology/index/names";
 import type { RelationName } from "../../topology/model";
 import type { Session } from "../connection";
 import { qualified } from "../identifiers";
-import { EXPRESSIONS, INDEXES, PARTITIONED_TABLE, RELATIONS, TAKEN } from "./queries";
+import { EXPRESSIONS, INDEXES, RELATIONS, TAKEN } from "./queries";
 import { createClause, searchPathFor } from "./render";
 
 /** How long the few reads that may have to wait for somebody's ACCESS EXCLUSIVE lock do so, in milliseconds. */
 const READ_LOCK_TIMEOUT_MS = 2_000;
-
-/** OID of a partitioned table; undefined when there is none of that name. */
-export async function findPartitionedTable(session: Session, table: RelationName): Promise<number | undefined> {
-  const [row] = await session.query<{ oid: number }>(PARTITIONED_TABLE, [table.schema, table.name]);
-  return row?.oid;
-}
 
 /**
  * The table's tree with its indexes; the session must not be in a transaction.

@@ -1,7 +1,9 @@
 /** What an Index is about: its table, by what right it may be worked on, and the plan for what is there. */
+
+import { findParent } from "../../postgres/catalog/parent";
 import type { Session } from "../../postgres/connection";
 import { explainError } from "../../postgres/errors";
-import { findPartitionedTable, readIndexTree } from "../../postgres/index/read";
+import { readIndexTree } from "../../postgres/index/read";
 import { readServer, type ServerFacts } from "../../postgres/server";
 import type { IndexDeclaration, IndexPlan, IndexTree } from "../../topology/index/model";
 import { planIndex } from "../../topology/index/plan";
@@ -22,7 +24,7 @@ export interface Target {
 export async function findTarget(session: Session, inputs: Properties, olds: Properties): Promise<Target> {
   const declared = declaredOf(inputs);
   const server = await readServer(session);
-  const table = await findPartitionedTable(session, { schema: declared.schema, name: declared.table });
+  const table = await findParent(session, { schema: declared.schema, name: declared.table });
   const relation = `${declared.schema}.${declared.table}`;
   const moved = requireIdentity(recordedIdentity(olds), foundIdentity(server, table), olds.acceptIdentity, relation);
   return { declared, server, table, recorded: recordedOid(olds, moved) };

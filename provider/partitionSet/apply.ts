@@ -4,6 +4,7 @@ import type { Context } from "../handler";
 import { recordedIdentity } from "../identity";
 import type { Properties } from "../values";
 import { decide } from "./decide";
+import { ownPart } from "./own";
 import { findingText } from "./present";
 import { reconcile } from "./reconcile";
 import { outputsFromActual } from "./state";
@@ -35,7 +36,8 @@ export async function applySet(
   for (const finding of planned.findings.filter(({ severity }) => severity === "warning")) {
     await context.log.diagnostic("warning", findingText(finding));
   }
-  return { outputs: outputsFromActual(news, after.actual, after.identity, after.known), reasons };
+  const ours = ownPart(desired, after.actual, after.known);
+  return { outputs: outputsFromActual(news, ours, after.identity, after.known), reasons };
 }
 
 function noParentText({ schema, table }: DesiredSet, olds: Properties): string {

@@ -16,6 +16,7 @@ import { deleteSet } from "./delete";
 import { diffSet } from "./diff";
 import { whyExclusive } from "./exclusive";
 import { type Observation, observe, observeState } from "./observe";
+import { ownPart } from "./own";
 import { findingText, planText, type Rendered, summary } from "./present";
 import { readSetResource } from "./read";
 import { outputsFromPlan, viewRows, withNewNames } from "./state";
@@ -69,7 +70,8 @@ async function preview(
     },
   );
   await showPlan(context, desired, planned, observation);
-  const outputs = outputsFromPlan(news, observation.actual, planned, observation.identity, observation.known);
+  const ours = ownPart(desired, observation.actual, observation.known);
+  const outputs = outputsFromPlan(news, ours, planned, observation.identity, observation.known);
   await context.views.publish(viewRows(context.name, outputs, context.views.old));
   return outputs;
 }
@@ -78,7 +80,13 @@ function fromStateText(reason: string): string {
   return `Planned from the state alone, without the database: ${reason}. What was changed there by hand does not show.`;
 }
 
-async function showPlan(context: Context, desired: DesiredSet, planned: Plan, { facts }: Observation): Promise<void> {
+/** What a reviewer sees of a plan. */
+export async function showPlan(
+  context: Context,
+  desired: DesiredSet,
+  planned: Plan,
+  { facts }: Observation,
+): Promise<void> {
   const title = `${desired.schema}.${desired.table}`;
   if (planned.steps.length > 0) {
     await context.log.diagnostic(

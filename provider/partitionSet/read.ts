@@ -9,6 +9,7 @@ import { identityOf } from "../identity";
 import { formatId, parseId, requireDatabase } from "../ids";
 import type { Properties } from "../values";
 import { observe } from "./observe";
+import { ownPart } from "./own";
 import { outputsFromActual, viewRows } from "./state";
 
 export async function readSetResource(context: Context, request: ReadRequest): Promise<Resource | undefined> {
@@ -30,7 +31,11 @@ async function refreshSet(context: Context, { id, olds, oldInputs }: ReadRequest
     observe(session, desired, { ...olds, acceptIdentity: oldInputs.acceptIdentity }),
   );
   if (actual.parent === undefined) return undefined;
-  return { id, outputs: outputsFromActual(oldInputs, actual, identity, known), inputs: oldInputs };
+  return {
+    id,
+    outputs: outputsFromActual(oldInputs, ownPart(desired, actual, known), identity, known),
+    inputs: oldInputs,
+  };
 }
 
 async function importSet(context: Context, id: string): Promise<Resource | undefined> {
@@ -71,7 +76,12 @@ function importedLevel({ children, ...key }: Pick<ActualLevel, "strategy" | "key
   };
 }
 
-function partitionByOf({ strategy, keyColumns, keyTypes }: Pick<ActualLevel, "strategy" | "keyColumns" | "keyTypes">) {
+/** The key as a set declares it. @throws when it has an expression. */
+export function partitionByOf({
+  strategy,
+  keyColumns,
+  keyTypes,
+}: Pick<ActualLevel, "strategy" | "keyColumns" | "keyTypes">) {
   const columns = keyColumns.map((column) => {
     if (column !== null) return column;
     throw new Error("The partition key has an expression; such a parent cannot be declared in this version.");

@@ -10,6 +10,7 @@ import type { DesiredSet, Plan } from "../../topology/model";
 import type { Context } from "../handler";
 import type { Properties } from "../values";
 import { type Observation, observe } from "./observe";
+import { ownPart } from "./own";
 import { bytesText, findingText, summary } from "./present";
 import { outputsFromActual } from "./state";
 
@@ -107,8 +108,14 @@ function hasMade({ steps }: Plan, { done, skipped }: ExecutionReport): boolean {
  * What was attached when the lock was taken is as good as recorded: a partition that this very run detaches, first after
  * an adoption, must not look like a stranger to the next one.
  */
-function witnessed({ schema, partitions }: DesiredSet, before: Observation, olds: Properties): Properties {
-  const seen = outputsFromActual({ schema, partitions }, before.actual, before.identity, before.known);
+function witnessed(desired: DesiredSet, before: Observation, olds: Properties): Properties {
+  const { schema, partitions } = desired;
+  const seen = outputsFromActual(
+    { schema, partitions },
+    ownPart(desired, before.actual, before.known),
+    before.identity,
+    before.known,
+  );
   return { ...seen, acceptIdentity: olds.acceptIdentity };
 }
 

@@ -123,6 +123,8 @@ export function decideRetired(context: Context, build: DraftBuilder): void {
     const listed = table.schema === desired.schema && Object.hasOwn(desired.partitions, table.name);
     if (listed || context.handled.has(table.oid) || context.renamed.has(table.oid)) continue;
     if (context.misfits.some((misfit) => misfit.table === table)) continue;
+    // A period of the grid may be another stack's partition; without a record nothing says that it is ours.
+    if (desired.unmanaged === "ignore" && !knownOids.has(table.oid)) continue;
     if (!isRetired(table.bound, retired) || index.find(table.bound).length > 0) continue;
     context.handled.add(table.oid);
     remove(context, build, table, `older than the policy keeps (before ${retired.before})`);

@@ -1,8 +1,9 @@
 /** Trees with rows, declarations of indexes on them, and what the catalog says afterwards. */
 import type { Client } from "pg";
+import { findParent } from "../../../postgres/catalog/parent";
 import { Sessions } from "../../../postgres/connection";
 import { applyIndex, type IndexEvent, type IndexReport } from "../../../postgres/index/apply";
-import { findPartitionedTable, readIndexTree } from "../../../postgres/index/read";
+import { readIndexTree } from "../../../postgres/index/read";
 import { renderIndexStep } from "../../../postgres/index/render";
 import { DEFAULT_LADDER } from "../../../postgres/ladder";
 import type { IndexDeclaration, IndexPlan } from "../../../topology/index/model";
@@ -59,7 +60,7 @@ export async function build(
   const events: IndexEvent[] = [];
   try {
     return await sessions.withSession(async (session) => {
-      const table = await findPartitionedTable(session, { schema: declared.schema, name: declared.table });
+      const table = await findParent(session, { schema: declared.schema, name: declared.table });
       if (table === undefined) throw new Error("no such table");
       const onEvent = (event: IndexEvent) => {
         events.push(event);
@@ -82,7 +83,7 @@ export async function planned(
   const sessions = sessionsOn(connection);
   try {
     return await sessions.withSession(async (session) => {
-      const table = await findPartitionedTable(session, { schema: declared.schema, name: declared.table });
+      const table = await findParent(session, { schema: declared.schema, name: declared.table });
       const plan = planIndex(declared, await readIndexTree(session, declared, table ?? 0), recorded);
       return { ...plan, sql: plan.steps.flatMap((step) => renderIndexStep(step, declared).map(({ sql }) => sql)) };
     });

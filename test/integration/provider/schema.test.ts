@@ -26,7 +26,12 @@ function at(path: string, value: unknown): Properties {
 }
 
 /** Where objects of a type stand in the inputs; "" is the resource itself. `beside`: without it nothing else is looked at. */
-const PLACES: { resource: "Table" | "PartitionSet" | "Index"; path: string; type?: string; beside?: Properties }[] = [
+const PLACES: {
+  resource: "Table" | "PartitionSet" | "Index" | "Partition";
+  path: string;
+  type?: string;
+  beside?: Properties;
+}[] = [
   { resource: "PartitionSet", path: "" },
   { resource: "PartitionSet", path: "partitionBy", type: "PartitionBy" },
   { resource: "PartitionSet", path: "partitionBy.range", type: "RangeBy" },
@@ -53,6 +58,8 @@ const PLACES: { resource: "Table" | "PartitionSet" | "Index"; path: string; type
   { resource: "Table", path: "indexes[0]", type: "TableIndex" },
   { resource: "Table", path: "indexes[0].columns[0]", type: "IndexColumn", beside: { column: "a" } },
   { resource: "Index", path: "" },
+  { resource: "Partition", path: "" },
+  { resource: "Partition", path: "bound", type: "Bound" },
 ];
 
 /** Types of outputs only. */
@@ -75,7 +82,7 @@ describe("the schema", () => {
   const token = (name: string) => `pgpartition:index:${name}`;
 
   it("has the resources that the provider has, and every type of it is used at a place that is compared here", () => {
-    assert.deepEqual(Object.keys(schema.resources).sort(), ["Index", "PartitionSet", "Table"].map(token));
+    assert.deepEqual(Object.keys(schema.resources).sort(), ["Index", "Partition", "PartitionSet", "Table"].map(token));
     const compared = [...PLACES.flatMap(({ type }) => type ?? []), ...OUTPUT_TYPES].map(token);
     assert.deepEqual(Object.keys(schema.types).sort(), compared.sort());
   });

@@ -1,0 +1,61 @@
+/** What a Partition keeps in Pulumi's state: a set's outputs, of the one partition. Pure. */
+import { sameBound } from "../../topology/bounds";
+import type { DesiredSet, PartitionBound } from "../../topology/model";
+import { checkPartition, type DeclaredPartition } from "../../topology/onePartition";
+import { idOfOutputs } from "../identity";
+import type { RecordedPartition } from "../partitionSet/state";
+import { isRecord, type Properties } from "../values";
+
+/** Checked inputs without unknowns always have a partition; a failure here is a Check that was skipped. */
+export function declaredOf(checked: Properties): DeclaredPartition {
+  const { partition, failures } = checkPartition(checked);
+  if (partition === undefined) {
+    throw new Error(failures.map(({ property, reason }) => `${property}: ${reason}`).join("\n"));
+  }
+  return partition;
+}
+
+/**
+ * The outputs of the set of one, as a Partition shows them: its tier, its bound as declared or, when it is another one, as
+ * it is; `drift` names what is not as declared, so that Diff can show it without a database.
+ */
+export function outputsFromSet(inputs: Properties, desired: DesiredSet, set: Properties): Properties {
+  const { name, bound: declaredBound } = declaredOf(inputs);
+  const recorded = ownPartition(name, set);
+  const { tier: declaredTier, ...wanted } = desired.partitions[name] ?? { tier: "live" };
+  const { tier, ...bound } = recorded ?? { tier: "dropped" };
+  const sameTier = tier === declaredTier || (tier === "dropped" && declaredTier === "detached");
+  const same = recorded === undefined || sameBound(bound as PartitionBound, wanted as PartitionBound, desired.keyTypes);
+  return {
+    ...inputs,
+    bound: same ? declaredBound : bound,
+    tier: sameTier ? declaredTier : tier,
+    drift: [...(sameTier ? [] : ["tier"]), ...(same ? [] : ["bound"])],
+    identity: set.identity,
+    oids: ownOids(name, set),
+    partitions: recorded === undefined ? {} : { [name]: recorded },
+  };
+}
+
+/** Under its own name, or under the one that it bears since somebody renamed it. */
+function ownPartition(name: string, { partitions, oids }: Properties): RecordedPartition | undefined {
+  const all = (isRecord(partitions) ? partitions : {}) as Record<string, RecordedPartition>;
+  const known = isRecord(oids) ? oids : {};
+  const names = Object.keys(all).filter((other) => other === name || known[other] === known[name]);
+  const [found] = names.includes(name) ? [name] : names;
+  return found === undefined || (found !== name && known[name] === undefined) ? undefined : all[found];
+}
+
+function ownOids(name: string, { oids }: Properties): Properties {
+  const oid = isRecord(oids) ? oids[name] : undefined;
+  return oid === undefined ? {} : { [name]: oid };
+}
+
+/** What a set of one is told of the last run. */
+export function recordedSet({ schema, table, identity, oids, partitions, acceptIdentity }: Properties): Properties {
+  return { schema, table, identity, oids, partitions, acceptIdentity };
+}
+
+export function idOf(outputs: Properties): string {
+  return idOfOutputs(outputs, outputs.name);
+}

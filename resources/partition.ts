@@ -1,0 +1,32 @@
+import { CustomResource, type CustomResourceOptions, type Input, type Output } from "@pulumi/pulumi";
+import type { Bound, Identity } from "./types";
+
+export interface PartitionArgs {
+  /** Schema of the parent and of the partition. Default: `public`. */
+  schema?: Input<string>;
+  /** Name of the partitioned parent. */
+  table: Input<string>;
+  /** Name of the partition, case kept. */
+  name: Input<string>;
+  bound: Input<Bound>;
+  /** `detached`: a table beside the parent. `dropped`: rows and table are given up. Default: `live`. */
+  tier?: Input<"live" | "detached" | "dropped">;
+  /** Whether an existing table of this name outside the parent may be attached. Default: false. */
+  adopt?: Input<boolean>;
+  /** What `pulumi destroy` does while the partition holds rows. Default: `refuse`. */
+  onDelete?: Input<"refuse" | "detach" | "drop">;
+  /** Accepts a deliberate move to the cluster, database and table that a refused operation named. */
+  acceptIdentity?: Input<string>;
+}
+
+/** One partition on a parent that another stack owns, whose set is declared with `unmanaged: "ignore"`. */
+export class Partition extends CustomResource {
+  declare readonly schema: Output<string>;
+  declare readonly table: Output<string>;
+  declare readonly name: Output<string>;
+  declare readonly identity: Output<Identity | undefined>;
+
+  constructor(name: string, args: PartitionArgs, options?: CustomResourceOptions) {
+    super("pgpartition:index:Partition", name, { schema: undefined, identity: undefined, ...args }, options);
+  }
+}
