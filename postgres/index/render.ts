@@ -41,7 +41,7 @@ const RENDERERS: Record<IndexStepKind, (step: IndexStep, declared: IndexDeclarat
     ]),
   ],
   rename: ({ index, name }) => [renameTo(index, name)],
-  swap: (step) => [...dropIndex(step), renameTo(step.index, step.name), comment(nameAfter(step), step.comment)],
+  swap: (step) => [...dropIndex(step), comment(step.index, step.comment), renameTo(step.index, step.name)],
   drop: dropIndex,
 };
 
@@ -140,10 +140,6 @@ function renameTo(index: RelationName, name: string | undefined): Statement {
 function comment(index: RelationName, text: string | undefined): Statement {
   const literal = text === undefined ? "NULL" : quoteLiteral(text);
   return transactional(`COMMENT ON INDEX ${qualified(index)} IS ${literal}`, [lock(index, "SHARE UPDATE EXCLUSIVE")]);
-}
-
-function nameAfter({ index, name }: IndexStep): RelationName {
-  return { schema: index.schema, name: name ?? index.name };
 }
 
 function lock(relation: RelationName, mode: LockMode, hold: Lock["hold"] = "instant"): Lock {
