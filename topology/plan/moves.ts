@@ -58,13 +58,16 @@ function markHandled({ desired, handled }: Context, { oid, name }: ActualPartiti
 const KINDS: Record<string, string> = { p: "is partitioned itself", f: "is a foreign table" };
 
 function obstacleOf(
-  { desired, under }: Context,
+  { desired, under, knownOids }: Context,
   children: readonly ActualPartition[],
   declared: readonly Declared[],
 ): { child: ActualPartition; reason: string } | undefined {
   const divided = declared.find(({ partition }) => partition.partitionBy !== undefined);
   for (const child of children) {
     const what = `${qualified(child)} (${describeBound(child.bound)}) holds rows that are declared elsewhere`;
+    // What nobody here has declared is another stack's, whose rows are not ours to move.
+    const ours = knownOids.has(child.oid) || Object.hasOwn(desired.partitions, child.name);
+    if (desired.unmanaged === "ignore" && !ours) return { child, reason: `${what}, and ${NOT_OURS}` };
     if (desired.reorganize === "refuse") return { child, reason: `${what}, and reorganize is "refuse". ${ALLOW}` };
     const kind = KINDS[child.relkind];
     if (kind !== undefined) return { child, reason: `${what}, and ${kind}: its rows are not moved. ${AS_IT_IS}` };
@@ -75,6 +78,9 @@ function obstacleOf(
   return undefined;
 }
 
+const NOT_OURS =
+  'unmanaged is "ignore": a partition that this set does not know is another owner\'s. Declare other bounds, or ' +
+  "have its owner give it up.";
 const ALLOW = 'Declare its bound as it is, or set reorganize to "online" to have the rows moved.';
 const AS_IT_IS = "Declare it as it is, or detach it by hand.";
 

@@ -43,8 +43,8 @@ function desired(over: Record<string, unknown>): DesiredSet {
   return set!;
 }
 
-const touching = (set: DesiredSet, known = {}) =>
-  plan(set, actual, known).steps.filter(
+const touching = (set: DesiredSet, known = {}, there = actual) =>
+  plan(set, there, known).steps.filter(
     ({ partition, oid, reorganization }) =>
       partition === theirs.name ||
       oid === theirs.oid ||
@@ -64,8 +64,15 @@ describe("a set beside partitions of others", () => {
 
   it("does not take the rows of one that overlaps a declared partition, but names it", () => {
     const set = desired({ window: { from: "2026-01", ahead: 1 }, asOf: "2026-01" });
-    const { findings } = plan(set, actual, {});
-    assert.deepEqual(touching(set), []);
-    assert.ok(findings.some(({ severity, reason }) => severity === "error" && reason.includes("events_acme")));
+    const overlapping: ActualSet = {
+      ...actual,
+      children: [{ ...theirs, bound: { from: "2026-01-05", to: "2026-01-20" } }],
+    };
+    for (const there of [actual, overlapping]) {
+      const { findings } = plan(set, there, {});
+      assert.deepEqual(touching(set, {}, there), []);
+      assert.ok(findings.some(({ severity, reason }) => severity === "error" && reason.includes("events_acme")));
+    }
+    assert.notDeepEqual(touching(set, { events_acme: 2 }, overlapping), []);
   });
 });

@@ -96,7 +96,7 @@ function desiredOf({ kind, after, tiers: given, defaultBefore, defaultAfter }: C
     keyColumns: ["k"],
     keyTypes: [KINDS[kind].type],
     partitions,
-    unmanaged: "ignore",
+    unmanaged: "report",
     adopt: [],
   };
 }
