@@ -48,7 +48,7 @@ async function preview(
   { news }: CreateRequest | UpdateRequest,
   olds: Properties,
 ): Promise<Properties> {
-  const promised = { ...news, drift: [], identity: olds.identity ?? UNKNOWN };
+  const promised = { ...news, differs: {}, drift: [], identity: olds.identity ?? UNKNOWN };
   if (containsUnknown(news)) return promised;
   const declared = declaredOf(news);
   let reached = true;

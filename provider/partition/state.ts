@@ -1,9 +1,11 @@
 /** What a Partition keeps in Pulumi's state: a set's outputs, of the one partition. Pure. */
 import { sameBound } from "../../topology/bounds";
-import type { DesiredSet, PartitionBound } from "../../topology/model";
+import { boundOf } from "../../topology/level";
+import type { DesiredSet } from "../../topology/model";
 import { checkPartition, type DeclaredPartition } from "../../topology/onePartition";
 import { idOfOutputs } from "../identity";
 import type { RecordedPartition } from "../partitionSet/state";
+import { formatPath } from "../paths";
 import { isRecord, type Properties } from "../values";
 
 /** Checked inputs without unknowns always have a partition; a failure here is a Check that was skipped. */
@@ -21,16 +23,23 @@ export function declaredOf(checked: Properties): DeclaredPartition {
  */
 export function outputsFromSet(inputs: Properties, desired: DesiredSet, set: Properties): Properties {
   const { name, bound: declaredBound } = declaredOf(inputs);
-  const recorded = ownPartition(name, set);
-  const { tier: declaredTier, ...wanted } = desired.partitions[name] ?? { tier: "live" };
-  const { tier, ...bound } = recorded ?? { tier: "dropped" };
+  const { key, recorded } = ownPartition(name, set);
+  const wanted = desired.partitions[name];
+  const [tier, declaredTier] = [recorded?.tier ?? "dropped", wanted?.tier ?? "live"];
   const sameTier = tier === declaredTier || (tier === "dropped" && declaredTier === "detached");
-  const same = recorded === undefined || sameBound(bound as PartitionBound, wanted as PartitionBound, desired.keyTypes);
+  const same = recorded === undefined || wanted === undefined || sameBound(recorded, wanted, desired.keyTypes);
+  const differs = recorded?.differs ?? {};
   return {
     ...inputs,
-    bound: same ? declaredBound : bound,
+    bound: same ? declaredBound : boundOf(recorded),
     tier: sameTier ? declaredTier : tier,
-    drift: [...(sameTier ? [] : ["tier"]), ...(same ? [] : ["bound"])],
+    differs,
+    drift: [
+      ...(key === name ? [] : ["name"]),
+      ...(sameTier ? [] : ["tier"]),
+      ...(same ? [] : ["bound"]),
+      ...Object.keys(differs).map((attribute) => formatPath(["differs", attribute])),
+    ],
     identity: set.identity,
     oids: ownOids(name, set),
     partitions: recorded === undefined ? {} : { [name]: recorded },
@@ -38,12 +47,13 @@ export function outputsFromSet(inputs: Properties, desired: DesiredSet, set: Pro
 }
 
 /** Under its own name, or under the one that it bears since somebody renamed it. */
-function ownPartition(name: string, { partitions, oids }: Properties): RecordedPartition | undefined {
+function ownPartition(name: string, { partitions, oids }: Properties): { key: string; recorded?: RecordedPartition } {
   const all = (isRecord(partitions) ? partitions : {}) as Record<string, RecordedPartition>;
   const known = isRecord(oids) ? oids : {};
-  const names = Object.keys(all).filter((other) => other === name || known[other] === known[name]);
-  const [found] = names.includes(name) ? [name] : names;
-  return found === undefined || (found !== name && known[name] === undefined) ? undefined : all[found];
+  const oid = known[name];
+  const renamed = Object.keys(all).find((other) => oid !== undefined && known[other] === oid);
+  const key = Object.hasOwn(all, name) ? name : (renamed ?? name);
+  return { key, recorded: all[key] };
 }
 
 function ownOids(name: string, { oids }: Properties): Properties {
