@@ -5,6 +5,7 @@ import { findBlockers, findSnapshots, findUsers, onePerSession } from "./blocker
 import type { Session } from "./connection";
 import { describeBlockers } from "./errors";
 import { qualified } from "./identifiers";
+import { losesForeignKeys } from "./locks";
 import { locksNeeded, readLockRoom } from "./lockTable";
 import type { CatalogParent, CatalogSet } from "./parent";
 import { missingPrivileges } from "./privileges";
@@ -33,6 +34,7 @@ export async function preflight(
     ...(await holders(session, plan, parent)),
     ...(await lockTable(session, plan, parent)),
     ...publications(plan, set, parent),
+    ...lostForeignKeys(plan, parent),
     ...(await preflightReorganizations(session, plan.steps, parent)),
   ];
 }
@@ -85,6 +87,19 @@ async function lockTable(session: Session, plan: Plan, parent: CatalogParent): P
     return [
       { ...finding("error", join("partitions", step.partition), qualified(parent), reason), partition: step.partition },
     ];
+  });
+}
+
+/** A partition that is dropped needs them no more. */
+function lostForeignKeys(plan: Plan, parent: CatalogParent): Finding[] {
+  if (!losesForeignKeys(parent)) return [];
+  const dropped = new Set(plan.steps.flatMap(({ kind, oid }) => (kind === "drop" ? [oid] : [])));
+  const leaving = plan.steps.filter(({ kind, oid }) => (kind === "detach" || kind === "rebound") && !dropped.has(oid));
+  return leaving.map((step) => {
+    const reason =
+      `PostgreSQL ${parent.major} drops the foreign keys of ${step.partition} to ${qualified(parent)} and to other partitioned tables` +
+      " when it is detached; 15 and later keep them. Detached, it takes rows that they would refuse: add them by hand, or upgrade first.";
+    return finding("warning", join("partitions", step.partition), qualified(parent), reason);
   });
 }
 
