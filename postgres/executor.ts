@@ -154,6 +154,7 @@ class Run {
 
   /** Steps of one transaction number, in several transactions when the server's lock table has no room for one. */
   private async transactionOf(steps: Step[]): Promise<void> {
+    if (steps.some(({ indivisible }) => indivisible)) return this.allOrNone(steps);
     if (steps.length < 2) return this.group(steps);
     const room = await readLockRoom(this.session);
     for (const part of inRoom(steps, this.options.parent, room)) await this.group(part);
@@ -195,6 +196,24 @@ class Run {
     return new Set(finished);
   }
 
+  /** One step that cannot be done stops all of them. */
+  private async allOrNone(steps: Step[]): Promise<void> {
+    for (const step of steps) {
+      const obstacle = this.obstacle(step, steps);
+      if (obstacle === undefined) continue;
+      for (const one of steps) this.skip(one, obstacle);
+      return;
+    }
+    try {
+      await this.worker.run(steps, this.ladder);
+    } catch (error) {
+      this.waitLess(error);
+      for (const step of steps) await this.judgeFailure(step, error);
+      return;
+    }
+    this.finishCompleted(steps);
+  }
+
   private async oneByOne(steps: Step[]): Promise<void> {
     for (const step of steps) await this.alone(step);
   }
@@ -233,11 +252,12 @@ class Run {
   }
 
   /** A guard that is left on DEFAULT would go on refusing rows: it is taken off whatever else has happened. */
-  private obstacle(step: Step): string | undefined {
+  private obstacle(step: Step, together: Step[] = []): string | undefined {
     if (this.lost) return LOST;
     if (step.kind === "unguardDefault") return undefined;
     if (this.isCancelled()) return CANCELLED;
-    const missing = step.after.filter((id) => !this.satisfied.has(id) && this.isPlanned(id));
+    const own = new Set(together.map(({ id }) => id));
+    const missing = step.after.filter((id) => !this.satisfied.has(id) && this.isPlanned(id) && !own.has(id));
     return missing.length === 0 ? undefined : `Not done, because it follows ${missing.join(", ")}.`;
   }
 

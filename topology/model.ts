@@ -390,6 +390,8 @@ export interface Step {
   requireEmpty?: boolean;
   /** Steps with the same number share one transaction. Steps that cannot run in one have a number of their own. */
   transaction: number;
+  /** All steps of its transaction are done, or none: what one of them gives back another one takes over. */
+  indivisible?: true;
   /** Ids of the steps that must have succeeded before this one. */
   after: string[];
 }

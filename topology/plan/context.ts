@@ -21,7 +21,10 @@ import { join } from "../policy/reader";
 import { isCopy } from "./unfinished";
 
 /** A step before it has its place in the order. */
-export type Draft = Omit<Step, "transaction">;
+export type Draft = Omit<Step, "transaction" | "indivisible"> & {
+  /** Shares the transaction of the step before it: all of it is done, or nothing. */
+  beside?: true;
+};
 
 /** The parts of a plan in the order in which they are carried out. */
 export interface Drafts {

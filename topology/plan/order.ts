@@ -24,8 +24,6 @@ export interface Placed {
   draft: Draft;
   /** Most tables that may be made in one transaction; 1: none beside this step's. */
   limit: number;
-  /** Shares the transaction of the step before it in any case. */
-  beside?: boolean;
 }
 
 /** The steps of one level in order; those of the levels below belong between the two parts. */
@@ -70,7 +68,7 @@ export function orderSteps(context: Context): Order {
         ...alone([draft]),
         ...drafts.additions
           .filter((other) => beside.get(other) === draft)
-          .map((other) => ({ draft: other, limit: 1, beside: true })),
+          .map((other): Placed => ({ draft: { ...other, beside: true }, limit: 1 })),
       ]),
       ...(on === undefined ? [] : alone([on])),
       ...added([...guarded, ...(fresh ? additions.filter(isDefault) : [])], method, limit),
@@ -98,13 +96,16 @@ function added(drafts: readonly Draft[], method: StepMethod, limit: number): Pla
 export function numberSteps(placed: readonly Placed[]): Step[] {
   let transaction = 0;
   let open = { limit: 0, tables: 0 };
-  return placed.map(({ draft, limit, beside = false }) => {
+  const indivisible = new Set<number>();
+  const steps = placed.map(({ draft: { beside, ...draft }, limit }): Step => {
     const tables = 1 + namesBelow(draft.level).length;
     const joins = beside || (limit > 1 && open.limit === limit && open.tables + tables <= limit);
     if (!joins) transaction++;
+    if (beside) indivisible.add(transaction);
     open = { limit, tables: joins ? open.tables + tables : tables };
     return { ...draft, transaction };
   });
+  return steps.map((step) => (indivisible.has(step.transaction) ? { ...step, indivisible: true } : step));
 }
 
 /**

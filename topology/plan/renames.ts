@@ -37,10 +37,13 @@ function renameChain(context: Context, build: DraftBuilder, chain: readonly Want
   if (chain.length > 1 && holderOf(context, last)?.oid === first.table.oid) {
     const aside = { ...first.table, name: `pgpartition_rename_${first.table.oid}` };
     const stepped = push(context, build.rename(aside.name, first.table, afterFinalize(context, first.table)));
+    const begun = context.drafts.renames.length;
     for (const one of chain.slice(1).reverse()) renameOne(context, build, one);
     context.settled.set(first.name, first.table);
     const before = context.drafts.renames.find(({ oid }) => oid === chain[1]?.table.oid);
     push(context, build.rename(first.name, aside, [stepped, ...(before === undefined ? [] : [before.id])]));
+    // Left half way, a partition would bear a name that no declaration knows.
+    for (const draft of context.drafts.renames.slice(begun)) draft.beside = true;
     return;
   }
   for (const one of [...chain].reverse()) renameOne(context, build, one);

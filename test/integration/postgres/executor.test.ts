@@ -276,6 +276,48 @@ describeOnEachPostgres("executor", (server) => {
       assert.deepEqual(rows, [{ orphan: null }]);
     }));
 
+  it("does all steps of an indivisible transaction or none: what one gives back another takes over", () =>
+    withFamily(server().createDatabase(), {}, async ({ client, sessions }) => {
+      const before = await childrenOf(client);
+      const oid = await oidOf(client, "s.c1");
+      const together = { transaction: 9, indivisible: true as const };
+      const steps = [
+        step("detachAttach", "c1", { oid, bound: range("10", "15"), ...together }),
+        step("likeAttach", "c9", { bound: range("15", "20"), after: ["rebound:c1"], ...together }),
+        step("likeAttach", "taken", { bound: range("20", "30"), ...together }),
+      ];
+      await client.query("DELETE FROM s.c1");
+      await client.query("CREATE VIEW s.taken AS SELECT 1 AS one");
+      const refused = await carryOut(sessions, steps);
+      assert.deepEqual(
+        [refused.done, refused.failed.map(({ step: id, error }) => [id, error.sqlstate])],
+        [[], steps.map(({ id }) => [id, "42P07"])],
+      );
+      assert.deepEqual(await childrenOf(client), before);
+      await client.query("DROP VIEW s.taken");
+      const done = await carryOut(sessions, steps);
+      assert.deepEqual(
+        done.done,
+        steps.map(({ id }) => id),
+      );
+      const parts = ["c1 FOR VALUES FROM (10) TO (15)", "c9 FOR VALUES FROM (15) TO (20)"];
+      assert.deepEqual(await childrenOf(client), [C0, parts[0], parts[1], "taken FOR VALUES FROM (20) TO (30)"]);
+    }));
+
+  it("lets partitions change names in one transaction", () =>
+    withFamily(server().createDatabase(), {}, async ({ client, sessions }) => {
+      const [c0, c1] = [await oidOf(client, "s.c0"), await oidOf(client, "s.c1")];
+      const aside = { schema: "s", name: "aside" };
+      const together = { transaction: 9, indivisible: true as const };
+      const report = await carryOut(sessions, [
+        step("rename", "aside", { oid: c0, current: { schema: "s", name: "c0" }, ...together }),
+        step("rename", "c0", { oid: c1, current: { schema: "s", name: "c1" }, after: ["rename:aside"], ...together }),
+        step("rename", "c1", { oid: c0, current: aside, after: ["rename:c0"], ...together }),
+      ]);
+      assert.deepEqual([report.done.length, report.failed], [3, []]);
+      assert.deepEqual([await oidOf(client, "s.c0"), await oidOf(client, "s.c1")], [c1, c0]);
+    }));
+
   it("names who is in the way when the ladder ends, and has done nothing", () =>
     withFamily(server().createDatabase(), { withDefault: true }, async ({ client, sessions, database }) => {
       const reader = await database.client("batch job");
