@@ -1,6 +1,6 @@
 /** Carries out a plan on one parent: everything that can be done is done, and everything that was not is named. */
 import { DatabaseError } from "pg";
-import type { Plan, Step } from "../topology/model";
+import type { Plan, Step } from "../topology/steps";
 import { type AdvisoryWait, DEFAULT_ADVISORY_WAIT, withParentLock } from "./advisory";
 import type { Session, Sessions } from "./connection";
 import {

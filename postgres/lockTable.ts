@@ -2,7 +2,7 @@
  * Room in the server's shared lock table. It is one for all sessions: a transaction of ours that filled it would make
  * statements of the application fail (53200), so that ours take half of what is free, in as many transactions as needed.
  */
-import type { Step } from "../topology/model";
+import type { Step } from "../topology/steps";
 import type { Session } from "./connection";
 import { strongest } from "./locks";
 import type { ParentFacts } from "./parent";

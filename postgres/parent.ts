@@ -1,13 +1,6 @@
 /** What has to be known of a partitioned table before statements about its children can be written. */
-import type {
-  ActualParent,
-  ActualSet,
-  DesiredSet,
-  PartitionBound,
-  RelationName,
-  Step,
-  Strategy,
-} from "../topology/model";
+import type { ActualParent, ActualSet, DesiredSet, PartitionBound, RelationName, Strategy } from "../topology/model";
+import type { Step } from "../topology/steps";
 
 /** The newest PostgreSQL whose locks are known; assumed when a plan is made without a server. */
 export const NEWEST_MAJOR = 18;

@@ -1,6 +1,7 @@
 /** Looks, before anything is done, for what would make a plan fail or wait: reads only, and quickly. */
-import type { Finding, Plan, Step } from "../topology/model";
+
 import { join } from "../topology/policy/reader";
+import type { Finding, Plan, Step } from "../topology/steps";
 import { findBlockers, findSnapshots, findUsers, onePerSession } from "./blockers";
 import type { Session } from "./connection";
 import { describeBlockers } from "./errors";

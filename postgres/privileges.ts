@@ -1,5 +1,5 @@
 /** What the role lacks for a plan: found before anything is done, with the GRANT that helps. */
-import type { Finding, Plan, Step } from "../topology/model";
+import type { Finding, Plan, Step } from "../topology/steps";
 import type { Session } from "./connection";
 import { qualified } from "./identifiers";
 import type { CatalogParent } from "./parent";

@@ -1,5 +1,5 @@
 /** Divides the statements of some steps into transactions, and says what each of them locks. */
-import type { Step } from "../topology/model";
+import type { Step } from "../topology/steps";
 import { qualified } from "./identifiers";
 import { blocks, strongest } from "./locks";
 import type { Lock, Statement } from "./statement";

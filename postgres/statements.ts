@@ -1,6 +1,7 @@
 /** The statements behind each step of a plan: one function for each method, all found in one table. */
 import { namesBelow } from "../topology/level";
-import type { PartitionBound, RelationName, Step, StepMethod } from "../topology/model";
+import type { PartitionBound, RelationName } from "../topology/model";
+import type { Step, StepMethod } from "../topology/steps";
 import { adjustStatements } from "./adjust";
 import { boundClause, boundPredicate } from "./boundSql";
 import { attributeStatements, indexStatements, likeStatements } from "./childAttributes";

@@ -1,6 +1,7 @@
 /** The inside of a partition that is made with everything below it. */
 import { namesBelow } from "../topology/level";
-import type { NewLevel, NewPartition, RelationName, Step } from "../topology/model";
+import type { RelationName } from "../topology/model";
+import type { NewLevel, NewPartition, Step } from "../topology/steps";
 import { boundClause } from "./boundSql";
 import { attributeStatements, type Creation } from "./childAttributes";
 import { qualified, quoteIdent } from "./identifiers";

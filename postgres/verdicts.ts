@@ -1,6 +1,7 @@
 /** Before a step runs, and after its locks are taken: is what it is about still what the plan was made for? */
 import { parseBound } from "../topology/bounds";
-import type { PartitionBound, RelationName, Step, StepMethod } from "../topology/model";
+import type { PartitionBound, RelationName } from "../topology/model";
+import type { Step, StepMethod } from "../topology/steps";
 import type { Session } from "./connection";
 import { IdentityError } from "./errors";
 import { qualified } from "./identifiers";

@@ -1,5 +1,6 @@
 /** Carries out the statements of steps in one session: transactions under the lock ladder, and concurrent detaches. */
-import type { RelationName, Step } from "../topology/model";
+import type { RelationName } from "../topology/model";
+import type { Step } from "../topology/steps";
 import { findBlockers, findSnapshots, findUsers, staying } from "./blockers";
 import type { Session } from "./connection";
 import { type Blocker, hasSqlstate, IdentityError, SQLSTATE } from "./errors";

@@ -1,12 +1,12 @@
 /**
- * The vocabulary of partition topology: what is declared, what is there, and the steps between the two.
+ * The vocabulary of partition topology: what is declared and what is there. The steps between the two: `steps.ts`.
  *
  * Types only. Everything here is plain data (it travels through Pulumi's state and over gRPC), in PostgreSQL's own
  * terms, so that a plan can be made without a database and compared by value.
  */
 import type { AttributeDifference, ChildrenPolicy } from "./attributes";
 import type { Digits } from "./decimals";
-import type { StorageByTier, StoredAttributes, TierStorage } from "./storage";
+import type { StorageByTier, StoredAttributes } from "./storage";
 
 /** Key types that a RANGE policy can step through. Other types can still be declared with explicit `partitions`. */
 export type RangeKeyType = MomentType | NumberType | "uuid";
@@ -287,136 +287,6 @@ export interface UnfinishedReorganization extends Reorganization {
 
 /** What the last `up` or `refresh` recorded, by partition name; proves that a detached table is ours. */
 export type KnownOids = Record<string, number>;
-
-export type StepKind =
-  | "finalizeDetach"
-  | "guardDefault"
-  | "create"
-  | "attach"
-  | "rebound"
-  | "rename"
-  | "unguardDefault"
-  | "adjust"
-  | "detach"
-  | "drop"
-  | "reorganize"
-  | "abandonReorganization";
-
-/** How a step is carried out; each name stands for one sequence of statements in `postgres/statements`. */
-export type StepMethod = StatementMethod | ReorganizationMethod;
-
-/** Methods whose statements are sent one after the other. */
-export type StatementMethod =
-  | "partitionOf"
-  | "likeAttach"
-  | "attach"
-  | "detachAttach"
-  | "detachConcurrently"
-  | "detachPlain"
-  | "finalize"
-  | "guard"
-  | "unguard"
-  | "rename"
-  | "adjust"
-  | "dropTable";
-
-/**
- * Methods that move rows. `moveInOneTransaction`: under the lock of the parent, for few rows. `copyAndSwap`: copied while
- * the application goes on, then exchanged. `abandon`: takes away what an unfinished `copyAndSwap` has made.
- */
-export type ReorganizationMethod = "moveInOneTransaction" | "copyAndSwap" | "abandon";
-
-/** The inside of a partition that is still to be made. */
-export interface NewLevel {
-  strategy: Strategy;
-  keyColumns: string[];
-  partitions: NewPartition[];
-}
-
-/** A partition of a partition that is still to be made. */
-export interface NewPartition {
-  name: string;
-  bound: PartitionBound;
-  level?: NewLevel;
-  storage?: TierStorage;
-  comment?: string;
-}
-
-export interface Step {
-  /** Stable and unique in a plan: `create:events_2027_01`. */
-  id: string;
-  kind: StepKind;
-  method: StepMethod;
-  /** Name of the partition the step is about (for `guardDefault`: the DEFAULT partition). */
-  partition: string;
-  schema: string;
-  /** The partitioned table that the partition belongs to, when that is not the set's own table. */
-  under?: RelationName & { oid: number };
-  /** For `create`: how the new partition is divided; it is made with everything below it, and then attached once. */
-  level?: NewLevel;
-  /** The bound to create or attach with; for `guardDefault` see `excludes`. */
-  bound?: PartitionBound;
-  /** Bounds that the guard on DEFAULT excludes. */
-  excludes?: PartitionBound[];
-  /** The relation that must still be the one planned for (attach, rebound, rename, detach, finalizeDetach, drop). */
-  oid?: number;
-  /** For `rename`: the name and schema it has now. */
-  current?: RelationName;
-  /** For `adjust`: what is put right. */
-  differences?: AttributeDifference[];
-  /** For `create`: what is declared for the partition besides its bound. */
-  storage?: TierStorage;
-  comment?: string;
-  /** For `reorganize` and `abandonReorganization`. */
-  reorganization?: Reorganization;
-  /**
-   * Id of the step that makes the table which this one is about. Its OID is not known before, so that such a step is only
-   * shown: the plan that is made when the reorganization is done has it with the OID.
-   */
-  madeBy?: string;
-  /** Why, in one clause: "declared", "after 12 months: dropped", "detached by hand". */
-  reason: string;
-  effect: {
-    /** `none`: no row changes place. `hides`: rows are no longer seen through the parent. `deletes`: rows are gone. `shows`: rows appear. `moves`: rows change tables below the parent. */
-    data: "none" | "hides" | "shows" | "deletes" | "moves";
-    /** Estimates from pg_class; undefined when unknown. */
-    rows?: number;
-    bytes?: number;
-  };
-  /**
-   * For `detach` and `drop` on behalf of `pulumi destroy` with `onDelete: refuse`: looked at again under the lock of the
-   * transaction itself; a row that arrived since makes the step fail and changes nothing.
-   */
-  requireEmpty?: boolean;
-  /** Steps with the same number share one transaction. Steps that cannot run in one have a number of their own. */
-  transaction: number;
-  /** All steps of its transaction are done, or none: what one of them gives back another one takes over. */
-  indivisible?: true;
-  /** Ids of the steps that must have succeeded before this one. */
-  after: string[];
-}
-
-/** Something that stands in the way, or that a reviewer has to know. */
-export interface Finding {
-  severity: "error" | "warning" | "info";
-  /** Property path in the resource's inputs, such as `partitions.events_2026_01`. */
-  path: string;
-  /** Schema-qualified relation when the finding is about one. */
-  relation?: string;
-  /** Name of the partition that cannot be made as things are. */
-  partition?: string;
-  /** What is wrong and what to do next, in full sentences. */
-  reason: string;
-}
-
-export interface Plan {
-  steps: Step[];
-  findings: Finding[];
-  /** Partitions that are as declared. */
-  unchanged: string[];
-  /** What the plan assumed for want of an answer: with the answers it may be another one. Absent: nothing. */
-  questions?: Question[];
-}
 
 /** A rejected input: the property path and the rule. */
 export interface InputFailure {

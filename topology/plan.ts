@@ -1,6 +1,6 @@
 /** The one decision: the ordered steps between what is declared and what is there. */
 import { keyClass } from "./keys";
-import type { ActualParent, ActualSet, DesiredSet, Finding, KnownOids, Plan, Tier } from "./model";
+import type { ActualParent, ActualSet, DesiredSet, KnownOids, Tier } from "./model";
 import { adjustAttributes, noticedFindings } from "./plan/adjust";
 import { type Context, makeContext, type Place, qualified, topOf } from "./plan/context";
 import { DraftBuilder } from "./plan/drafts";
@@ -19,6 +19,7 @@ import {
 import { placeMissing } from "./plan/reorganize";
 import { abandonOthers, finishSwapped } from "./plan/unfinished";
 import { join } from "./policy/reader";
+import type { Finding, Plan } from "./steps";
 
 export { ATTACH_BATCH, FRESH_BATCH, GUARD_DEFAULT_BYTES } from "./plan/order";
 export { detachedBelow } from "./plan/removals";

@@ -1,6 +1,7 @@
 /** Why rows cannot be moved, said before anything is done. */
-import type { Finding, Reorganization, Step } from "../../topology/model";
+import type { Reorganization } from "../../topology/model";
 import { MOVE_AT_ONCE_BYTES } from "../../topology/reorganization";
+import type { Finding, Step } from "../../topology/steps";
 import type { Session } from "../connection";
 import { qualified } from "../identifiers";
 import type { CatalogParent, ParentFacts } from "../parent";

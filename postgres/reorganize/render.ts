@@ -1,5 +1,5 @@
 /** The statements of a step that moves rows, in the order in which they run; batches stand there once. */
-import type { ReorganizationMethod, Step } from "../../topology/model";
+import type { ReorganizationMethod, Step } from "../../topology/steps";
 import type { ParentFacts } from "../parent";
 import type { Statement } from "../statement";
 import { captureStatements, dropCapture } from "./capture";

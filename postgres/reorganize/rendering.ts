@@ -1,5 +1,6 @@
 /** What the statements of a reorganization are made from, and the few words that all of them use. */
-import type { PartitionBound, RelationName, Step } from "../../topology/model";
+import type { PartitionBound, RelationName } from "../../topology/model";
+import type { Step } from "../../topology/steps";
 import { boundPredicate, hashPredicate } from "../boundSql";
 import { qualified, quoteIdent } from "../identifiers";
 import type { CopyFacts, ParentFacts } from "../parent";

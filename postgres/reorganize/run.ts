@@ -1,5 +1,5 @@
 /** Carries out one step that moves rows. Each part looks at what is there first, so that a run can go on from any point. */
-import type { ReorganizationMethod, Step } from "../../topology/model";
+import type { ReorganizationMethod, Step } from "../../topology/steps";
 import { hasSqlstate, IdentityError, ReorganizationError, SQLSTATE } from "../errors";
 import { CopyRun } from "./copying";
 import { moveAtOnce } from "./moving";

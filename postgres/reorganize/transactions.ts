@@ -1,5 +1,6 @@
 /** Transactions of a reorganization: under the lock ladder for short locks on tables, patiently for locks on rows. */
-import type { RelationName, Step } from "../../topology/model";
+import type { RelationName } from "../../topology/model";
+import type { Step } from "../../topology/steps";
 import { findBlockers, findUsers, staying } from "../blockers";
 import type { Session } from "../connection";
 import type { Blocker } from "../errors";

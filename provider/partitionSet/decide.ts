@@ -2,8 +2,9 @@
 import type { Session } from "../../postgres/connection";
 import { lookInto } from "../../postgres/holdings";
 import { preflight } from "../../postgres/preflight";
-import type { Answer, DesiredSet, Plan } from "../../topology/model";
+import type { Answer, DesiredSet } from "../../topology/model";
 import { plan } from "../../topology/plan";
+import type { Plan } from "../../topology/steps";
 import type { Observation } from "./observe";
 
 /** Steps about partitions that cannot be made as things are, and what follows them, are left out, so that others can. */

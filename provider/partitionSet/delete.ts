@@ -1,7 +1,8 @@
 /** `pulumi destroy` of a set: what `onDelete` allows, and nothing behind a reviewer's back. */
-import type { DesiredPartition, DesiredSet, OnDelete, Plan, Tier } from "../../topology/model";
+import type { DesiredPartition, DesiredSet, OnDelete, Tier } from "../../topology/model";
 import { detachedBelow, plan } from "../../topology/plan";
 import { desiredFromChecked } from "../../topology/policy";
+import type { Plan } from "../../topology/steps";
 import type { Context, DeleteRequest } from "../handler";
 import type { Observation } from "./observe";
 import { withOccupancy } from "./occupancy";

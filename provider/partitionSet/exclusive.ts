@@ -2,7 +2,7 @@
 import { qualified } from "../../postgres/identifiers";
 import type { ParentFacts } from "../../postgres/parent";
 import type { Statement } from "../../postgres/statement";
-import type { Step, StepMethod } from "../../topology/model";
+import type { Step, StepMethod } from "../../topology/steps";
 
 type Reason = (facts: ParentFacts) => string;
 

@@ -1,9 +1,10 @@
 /** The PartitionSet resource: what the engine asks, in terms of observe, plan and execute. */
 import type { ParentFacts } from "../../postgres/parent";
 import { renderAs, renderStep } from "../../postgres/statements";
-import type { DesiredSet, Plan, Step } from "../../topology/model";
+import type { DesiredSet } from "../../topology/model";
 import { plan } from "../../topology/plan";
 import { desiredFromChecked, expand } from "../../topology/policy";
+import type { Plan, Step } from "../../topology/steps";
 import { containsUnknown, UNKNOWN } from "../../topology/unknown";
 import { type Context, type CreateRequest, converging, type ResourceHandler, type UpdateRequest } from "../handler";
 import { idOfOutputs } from "../identity";

@@ -5,7 +5,7 @@ import type { Statement } from "../../postgres/statement";
 import { relationsMade } from "../../postgres/subtree";
 import { describeBound } from "../../topology/bounds";
 import { describeKey, namesBelow } from "../../topology/level";
-import type { Finding, Plan, Step, StepKind } from "../../topology/model";
+import type { Finding, Plan, Step, StepKind } from "../../topology/steps";
 import { lockLines } from "../locksText";
 
 /** Steps shown with every statement; the rest of a long plan gets one line each, as they only repeat. */

@@ -7,12 +7,10 @@ import type {
   ActualSet,
   DesiredPartition,
   KnownOids,
-  NewLevel,
   PartitionBound,
   PartitionKey,
-  Plan,
-  Step,
 } from "../../topology/model";
+import type { NewLevel, Plan, Step } from "../../topology/steps";
 import { type Identity, recordedIdentity } from "../identity";
 import { isRecord, type Properties } from "../values";
 import type { OldViews, ViewRow } from "../views";

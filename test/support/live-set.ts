@@ -5,9 +5,10 @@ import type { Sessions } from "../../postgres/connection";
 import { execute } from "../../postgres/executor";
 import type { CatalogSet } from "../../postgres/parent";
 import { difference } from "../../topology/difference";
-import type { DesiredSet, KnownOids, PartitionBound, Plan } from "../../topology/model";
+import type { DesiredSet, KnownOids, PartitionBound } from "../../topology/model";
 import { plan } from "../../topology/plan";
 import { expand } from "../../topology/policy";
+import type { Plan } from "../../topology/steps";
 
 export class LiveSet {
   private checked: Record<string, unknown> = {};

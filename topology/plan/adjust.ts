@@ -1,6 +1,7 @@
 /** Decisions about partitions that stay or come: which of their attributes are put right, and which are only shown. */
 import { type AttributeDifference, DEFAULT_CHILDREN, describeDifference, obstacleOf, treatmentOf } from "../attributes";
-import type { ActualPartition, DesiredSet, Finding, PartitionBound, Stranger } from "../model";
+import type { ActualPartition, DesiredSet, PartitionBound, Stranger } from "../model";
+import type { Finding } from "../steps";
 import { commentDifferences, rewriteObstacle, type StorageDeclaration, storageDifferences } from "../storage";
 import { type Context, type Declared, type Draft, note, ownChild, type Place } from "./context";
 import type { DraftBuilder } from "./drafts";

@@ -8,16 +8,15 @@ import type {
   Answer,
   DesiredPartition,
   DesiredSet,
-  Finding,
   KnownOids,
   PartitionBound,
   Question,
   RelationName,
-  Step,
   Stranger,
 } from "../model";
 import { OverlapIndex } from "../overlap";
 import { join } from "../policy/reader";
+import type { Finding, Step } from "../steps";
 import { isCopy } from "./unfinished";
 
 /** A step before it has its place in the order. */

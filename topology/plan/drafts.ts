@@ -1,15 +1,7 @@
 /** One builder for each kind of step. */
 import { type AttributeDifference, describeDifference } from "../attributes";
-import type {
-  ActualPartition,
-  PartitionBound,
-  RelationName,
-  Reorganization,
-  ReorganizationMethod,
-  Step,
-  StepKind,
-  UnfinishedReorganization,
-} from "../model";
+import type { ActualPartition, PartitionBound, RelationName, Reorganization, UnfinishedReorganization } from "../model";
+import type { ReorganizationMethod, Step, StepKind } from "../steps";
 import type { Draft } from "./context";
 
 /** Ids are unique in a plan because a relation takes part in one step of a kind at most. */

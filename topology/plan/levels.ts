@@ -1,6 +1,7 @@
 /** The levels below: a partition that is partitioned itself is planned like a set of its own, by the same function. */
 import { describeKey, levelKey, parentOf, setBelow } from "../level";
-import type { ActualLevel, ActualPartition, ActualSet, DesiredSet, Finding, KnownOids, Question } from "../model";
+import type { ActualLevel, ActualPartition, ActualSet, DesiredSet, KnownOids, Question } from "../model";
+import type { Finding } from "../steps";
 import { type Context, note, type Place, pathOf, qualified } from "./context";
 import type { Order, Placed } from "./order";
 

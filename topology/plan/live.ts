@@ -1,7 +1,8 @@
 /** Decisions about the partitions that are to be attached. */
 import { describeBound } from "../bounds";
 import { besideBound, boundOf, namesBelow, newLevel, setBelow } from "../level";
-import type { ActualPartition, NewLevel, PartitionBound, Stranger } from "../model";
+import type { ActualPartition, PartitionBound, Stranger } from "../model";
+import type { NewLevel } from "../steps";
 import { type Context, type Declared, knownChild, note, oidOf, ownChild, qualified } from "./context";
 import type { DraftBuilder } from "./drafts";
 import { afterFinalize, keyOf, makeRoom } from "./removals";

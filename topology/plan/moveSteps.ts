@@ -1,7 +1,8 @@
 /** The steps of a move: the reorganization itself, and what happens to its targets afterwards. */
 import { compareBounds, describeBound } from "../bounds";
-import type { Reorganization, ReorganizationMethod } from "../model";
+import type { Reorganization } from "../model";
 import { COPY_BYTES_PER_SECOND, MOVE_AT_ONCE_BYTES } from "../reorganization";
+import type { ReorganizationMethod } from "../steps";
 import { answered, ask, type Context, note, oidOf, qualified } from "./context";
 import type { DraftBuilder } from "./drafts";
 import { freed, refuseOverlap } from "./live";

@@ -1,7 +1,8 @@
 /** Puts the steps of a plan into their order, chooses how each is carried out, and which of them share a transaction. */
 import { compareBounds } from "../bounds";
 import { namesBelow } from "../level";
-import type { PartitionBound, Step, StepMethod } from "../model";
+import type { PartitionBound } from "../model";
+import type { Step, StepMethod } from "../steps";
 import type { Context, Draft, Drafts } from "./context";
 
 /** A DEFAULT partition above this size is guarded: ATTACH scans it under ACCESS EXCLUSIVE (5 M rows 410 ms, guarded 2 ms). */

@@ -1,9 +1,10 @@
 /** Decisions about what leaves: interrupted detaches, the tiers detached and dropped, retired periods, the unmanaged. */
 import { boundKey, describeBound, sameBound } from "../bounds";
 import { isRetired } from "../difference";
-import type { ActualPartition, Finding } from "../model";
+import type { ActualPartition } from "../model";
 import { OverlapIndex } from "../overlap";
 import { join } from "../policy/reader";
+import type { Finding } from "../steps";
 import { type Context, type Declared, knownChild, note, oidOf, ownChild, qualified } from "./context";
 import { type DraftBuilder, stepId } from "./drafts";
 

@@ -1,5 +1,5 @@
 /** Carries out a plan in a process of its own, so that a fault point can end it: `crash-child <connection> <steps>`. */
-import type { Step } from "../../../topology/model";
+import type { Step } from "../../../topology/steps";
 import type { Connection } from "../../support/postgres";
 import { carryOut, sessionsOn } from "./support";
 

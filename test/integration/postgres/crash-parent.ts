@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import type { Client } from "pg";
-import type { Step } from "../../../topology/model";
+import type { Step } from "../../../topology/steps";
 import type { TestDatabase } from "../../support/postgres";
 
 /** The server notices a client's death when it next reads from it or writes to it. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { Client } from "pg";
 import type { FaultPoint } from "../../../postgres/faults";
-import type { Step } from "../../../topology/model";
+import type { Step } from "../../../topology/steps";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import { runChild, sessionsEnd } from "./crash-parent";
 import { carryOut, childrenOf, createFamily, type Family, oidOf, range, read, sessionsOn, step } from "./support";

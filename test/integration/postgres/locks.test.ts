@@ -4,7 +4,7 @@ import type { Client } from "pg";
 import type { LockingStatement } from "../../../postgres/locks";
 import type { Statement } from "../../../postgres/statement";
 import { renderStep } from "../../../postgres/statements";
-import type { Step, StepMethod } from "../../../topology/model";
+import type { Step, StepMethod } from "../../../topology/steps";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import { expectPredictedLocks, expectPredictedWaits } from "./predicted-locks";
 import { createFamily, type Family, leavePending, oidOf, range, read, sessionsOn, step } from "./support";

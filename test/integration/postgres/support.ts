@@ -5,7 +5,8 @@ import { readSet } from "../../../postgres/catalog";
 import { Sessions } from "../../../postgres/connection";
 import { type ExecutionEvent, type ExecutionOptions, type ExecutionReport, execute } from "../../../postgres/executor";
 import type { CatalogParent, CatalogSet } from "../../../postgres/parent";
-import type { PartitionBound, Plan, Step, StepKind, StepMethod } from "../../../topology/model";
+import type { PartitionBound } from "../../../topology/model";
+import type { Plan, Step, StepKind, StepMethod } from "../../../topology/steps";
 import type { Connection, TestDatabase } from "../../support/postgres";
 
 export const SCHEMA = "s";

@@ -4,7 +4,7 @@ import type { Client } from "pg";
 import type { Sessions } from "../../../postgres/connection";
 import type { ExecutionEvent } from "../../../postgres/executor";
 import { renderStep } from "../../../postgres/statements";
-import type { Step } from "../../../topology/model";
+import type { Step } from "../../../topology/steps";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import { carryOut, QUICK, range, readParentOf, sessionsOn } from "../postgres/support";
 import { contentOf, leftovers, reorganizing } from "./support";

@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import type { Client } from "pg";
 import type { Sessions } from "../../../postgres/connection";
-import type { Reorganization, Step } from "../../../topology/model";
+import type { Reorganization } from "../../../topology/model";
 import { reorganizationId } from "../../../topology/reorganization";
+import type { Step } from "../../../topology/steps";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import { runChild, sessionsEnd } from "../postgres/crash-parent";
 import { carryOut, childrenOf, oidOf, range, read, sessionsOn } from "../postgres/support";

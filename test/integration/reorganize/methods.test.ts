@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import type { Client } from "pg";
 import type { Sessions } from "../../../postgres/connection";
-import type { PartitionBound, ReorganizationMethod } from "../../../topology/model";
+import type { PartitionBound } from "../../../topology/model";
+import type { ReorganizationMethod } from "../../../topology/steps";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import { carryOut, childrenOf, range, readParentOf, sessionsOn } from "../postgres/support";
 import { contentOf, leftovers, reorganizing } from "./support";

@@ -7,7 +7,7 @@ import { preflight } from "../../../postgres/preflight";
 import { readServer } from "../../../postgres/server";
 import { LOCK_MODES, type LockMode } from "../../../postgres/statement";
 import { renderStep } from "../../../postgres/statements";
-import type { ReorganizationMethod } from "../../../topology/model";
+import type { ReorganizationMethod } from "../../../topology/steps";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import { carryOut, planOf, range, read, readParentOf, sessionsOn } from "../postgres/support";
 import { leftovers, reorganizing } from "./support";

@@ -1,7 +1,8 @@
 /** Tables whose rows change partitions, and the step that does it. */
 import type { Client } from "pg";
 import type { Sessions } from "../../../postgres/connection";
-import type { PartitionBound, Reorganization, ReorganizationMethod, Step } from "../../../topology/model";
+import type { PartitionBound, Reorganization } from "../../../topology/model";
+import type { ReorganizationMethod, Step } from "../../../topology/steps";
 import { oidOf, read, step } from "../postgres/support";
 
 /** The partitions of `s.p` of these names become others. */

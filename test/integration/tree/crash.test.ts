@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { Client } from "pg";
 import type { FaultPoint } from "../../../postgres/faults";
-import type { NewLevel, Step } from "../../../topology/model";
+import type { NewLevel, Step } from "../../../topology/steps";
 import { describeOnEachPostgres } from "../../support/postgres";
 import { runChild, sessionsEnd } from "../postgres/crash-parent";
 import { carryOut, createFamily, oidOf, range, sessionsOn, step } from "../postgres/support";

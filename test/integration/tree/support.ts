@@ -8,8 +8,8 @@ import { diffSet } from "../../../provider/partitionSet/diff";
 import { observe } from "../../../provider/partitionSet/observe";
 import { outputsFromActual, outputsFromPlan } from "../../../provider/partitionSet/state";
 import type { Properties } from "../../../provider/values";
-import type { Plan } from "../../../topology/model";
 import { desiredFromChecked, expand } from "../../../topology/policy";
+import type { Plan } from "../../../topology/steps";
 import { QUICK } from "../postgres/support";
 
 /** What a run came to. */

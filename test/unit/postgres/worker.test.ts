@@ -6,7 +6,7 @@ import { type CatalogParent, plannedParent } from "../../../postgres/parent";
 import { contestedLocks, lockTimeout, segmentsOf } from "../../../postgres/segments";
 import { renderStep } from "../../../postgres/statements";
 import { Worker } from "../../../postgres/worker";
-import type { Plan, Step } from "../../../topology/model";
+import type { Plan, Step } from "../../../topology/steps";
 
 const PARENT: CatalogParent = {
   ...plannedParent({

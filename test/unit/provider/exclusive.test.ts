@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type ParentFacts, plannedParent } from "../../../postgres/parent";
 import { renderStep } from "../../../postgres/statements";
 import { whyExclusive } from "../../../provider/partitionSet/exclusive";
-import type { Step, StepMethod } from "../../../topology/model";
+import type { Step, StepMethod } from "../../../topology/steps";
 
 const NAME = { schema: "public", name: "events" };
 const PLAIN: ParentFacts = {

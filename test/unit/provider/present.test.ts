@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { plannedParent } from "../../../postgres/parent";
 import { renderStep } from "../../../postgres/statements";
 import { bytesText, planText, sizeText, stepLine, summary } from "../../../provider/partitionSet/present";
-import type { ActualParent, DesiredSet, PartitionBound, Plan, Step } from "../../../topology/model";
+import type { ActualParent, DesiredSet, PartitionBound } from "../../../topology/model";
+import type { Plan, Step } from "../../../topology/steps";
 
 const desired: DesiredSet = {
   schema: "public",

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { diffSet } from "../../../provider/partitionSet/diff";
 import { knownOids, outputsFromActual, outputsFromPlan, withNewNames } from "../../../provider/partitionSet/state";
-import type { ActualPartition, ActualSet, Step } from "../../../topology/model";
+import type { ActualPartition, ActualSet } from "../../../topology/model";
 import { expand } from "../../../topology/policy";
+import type { Step } from "../../../topology/steps";
 
 const identity = { systemIdentifier: "71", database: "app", parentOid: 1 };
 

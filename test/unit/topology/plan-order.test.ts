@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import type { DesiredSet, Plan } from "../../../topology/model";
+import type { DesiredSet } from "../../../topology/model";
 import { ATTACH_BATCH, FRESH_BATCH, GUARD_DEFAULT_BYTES, plan } from "../../../topology/plan";
+import type { Plan } from "../../../topology/steps";
 import { AB, desiredOf, ids, reasons, type Spec, settle, span, worldOf } from "./sets";
 import { World } from "./world";
 

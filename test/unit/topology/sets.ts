@@ -1,6 +1,7 @@
 /** Declared sets and worlds in few words, for tests of the plan. */
 import assert from "node:assert/strict";
-import type { DesiredSet, PartitionBound, Plan, Tier } from "../../../topology/model";
+import type { DesiredSet, PartitionBound, Tier } from "../../../topology/model";
+import type { Plan } from "../../../topology/steps";
 import { World } from "./world";
 
 export type Spec = Record<string, [string, string, Tier?] | "default">;

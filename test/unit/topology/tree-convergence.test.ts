@@ -10,13 +10,12 @@ import type {
   ActualSet,
   DesiredSet,
   KnownOids,
-  NewLevel,
   PartitionBound,
   PartitionKey,
-  Step,
 } from "../../../topology/model";
 import { plan } from "../../../topology/plan";
 import { expand } from "../../../topology/policy";
+import type { NewLevel, Step } from "../../../topology/steps";
 import type { Raw } from "./inputs";
 
 const ROOT = 1;

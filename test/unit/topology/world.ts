@@ -10,14 +10,13 @@ import type {
   DesiredSet,
   KnownOids,
   PartitionBound,
-  Plan,
   Question,
   Reorganization,
-  Step,
   UnfinishedReorganization,
 } from "../../../topology/model";
 import { plan } from "../../../topology/plan";
 import { reorganizationId } from "../../../topology/reorganization";
+import type { Plan, Step } from "../../../topology/steps";
 
 interface Relation {
   oid: number;
