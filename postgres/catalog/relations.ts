@@ -33,12 +33,17 @@ export interface RelationRequest {
 
 /**
  * `pg_get_expr` is given no relation: with one it would wait for whoever locks the partition. The size functions would
- * wait too, so sizes are made from relpages.
+ * wait too, so sizes are made from relpages. Names are joined as `name`: compared with an array of text, each relation is
+ * compared with each of them.
  */
 const RELATIONS = `
 WITH RECURSIVE roots AS (
   SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  WHERE n.nspname = $1 AND (c.relname = $2 AND c.relkind = 'p' OR c.relname = ANY ($3::text[]))
+  WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'p'
+  UNION
+  SELECT c.oid FROM pg_catalog.unnest($3::text[]) AS wanted(name)
+  JOIN pg_catalog.pg_class c ON c.relname = wanted.name::name
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = $1
   UNION
   SELECT oid FROM pg_catalog.pg_class WHERE oid = ANY ($4::oid[])
 ), tree AS (
