@@ -11,14 +11,15 @@ interface NeedRow extends Record<string, unknown> {
 
 /**
  * ATTACH, DETACH and DROP are for owners; a new table needs CREATE on its schema and its tablespace, by the role that makes
- * it and by the one that is to own it. Without a right to lock a referencing table nothing fails, but its lock comes last.
+ * it and, unless a superuser gives it away, by the one that is to own it. Without a right to lock a referencing table nothing fails, but its lock comes last.
  */
 const NEEDS = `
 WITH touched AS (
   SELECT c.*, pg_catalog.format('%I.%I', n.nspname, c.relname) AS relation
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ANY ($1::oid[])
 ), makers AS (
-  SELECT current_user::text AS role UNION SELECT $4::text WHERE $4 IS NOT NULL
+  SELECT current_user::text AS role
+  UNION SELECT $4::text FROM pg_catalog.pg_roles WHERE $4 IS NOT NULL AND rolname = current_user AND NOT rolsuper
 )
 SELECT relation, pg_catalog.format('%s belongs to %s; %s is not a member of that role.',
     relation, pg_catalog.pg_get_userbyid(relowner), current_user) AS reason

@@ -17,12 +17,13 @@ export const addColumn: Rule = at((context, column) => {
   }
   return [
     onTree(`ALTER TABLE ${relation} ADD COLUMN ${columnClause(column)}`, context),
-    ...(column.comment ? [commentOnColumn(column, relation)] : []),
+    ...(column.comment ? tree.map((table) => commentOnColumn(column, table)) : []),
     ...(column.statistics === undefined ? [] : [setStatistics(column, relation, tree)]),
   ];
 });
 
-export const commentColumn: Rule = at(({ relation }, column) => [commentOnColumn(column, relation)]);
+/** Of partitions too: PostgreSQL gives a comment to them when they are made, and not afterwards. */
+export const commentColumn: Rule = at(({ tree }, column) => tree.map((table) => commentOnColumn(column, table)));
 
 export const setColumnStatistics: Rule = at(({ relation, tree }, column) => [setStatistics(column, relation, tree)]);
 
