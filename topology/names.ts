@@ -163,6 +163,7 @@ export function render(template: Template, table: string, parts: NameParts, stre
 export function nameProblem(name: string): string | undefined {
   if (name === "") return "the name must not be empty";
   if (name.includes("\0")) return "a name must not contain the character NUL";
+  if (name === "__proto__") return 'the name "__proto__" cannot be a key of properties: they lose it on their way';
   const bytes = Buffer.byteLength(name);
   if (bytes <= MAX_NAME_BYTES) return undefined;
   return `the name ${JSON.stringify(name)} has ${bytes} bytes; PostgreSQL would cut it at ${MAX_NAME_BYTES}`;

@@ -5,15 +5,17 @@ import { decode, encode, sameValue } from "../../../provider/values";
 import { UNKNOWN } from "../../../topology/unknown";
 
 const leaf = fc.oneof(fc.string(), fc.double({ noNaN: true }), fc.boolean(), fc.constant(null), fc.constant(UNKNOWN));
+/** google-protobuf hands structs over as plain objects, which take `__proto__` for something else. */
+const name = fc.string({ minLength: 1 }).filter((text) => text !== "__proto__");
 const plain = fc.letrec((tie) => ({
   value: fc.oneof(
     { depthSize: "small", withCrossShrink: true },
     leaf,
     fc.array(tie("value"), { maxLength: 4 }),
-    fc.dictionary(fc.string({ minLength: 1 }), tie("value"), { maxKeys: 4, noNullPrototype: true }),
+    fc.dictionary(name, tie("value"), { maxKeys: 4, noNullPrototype: true }),
   ),
 })).value;
-const properties = fc.dictionary(fc.string({ minLength: 1 }), plain, { maxKeys: 5, noNullPrototype: true });
+const properties = fc.dictionary(name, plain, { maxKeys: 5, noNullPrototype: true });
 
 describe("property values on the wire", () => {
   it("come back as they were, secrets and unknowns included", () => {

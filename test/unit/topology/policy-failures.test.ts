@@ -109,6 +109,11 @@ describe("bad inputs", () => {
       /^naming: the name .* has 73 bytes; PostgreSQL would cut it/,
     ],
     [
+      "a name that no property can have",
+      monthly({ window: { from: "2026-11", ahead: 0 }, naming: "__proto__" }),
+      /^naming: the name "__proto__" cannot be a key of properties/,
+    ],
+    [
       "a name that is the parent's",
       monthly({ window: { from: "2026-11", ahead: 0 }, naming: "{table}" }),
       /^naming: the name "events" is that of the partitioned table itself/,
