@@ -1,6 +1,17 @@
+import type { Session } from "../connection";
+
 /** The little that this folder asks of a connection; a `pg.Client` has it. */
 export interface Queryable {
   query<R>(sql: string, values?: unknown[]): Promise<{ rows: R[] }>;
+}
+
+/** A session as such a connection. */
+export function queryable(session: Session): Queryable {
+  return {
+    query: async <R>(sql: string, values?: unknown[]) => ({
+      rows: (await session.query(sql, values)) as R[],
+    }),
+  };
 }
 
 /** Runs work in a transaction: committed when it succeeds, else rolled back. The client must not be in one. */

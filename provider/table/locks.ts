@@ -7,16 +7,7 @@ import { blocks, strongest } from "../../postgres/locks";
 import { lockTimeout } from "../../postgres/segments";
 import type { Lock } from "../../postgres/statement";
 import type { UnderLocks } from "../../postgres/table/apply";
-import type { Queryable } from "../../postgres/table/client";
 import type { Context } from "../handler";
-
-export function queryable(session: Session): Queryable {
-  return {
-    query: async <R>(sql: string, values?: unknown[]) => ({
-      rows: (await session.query(sql, values)) as R[],
-    }),
-  };
-}
 
 /**
  * Who waits for a lock that neither readers nor writers mind keeps nobody waiting: it may queue, and then PostgreSQL ends

@@ -1,6 +1,8 @@
 /** Refresh and import of a Table. */
+
 import type { Session } from "../../postgres/connection";
 import { readServer } from "../../postgres/server";
+import { queryable } from "../../postgres/table/client";
 import { compareTable } from "../../postgres/table/compare";
 import { readTable } from "../../postgres/table/read";
 import type { ActualTable } from "../../topology/table/model";
@@ -8,7 +10,6 @@ import type { Context, ReadRequest, Resource } from "../handler";
 import { foundIdentity, recordedIdentity, requireIdentity } from "../identity";
 import { formatId, parseId, requireDatabase } from "../ids";
 import type { Properties } from "../values";
-import { queryable } from "./locks";
 import { declaredOf, outputsOf } from "./state";
 
 export function readTableResource(context: Context, request: ReadRequest): Promise<Resource | undefined> {

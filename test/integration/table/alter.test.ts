@@ -1,10 +1,12 @@
 /** Changes of a populated tree: what PostgreSQL reads, what is locked, what the application notices, what a bad row does. */
+
 import assert from "node:assert/strict";
 import type { Client } from "pg";
 import { DEFAULT_LADDER } from "../../../postgres/ladder";
 import { dropTable } from "../../../postgres/table/apply";
 import { NO_CHANGE, type TableChange } from "../../../postgres/table/change";
-import { queryable, underLadder } from "../../../provider/table/locks";
+import { queryable } from "../../../postgres/table/client";
+import { underLadder } from "../../../provider/table/locks";
 import type { DeclaredTable } from "../../../topology/table/model";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import { startTraffic } from "../../support/traffic";

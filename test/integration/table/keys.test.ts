@@ -1,11 +1,13 @@
 /** Indexes, unique constraints and primary keys that a populated table gets by its declaration. */
+
 import assert from "node:assert/strict";
 import type { Client } from "pg";
 import { DEFAULT_LADDER } from "../../../postgres/ladder";
 import { alter } from "../../../postgres/table/alter";
 import { NO_CHANGE, type RefusedChange } from "../../../postgres/table/change";
+import { queryable } from "../../../postgres/table/client";
 import { buildIndexes, previewIndex } from "../../../provider/table/indexes";
-import { queryable, underLadder } from "../../../provider/table/locks";
+import { underLadder } from "../../../provider/table/locks";
 import type { DeclaredTable } from "../../../topology/table/model";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import { startTraffic } from "../../support/traffic";

@@ -121,7 +121,7 @@ describe("Describing what a policy made", () => {
         const declared = { table: "t", ...raw };
         assert.deepEqual(live(describedAs(declared)), live(declared));
       }),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
   });
 
@@ -132,7 +132,7 @@ describe("Describing what a policy made", () => {
         const declared = { table: "t", ...raw };
         assert.deepEqual(live(describedAs(declared)), live(declared));
       }),
-      { numRuns: 40 },
+      { numRuns: 25 },
     );
   });
 

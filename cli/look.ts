@@ -1,0 +1,118 @@
+/** Looks at a table in the database and describes it. Reads only. */
+import { readSet } from "../postgres/catalog";
+import { readLeftovers } from "../postgres/catalog/leftovers";
+import type { Session, Sessions } from "../postgres/connection";
+import { readDefinition } from "../postgres/index/definition";
+import { queryable } from "../postgres/table/client";
+import { compareTable } from "../postgres/table/compare";
+import { readTable } from "../postgres/table/read";
+import { describeSet } from "../topology/describe/describe";
+import type { DescribeOptions, Note, Properties } from "../topology/describe/model";
+import { describeTable, type FoundIndex } from "../topology/describe/table";
+import type { ActualSet, RelationName } from "../topology/model";
+import type { ActualTable } from "../topology/table/model";
+import { checkTable } from "../topology/table/validate";
+
+/** What was found. */
+export interface Look {
+  /** Inputs of the PartitionSet. */
+  set: Properties;
+  /** Columns, keys, constraints and indexes; absent when they are not to be declared, or cannot be. */
+  table?: Properties;
+  notes: Note[];
+}
+
+/** Describes the table; reasons when that is not possible. `withTable`: its columns and keys, too. */
+export async function look(
+  sessions: Sessions,
+  relation: RelationName,
+  withTable: boolean,
+): Promise<Look | { reasons: string[] }> {
+  return sessions.withSession(async (session) => {
+    const actual = await readSet(session, { schema: relation.schema, table: relation.name, names: [], known: {} });
+    if (actual.parent === undefined)
+      return { reasons: [`${relation.schema}.${relation.name} is not a partitioned table of ${sessions.target}.`] };
+    const described = describeSet(actual, await optionsOf(session));
+    if ("reasons" in described) return described;
+    const notes = [...described.notes, ...(await leftoverNotes(session, actual))];
+    const table = withTable ? await tableOf(session, relation, described.inputs) : { notes: [] };
+    return { set: described.inputs, ...table, notes: [...notes, ...table.notes] };
+  });
+}
+
+/** The session's own zone is pinned to UTC; what it would have been is the database's. */
+async function optionsOf(session: Session): Promise<DescribeOptions> {
+  const [row] = await session.query<{ now: string; zone: string }>(
+    `SELECT pg_catalog.date_trunc('second', pg_catalog.now())::text AS now,
+       (SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'TimeZone') AS zone`,
+  );
+  if (row === undefined) throw new Error("The server did not say what time it is.");
+  return { now: row.now, timezones: [row.zone, "UTC", ...COMMON, ...Intl.supportedValuesOf("timeZone")] };
+}
+
+/** Of several zones with the same midnights people mostly mean one of these. */
+const COMMON = [
+  "America/New_York",
+  "America/Chicago",
+  "America/Denver",
+  "America/Los_Angeles",
+  "America/Sao_Paulo",
+  "Europe/London",
+  "Europe/Berlin",
+  "Europe/Helsinki",
+  "Europe/Istanbul",
+  "Asia/Kolkata",
+  "Asia/Shanghai",
+  "Asia/Tokyo",
+  "Australia/Sydney",
+];
+
+/** Detached tables have nothing that says so; these have the columns and the beginning of a partition's name. */
+async function leftoverNotes(session: Session, actual: ActualSet): Promise<Note[]> {
+  const { parent, children, reorganizations = [] } = actual;
+  if (parent === undefined) return [];
+  const begins = new Set([`${parent.name}_`, ...children.map(({ name }) => name.replace(/\d.*$/s, ""))]);
+  const ours = new Set(reorganizations.map(({ staging }) => staging.oid));
+  const tables = (await readLeftovers(session, parent.oid)).filter(
+    ({ name, oid }) => !ours.has(oid) && [...begins].some((begin) => begin !== "" && name.startsWith(begin)),
+  );
+  if (tables.length === 0) return [];
+  const named = tables.map(
+    ({ schema, name, rows }) => `${schema}.${name} (${rows < 0 ? "rows unknown" : `≈${rows} rows`})`,
+  );
+  const text =
+    `Beside the table, with its columns and a name like a partition's: ${named.join(", ")}. Partitions detached earlier? ` +
+    "They are left alone; one that is declared in partitions and named in adopt is attached.";
+  return [{ severity: "info", text }];
+}
+
+async function tableOf(
+  session: Session,
+  relation: RelationName,
+  set: Properties,
+): Promise<{ table?: Properties; notes: Note[] }> {
+  const client = queryable(session);
+  const actual = await readTable(client, relation);
+  if (actual === undefined) return { notes: [] };
+  const { properties, notes } = describeTable(actual, await indexesOf(session, actual));
+  const { schema, name } = relation;
+  const { table, failures } = checkTable({ schema, name, partitionBy: set.partitionBy, ...properties });
+  if (table === undefined) return undeclared(failures.map(({ property, reason }) => `${property}: ${reason}`));
+  const differences = (await compareTable(client, table, actual)).filter(({ severity }) => severity === "change");
+  if (differences.length > 0) return undeclared(differences.map(({ reason }) => reason));
+  return { table: properties, notes };
+}
+
+async function indexesOf(session: Session, { schema, indexes }: ActualTable): Promise<FoundIndex[]> {
+  const found: FoundIndex[] = [];
+  for (const { name, valid } of indexes) {
+    const definition = await readDefinition(session, { schema, name });
+    if (definition !== undefined) found.push({ ...definition, valid });
+  }
+  return found;
+}
+
+function undeclared(reasons: readonly string[]): { notes: Note[] } {
+  const text = `Columns and keys of the table are left undeclared, since no declaration comes to them: ${reasons.join(" ")}`;
+  return { notes: [{ severity: "warning", text }] };
+}
