@@ -2,15 +2,16 @@
 import { readSet } from "../postgres/catalog";
 import { readLeftovers } from "../postgres/catalog/leftovers";
 import type { Session, Sessions } from "../postgres/connection";
+import { errorCode, explainError } from "../postgres/errors";
 import { readDefinition } from "../postgres/index/definition";
-import { queryable } from "../postgres/table/client";
+import { type Queryable, queryable } from "../postgres/table/client";
 import { compareTable } from "../postgres/table/compare";
 import { readTable } from "../postgres/table/read";
 import { describeSet } from "../topology/describe/describe";
 import type { DescribeOptions, Note, Properties } from "../topology/describe/model";
 import { describeTable, type FoundIndex } from "../topology/describe/table";
 import type { ActualSet, RelationName } from "../topology/model";
-import type { ActualTable } from "../topology/table/model";
+import type { ActualTable, DeclaredTable } from "../topology/table/model";
 import { checkTable } from "../topology/table/validate";
 
 /** What was found. */
@@ -98,9 +99,23 @@ async function tableOf(
   const { schema, name } = relation;
   const { table, failures } = checkTable({ schema, name, partitionBy: set.partitionBy, ...properties });
   if (table === undefined) return undeclared(failures.map(({ property, reason }) => `${property}: ${reason}`));
-  const differences = (await compareTable(client, table, actual)).filter(({ severity }) => severity === "change");
-  if (differences.length > 0) return undeclared(differences.map(({ reason }) => reason));
+  const differences = await changesOf(client, table, actual);
+  if (differences.length > 0) return undeclared(differences);
   return { table: properties, notes };
+}
+
+/** SQLSTATE classes of a declaration that PostgreSQL does not understand, or has no feature for. */
+const REFUSED = /^(0A|22|42)/;
+
+/** What applying the declaration would change, in words: nothing, or it is none of this table. */
+async function changesOf(client: Queryable, declared: DeclaredTable, actual: ActualTable): Promise<string[]> {
+  try {
+    const differences = await compareTable(client, declared, actual);
+    return differences.filter(({ severity }) => severity === "change").map(({ reason }) => reason);
+  } catch (error) {
+    if (!REFUSED.test(errorCode(error) ?? "")) throw error;
+    return [explainError(error)];
+  }
 }
 
 async function indexesOf(session: Session, { schema, indexes }: ActualTable): Promise<FoundIndex[]> {

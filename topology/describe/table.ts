@@ -65,10 +65,16 @@ function columnProperties(column: ActualColumn, primaryKey: ActualUnique | undef
     ...(column.default === undefined || serial !== undefined ? {} : { default: column.default }),
     ...(identity && { identity }),
     ...(expected && { generated: expected }),
-    ...(collation === undefined ? {} : { collation }),
+    ...(collation === undefined ? {} : { collation: lastPart(collation) }),
     ...(comment === undefined ? {} : { comment }),
     ...(statistics < 0 ? {} : { statistics }),
   };
+}
+
+/** The name alone: declared names are looked up in the table's schema, `public` and `pg_catalog`. */
+function lastPart(qualified: string): string {
+  const part = /("(?:[^"]|"")*"|[^".]+)$/.exec(qualified)?.[1] ?? qualified;
+  return part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : part;
 }
 
 function uniqueObstacle({ deferrable, include, valid }: ActualUnique): string | undefined {

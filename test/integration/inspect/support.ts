@@ -60,16 +60,13 @@ export async function printed(connection: Connection, name: string, ...args: str
 }
 
 /** The printed declaration, applied by a stack that knows nothing yet, does nothing, and leaves nothing to do. */
-export async function expectNothingToDo(
-  connection: Connection,
-  { set, table }: Printed,
-  first: string[] = [],
-): Promise<void> {
-  const { host, port, user, password, database } = connection;
-  const sessions = new Sessions({ host, port, username: user, password, database, sslmode: "disable" }, {});
-  try {
-    const stack = new SetUnderTest(sessions);
-    assert.deepEqual(await stack.settle(set), first);
+export async function expectNothingToDo(connection: Connection, { set, table }: Printed): Promise<void> {
+  await withStack(connection, async (stack, sessions) => {
+    const { done, failed, findings } = await stack.up(set);
+    // How partitions differ from their parent is said in every preview.
+    assert.deepEqual([done, failed, findings.filter((text) => !text.startsWith("warning children: "))], [[], [], []]);
+    assert.deepEqual((await stack.preview(set)).steps, []);
+    assert.deepEqual(stack.diff(set), []);
     if (table === undefined) return;
     const declared = checkTable(table);
     assert.deepEqual(declared.failures, []);
@@ -84,6 +81,21 @@ export async function expectNothingToDo(
         [],
       );
     });
+  });
+}
+
+/** Ids of the steps that the declaration would take. */
+export function stepsFor(connection: Connection, { set }: Printed): Promise<string[]> {
+  return withStack(connection, async (stack) => (await stack.preview(set)).steps.map(({ id }) => id));
+}
+
+async function withStack<T>(
+  { host, port, user, password, database }: Connection,
+  work: (stack: SetUnderTest, sessions: Sessions) => Promise<T>,
+): Promise<T> {
+  const sessions = new Sessions({ host, port, username: user, password, database, sslmode: "disable" }, {});
+  try {
+    return await work(new SetUnderTest(sessions), sessions);
   } finally {
     await sessions.close();
   }
