@@ -77,12 +77,15 @@ function resourcesOf({ set, table }: Pick<Look, "set" | "table">): { type: strin
   ];
 }
 
+// As a text, `$$` would stand for one dollar sign.
+const withoutReferences = (text: string): string => text.replaceAll("${", () => "$${");
+
 /** Pulumi's YAML takes `${…}` for a reference. */
 function escaped(value: unknown): unknown {
-  if (typeof value === "string") return value.replaceAll("${", "$${");
+  if (typeof value === "string") return withoutReferences(value);
   if (Array.isArray(value)) return value.map(escaped);
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, escaped(item)]));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [withoutReferences(key), escaped(item)]));
 }
 
 function comments(notes: readonly Note[], mark: string): string[] {

@@ -4,7 +4,8 @@ import { join, resolve } from "node:path";
 import type { Client } from "pg";
 import type { Connection, TestDatabase } from "../../test/support/postgres";
 import type { Program, UpWithoutEngine } from "../../test/support/without-engine";
-import { ensurePartman, ensurePartsmith } from "./rivalTools";
+import { ensurePartman } from "../../tools/partman";
+import { ensurePartsmith } from "./rivalTools";
 
 /** A process to start. */
 export interface Command {
@@ -109,7 +110,7 @@ function own(): Rival {
 const partman: Rival = {
   name: "pg_partman 5.5 run_maintenance",
   prepare: async (_, client) => {
-    const directory = await ensurePartman();
+    const directory = await ensurePartman(18);
     await client.query(`SET extension_control_path = '$system:${directory}'`);
     await client.query("CREATE SCHEMA partman");
     await client.query("CREATE EXTENSION pg_partman SCHEMA partman");

@@ -212,7 +212,9 @@ function candidates(
     const values = valuesBy(order, (placeholder) => rendered(`{${placeholder}}`, pair));
     return templatesOf({ name: pair.piece.child.name, values }, table);
   });
-  return [undefined, "pg_partman4", "pg_partman5", ...new Set(inferred)];
+  // The presets have one name for numbers, which would say nothing of who made them.
+  const presets = grid.kind === "calendar" ? ["pg_partman4", "pg_partman5"] : [];
+  return [undefined, ...presets, ...new Set(inferred)];
 }
 
 /** ISO years are for weeks, and are years nearly everywhere else. */
