@@ -66,6 +66,7 @@ const COMMON = [
   "Asia/Shanghai",
   "Asia/Tokyo",
   "Australia/Sydney",
+  "Pacific/Auckland",
 ];
 
 /** Detached tables have nothing that says so; these have the columns and the beginning of a partition's name. */

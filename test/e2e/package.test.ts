@@ -10,8 +10,8 @@ const ROOT = resolve(__dirname, "../..");
 /** What belongs into the tarball, and nothing else. */
 const PACKED = [
   /^(LICENSE|README\.md|package\.json|schema\.json)$/,
-  /^bin\/pulumi-resource-pgpartition$/,
-  /^dist\/(components|resources|provider|postgres|topology)\/[\w/-]+(\.js|\.d\.ts)$/,
+  /^bin\/(pgpartition|pulumi-resource-pgpartition)$/,
+  /^dist\/(cli|components|resources|provider|postgres|topology)\/[\w/-]+(\.js|\.d\.ts)$/,
 ];
 
 /** The first code block of a language in README. */
@@ -68,6 +68,7 @@ describe("the package", function () {
       "schema.json",
       "README.md",
       "LICENSE",
+      "dist/cli/main.js",
       "dist/provider/main.js",
       "dist/components/index.d.ts",
     ]) {
@@ -114,6 +115,23 @@ describe("the package", function () {
       "INSERT INTO events VALUES (1, now(), '{}') RETURNING tableoid::regclass::text AS partition",
     );
     assert.match(rows[0].partition, /^events_\d{4}_\d{2}$/);
+    const second = await project.pulumi(["preview", "--expect-no-changes"], env);
+    assert.equal(second.code, 0, second.output);
+  });
+
+  it("prints with its command a program for the table that is there, which another stack adopts without a statement", async () => {
+    const { host, port, user, password, database: name } = database.connection;
+    const env = { PGHOST: host, PGPORT: String(port), PGUSER: user, PGPASSWORD: password, PGDATABASE: name };
+    const command = join(project.directory, "node_modules", ".bin", "pgpartition");
+    const { stdout } = await project.mustRun(command, ["inspect", "events"], env);
+    assert.match(stdout, /new PartitionedTable\("events", \{/);
+    await writeFile(join(project.directory, "index.ts"), stdout);
+    await project.mustRun("pulumi", ["stack", "init", "inspected"], env);
+    const preview = await project.pulumi(["preview"], env);
+    assert.equal(preview.code, 0, preview.output);
+    assert.doesNotMatch(preview.output, /CREATE TABLE|ALTER TABLE|ATTACH|DETACH/);
+    const up = await project.pulumi(["up", "--yes", "--skip-preview"], env);
+    assert.equal(up.code, 0, up.output);
     const second = await project.pulumi(["preview", "--expect-no-changes"], env);
     assert.equal(second.code, 0, second.output);
   });

@@ -34,29 +34,32 @@ function isCounted(type: "integer" | "bigint" | "numeric", epoch: Epoch, borders
   });
 }
 
-/** The leading zones as they are, then those of which every border is a midnight. */
+/** The leading zones when any border is a midnight there, then those of which every border is; else UTC. */
 function* inZones(
   axis: Omit<MomentAxis, "timezone">,
   borders: readonly string[],
   timezones: readonly string[],
 ): Generator<MomentAxis> {
+  let none = true;
   for (const [index, timezone] of timezones.entries()) {
     const zone = attempt(() => zoneName(timezone));
     if ("reason" in zone) continue;
     const zoned: MomentAxis = { ...axis, timezone: zone.value };
-    if (index < LEADING || fitsZone(zoned, borders)) yield zoned;
+    const isMidnight = (border: string) => beginsDay(zoned, border);
+    if (!(index < LEADING ? borders.some(isMidnight) : borders.every(isMidnight))) continue;
+    none = false;
+    yield zoned;
   }
+  if (none) yield { ...axis, timezone: "UTC" };
 }
 
 /** The database's own zone and UTC. */
 const LEADING = 2;
 
-/** True when every border is the begin of a day in the axis' zone. */
-export function fitsZone(axis: MomentAxis, borders: readonly string[]): boolean {
-  return borders.every((border) => {
-    const moment = momentIn(axis, border);
-    return moment !== undefined && dayOf(axis, moment) !== undefined;
-  });
+/** True when the border is the begin of a day in the axis' zone. */
+function beginsDay(axis: MomentAxis, border: string): boolean {
+  const moment = momentIn(axis, border);
+  return moment !== undefined && dayOf(axis, moment) !== undefined;
 }
 
 /** The moment that a key stands for exactly; undefined when it lies between two, or outside what periods reach. */

@@ -42,17 +42,17 @@ export function hashPolicy({ table, keyColumns, children }: DescribedLevel): Fou
   const modulus = buckets[0]?.modulus;
   if (modulus === undefined || buckets.length !== modulus || buckets.some((bucket) => bucket.modulus !== modulus))
     return undefined;
-  const nameOf = (template: string, remainder: number) =>
-    render(parseTemplate(template, ["table", "n"]), table, { remainder });
   const examples = [buckets.at(-1), buckets[0]];
   const inferred = examples.flatMap((bucket) => {
     if (bucket === undefined) return [];
     const values = valuesBy(["n"], () => String(bucket.remainder));
     return templatesOf({ name: bucket.name, values }, table);
   });
-  const best = bestTemplate([undefined, ...new Set(inferred)], (template) =>
-    buckets.map(({ name, remainder }) => name === nameOf(template ?? "{table}_p{n}", remainder)),
-  );
+  const names = (text: string | undefined) => {
+    const template = parseTemplate(text ?? "{table}_p{n}", ["table", "n"]);
+    return ({ name, remainder }: (typeof buckets)[number]) => name === render(template, table, { remainder });
+  };
+  const best = bestTemplate([undefined, ...new Set(inferred)], buckets, names);
   const covered = buckets.filter((_, at) => best?.fits[at]).map(({ name }) => name);
   if (best === undefined || covered.length * 2 < modulus) return undefined;
   const naming: Properties = best.candidate === undefined ? {} : { naming: best.candidate };

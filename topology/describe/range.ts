@@ -186,13 +186,15 @@ function nameStretch(
   if (grid === undefined) return undefined;
   const source = { strategy: "range" as const, stretches: [{ grid }] };
   const allowed = placeholdersOf(source);
-  const rendered = (template: string, { period }: Pair) =>
-    render(parseTemplate(template, allowed), table, { period }, stretches);
-  const namesOf = (candidate: string | undefined) => {
-    const { partitions } = resolveNaming(candidate ?? preset, source);
-    return pairs.map((pair) => rendered(partitions, pair) === pair.piece.child.name);
+  const renderer = (text: string) => {
+    const template = parseTemplate(text, allowed);
+    return ({ period }: Pair) => render(template, table, { period }, stretches);
   };
-  const best = bestTemplate(candidates(pairs, grid, table, allowed, rendered), namesOf);
+  const names = (candidate: string | undefined) => {
+    const nameOf = renderer(resolveNaming(candidate ?? preset, source).partitions);
+    return (pair: Pair) => nameOf(pair) === pair.piece.child.name;
+  };
+  const best = bestTemplate(candidates(pairs, grid, table, allowed, renderer), pairs, names);
   const covered = pairs.filter((_, at) => best?.fits[at]).map(({ piece }) => piece);
   if (best === undefined) return undefined;
   return { covered, ...(best.candidate === undefined ? {} : { template: best.candidate }) };
@@ -203,13 +205,13 @@ function candidates(
   grid: Grid,
   table: string,
   allowed: readonly string[],
-  rendered: (template: string, pair: Pair) => string,
+  renderer: (template: string) => (pair: Pair) => string,
 ): (string | undefined)[] {
   const order = placeholderOrder(grid, allowed);
   const examples = [pairs.at(-1), pairs[0], pairs[Math.floor(pairs.length / 2)]];
   const inferred = examples.flatMap((pair) => {
     if (pair === undefined) return [];
-    const values = valuesBy(order, (placeholder) => rendered(`{${placeholder}}`, pair));
+    const values = valuesBy(order, (placeholder) => renderer(`{${placeholder}}`)(pair));
     return templatesOf({ name: pair.piece.child.name, values }, table);
   });
   // The presets have one name for numbers, which would say nothing of who made them.

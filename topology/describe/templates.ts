@@ -37,20 +37,37 @@ function read(rest: string, values: NamedExample["values"], before: string, foun
   read(rest.slice(1), values, before + rest[0], found);
 }
 
-/** The template among these that gives the most names; the first of equal ones. Undefined when none gives any. */
-export function bestTemplate<T extends string | undefined>(
+/** A first look at each candidate is at so many of the names, spread over all. */
+const SAMPLE = 8;
+
+/** Candidates that are looked at in full. */
+const LOOKED_AT = 3;
+
+/** The candidate that gives the most names; the first of equal ones. Undefined when none gives any. */
+export function bestTemplate<T extends string | undefined, P>(
   candidates: readonly T[],
-  namesOf: (candidate: T) => readonly boolean[],
+  items: readonly P[],
+  names: (candidate: T) => (item: P) => boolean,
 ): { candidate: T; fits: readonly boolean[] } | undefined {
-  let best: { candidate: T; fits: readonly boolean[]; count: number } | undefined;
-  for (const candidate of candidates) {
-    const tried = attempt(() => namesOf(candidate));
-    if ("reason" in tried) continue;
-    const count = tried.value.filter(Boolean).length;
-    if (count > (best?.count ?? 0)) best = { candidate, fits: tried.value, count };
-    if (count === tried.value.length) break;
-  }
-  return best;
+  const step = Math.max(1, Math.floor(items.length / SAMPLE));
+  const sample = items.filter((_, at) => at % step === 0 || at === items.length - 1);
+  return ranked(candidates, sample, names)
+    .slice(0, LOOKED_AT)
+    .flatMap(({ candidate }) => ranked([candidate], items, names))
+    .sort((a, b) => b.count - a.count)[0];
+}
+
+/** Candidates that give at least one name, the best first. */
+function ranked<T extends string | undefined, P>(
+  candidates: readonly T[],
+  items: readonly P[],
+  names: (candidate: T) => (item: P) => boolean,
+): { candidate: T; fits: boolean[]; count: number }[] {
+  const tried = candidates.flatMap((candidate) => {
+    const fits = attempt(() => items.map(names(candidate)));
+    return "value" in fits ? [{ candidate, fits: fits.value, count: fits.value.filter(Boolean).length }] : [];
+  });
+  return tried.filter(({ count }) => count > 0).sort((a, b) => b.count - a.count);
 }
 
 /** The text of each placeholder, by a way of rendering one. */
