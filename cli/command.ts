@@ -47,6 +47,7 @@ function inspectCommand(action: (relation: RelationName, options: InspectOptions
     .description("Prints the declaration that describes an existing partitioned table. Applied, it changes nothing.")
     .argument("<table>", "[schema.]table, case kept; quoted as in SQL when it holds a dot", relationName)
     .addOption(new Option("--format <format>", "what to print").choices(FORMATS).default("typescript"))
+    .option("--table", "declare columns, keys and indexes, too", true)
     .option("--no-table", "leave out columns, keys and indexes: they belong to an ORM or to migrations")
     .option("--host <host>", "default: PGHOST, localhost")
     .option("--port <port>", "default: PGPORT, 5432", Number)

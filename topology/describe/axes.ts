@@ -40,10 +40,12 @@ function* inZones(
   borders: readonly string[],
   timezones: readonly string[],
 ): Generator<MomentAxis> {
+  const tried = new Set<string>();
   let none = true;
   for (const [index, timezone] of timezones.entries()) {
     const zone = attempt(() => zoneName(timezone));
-    if ("reason" in zone) continue;
+    if ("reason" in zone || tried.has(zone.value)) continue;
+    tried.add(zone.value);
     const zoned: MomentAxis = { ...axis, timezone: zone.value };
     const isMidnight = (border: string) => beginsDay(zoned, border);
     if (!(index < LEADING ? borders.some(isMidnight) : borders.every(isMidnight))) continue;

@@ -228,7 +228,7 @@ function placeholderOrder(grid: Grid, allowed: readonly string[]): string[] {
 }
 
 function policyOf(segment: Segment, level: DescribedLevel, options: DescribeOptions, fitting: string[]): FoundPolicy {
-  const { axis, stretches, naming, pieces } = segment;
+  const { axis, naming, pieces } = segment;
   const covered = new Set(naming.flatMap((own) => own.covered.map(({ child }) => child.name)));
   const at = asOfIndex(segment, options);
   const [first, asOf] = [pieces[0], pieces[at]];
@@ -240,7 +240,7 @@ function policyOf(segment: Segment, level: DescribedLevel, options: DescribeOpti
   };
   const zones =
     axis.kind === "calendar" && heedsZone(axis) && fitting.length > 0 ? zoneNotes(axis.timezone, fitting) : [];
-  return { policy, covered, notes: [...zones, ...asOfNotes(segment, at, options, stretches)] };
+  return { policy, covered, notes: [...zones, ...asOfNotes(segment, at, options)] };
 }
 
 function zoneNotes(timezone: string, others: readonly string[]): FoundPolicy["notes"] {
@@ -317,16 +317,13 @@ function lastWithRows(pieces: readonly NamedPiece[]): number {
   return at < 0 ? pieces.length - 1 : at;
 }
 
-function asOfNotes(
-  { axis, pieces }: Segment,
-  at: number,
-  { now }: DescribeOptions,
-  stretches: Stretches,
-): FoundPolicy["notes"] {
+function asOfNotes({ axis, pieces }: Segment, at: number, { now }: DescribeOptions): FoundPolicy["notes"] {
   const piece = pieces[at];
   if (axis.kind === "numeric") {
-    const text = `asOf is the partition with the highest rows as estimated by PostgreSQL; put in a value that the program knows to be current.`;
-    return stretches.length === 0 ? [] : [{ severity: "info", text }];
+    const text =
+      "asOf is the begin of the highest partition that has rows by PostgreSQL's estimate (the last one, when none has): " +
+      "put in a value that the program knows to be current.";
+    return [{ severity: "info", text }];
   }
   const present = momentOf(axis, now);
   if (piece === undefined || orderOf(axis)(piece.to, present) > 0) return [];

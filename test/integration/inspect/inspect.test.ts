@@ -181,6 +181,7 @@ describeOnEachPostgres("pgpartition inspect", (server) => {
       const found: Printed = await printed(database.connection, table);
       assert.deepEqual(Object.fromEntries(Object.keys(has).map((key) => [key, found.set[key]])), has);
       assert.match(found.notes, notes ?? /^/);
+      assert.ok(found.table, found.notes);
       await expectNothingToDo(database.connection, found);
     });
 
@@ -209,6 +210,18 @@ describeOnEachPostgres("pgpartition inspect", (server) => {
     const { status, out, err } = await inspect(database.connection, "computed");
     assert.deepEqual([status, out], [1, ""]);
     assert.match(err, /The partition key of computed has an expression/);
+  });
+
+  it("leaves the table out when it is asked to", async () => {
+    const found = await printed(database.connection, "events", "--no-table");
+    assert.equal(found.table, undefined);
+    assert.ok((await printed(database.connection, "events", "--table")).table);
+  });
+
+  it("says that there is no server", async () => {
+    const { status, out, err } = await inspect({ ...database.connection, port: 1 }, "events");
+    assert.deepEqual([status, out], [1, ""]);
+    assert.match(err, /127\.0\.0\.1|localhost|ECONNREFUSED/);
   });
 
   it("says what is not there, and what is wrong with the arguments", async () => {
