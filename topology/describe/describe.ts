@@ -4,10 +4,11 @@
  */
 import { ATTRIBUTES, type AttributeGroup } from "../attributes";
 import { entriesOf } from "../level";
-import type { ActualLevel, ActualPartition, ActualSet, Finding, Plan } from "../model";
+import type { ActualLevel, ActualPartition, ActualSet } from "../model";
 import { plan } from "../plan";
 import { expand } from "../policy";
 import { DEFAULTS } from "../policy/inputs";
+import type { Finding, Plan } from "../steps";
 import { describeLevel, levelToDescribe, type Selection, Undeclarable } from "./level";
 import type { DescribeOptions, LevelDescription, Note, Properties } from "./model";
 

@@ -1,6 +1,6 @@
 /** Brings a table to its declaration in a process of its own, so that a fault point can end it: `alter-child <connection> <table>`. */
 
-import { queryable } from "../../../provider/table/locks";
+import { queryable } from "../../../postgres/table/client";
 import type { DeclaredTable } from "../../../topology/table/model";
 import type { TestDatabase } from "../../support/postgres";
 import { converge, withContext } from "./trees";
