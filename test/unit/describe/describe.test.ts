@@ -82,6 +82,14 @@ describe("Describing tables with periods", () => {
     });
   });
 
+  it("lists a cut week when the interval before it is not known", () => {
+    const names = ["old", "2026_11_01", "2026_w45", "2026_w46", "2026_w47"];
+    const borders = ["2026-10-01", "2026-11-01", "2026-11-02", "2026-11-09", "2026-11-16", "2026-11-23"];
+    const inputs = again(tableOf(DATE, ranges("t_", names, borders)));
+    assert.deepEqual(inputs.window, { from: "2026-11-02", ahead: 0 });
+    assert.deepEqual(Object.keys(inputs.partitions as Raw), ["t_old", "t_2026_11_01"]);
+  });
+
   it("says an interval twice when only the names have changed", () => {
     const names = ["p2026_08", "p2026_09", "p20261001", "p20261101", "p20261201"];
     assert.deepEqual(rangeOf(monthly(names)).changes, [{ from: "2026-10", every: "month", naming: "pg_partman5" }]);
