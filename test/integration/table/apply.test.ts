@@ -119,7 +119,10 @@ describeOnEachPostgres("creating, changing and dropping a parent", (server) => {
       ...(await change({ columns: [{ name: "extra", type: "int", comment: "c", statistics: 5 }] })),
       ...(await change({ comment: "all events" })),
     ];
-    assert.equal(statements.length, 6);
+    const { descendants } = (await read(events())) ?? { descendants: [] };
+    assert.equal(descendants.length, 3);
+    // The comment of the column goes to each partition as well.
+    assert.equal(statements.length, 6 + descendants.length);
     for (const one of statements) {
       if (!one.sql.includes('"extra"') || one.sql.includes("ADD COLUMN")) {
         await assertLocks([one]);
