@@ -7,7 +7,7 @@ import { boundClause } from "../boundSql";
 import { indexStatements, likeStatements } from "../childAttributes";
 import { qualified } from "../identifiers";
 import type { Statement } from "../statement";
-import { keysOf } from "./cleanup";
+import { keysOf, nameAfterSwap } from "./cleanup";
 import { fingerprintStatement } from "./copy";
 import { givesWay, type Layout } from "./names";
 import { dropGuard, guardStatements } from "./prepare";
@@ -51,7 +51,7 @@ export function moveStatements(rendering: ReorganizationRendering): Move {
     layout.targets.map((target) => [target, { schema: layout.staging.schema, name: target.name }]),
   );
   const tableOf = (target: Layout["targets"][number]): RelationName => tables.get(target) ?? target.relation;
-  const former = new Map(replaced.map((source) => [source, asideOf(layout, source)]));
+  const former = new Map(replaced.map((source) => [source, nameAfterSwap(layout, source)]));
   const before = fingerprintStatement(rendering, "before", layout.sources);
   const after = fingerprintStatement(rendering, "after", layout.targets.map(tableOf));
   return {
@@ -75,10 +75,6 @@ export function moveStatements(rendering: ReorganizationRendering): Move {
       ...replaced.map((source) => drop(rendering, source, former.get(source) ?? source)),
     ]),
   };
-}
-
-function asideOf(layout: Layout, source: Source): RelationName {
-  return givesWay(layout, source) ? { schema: source.schema, name: source.aside } : source;
 }
 
 function copyRows(

@@ -4,10 +4,10 @@ import { entriesOf, type PlacedEntry } from "../../topology/level";
 import type { DesiredPartition } from "../../topology/model";
 import { comparisonFromChecked } from "../../topology/policy";
 import { UNKNOWN } from "../../topology/unknown";
-import type { PropertyDifference } from "../difference";
+import { declaredDifferences, type PropertyDifference } from "../difference";
 import type { DiffRequest } from "../handler";
 import { formatPath } from "../paths";
-import { isRecord, type Properties, sameValue } from "../values";
+import { isRecord, type Properties } from "../values";
 import { type RecordedPartition, withNewNames } from "./state";
 
 /** Another parent is another set; its rows are guarded by `onDelete` when the old one goes. */
@@ -52,16 +52,8 @@ export function diffSet({ olds, oldInputs, news }: DiffRequest): {
  */
 function policyDifferences(olds: Properties, oldInputs: Properties, news: Properties): PropertyDifference[] {
   const fresh = olds.imported === true && oldInputs.onDelete === undefined;
-  const names = fresh ? REPLACING : new Set([...Object.keys(oldInputs), ...Object.keys(news)]);
-  return [...names]
-    .filter((name) => !DERIVED.has(name) && !name.startsWith("__") && !sameValue(oldInputs[name], news[name]))
-    .map((name) => ({ path: name, kind: policyKind(name, oldInputs, news), inputDiff: true }));
-}
-
-function policyKind(name: string, before: Properties, after: Properties): PropertyDifference["kind"] {
-  if (REPLACING.has(name) && before[name] !== undefined && after[name] !== UNKNOWN) return "updateReplace";
-  if (before[name] === undefined) return "add";
-  return after[name] === undefined ? "delete" : "update";
+  const compared = (name: string) => !DERIVED.has(name) && (!fresh || REPLACING.has(name));
+  return declaredDifferences(oldInputs, news, REPLACING, compared);
 }
 
 /** Partitions that bear another name than the declared one by which the state knows them. */
