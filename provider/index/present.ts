@@ -5,12 +5,8 @@ import type { IndexEvent } from "../../postgres/index/apply";
 import type { Statement } from "../../postgres/statement";
 import type { IndexStep, IndexStepKind } from "../../topology/index/model";
 import { lockLines } from "../locksText";
-import { sizeText } from "../partitionSet/present";
-
-/** Steps shown with every statement; those of further partitions only repeat. */
-const STEPS_IN_FULL = 20;
-/** One-line steps after those. */
-const STEPS_IN_BRIEF = 100;
+import { longPlanText } from "../longPlanText";
+import { sizeText } from "../sizeText";
 
 const WORDS: Record<IndexStepKind, { verb: string; counted?: string }> = {
   dropInvalid: { verb: "drop the invalid" },
@@ -47,8 +43,12 @@ function sizeOf(steps: IndexStep[]): string {
 
 /** The whole plan for Diagnostics. */
 export function planText(title: string, steps: IndexStep[], render: (step: IndexStep) => Statement[]): string {
+  return longPlanText(`${title}: ${summary(steps)}`, steps, (first) => fullText(first, render), stepLine);
+}
+
+function fullText(steps: IndexStep[], render: (step: IndexStep) => Statement[]): string[] {
   let before = "";
-  const full = steps.slice(0, STEPS_IN_FULL).flatMap((step, place) => {
+  return steps.flatMap((step, place) => {
     const statements = render(step);
     const locks = lockText(step, statements);
     const shown = locks === before ? ["      locks: as above"] : locks.split("\n");
@@ -59,14 +59,6 @@ export function planText(title: string, steps: IndexStep[], render: (step: Index
       ...shown,
     ];
   });
-  const brief = steps.slice(STEPS_IN_FULL, STEPS_IN_FULL + STEPS_IN_BRIEF);
-  const rest = steps.length - STEPS_IN_FULL - brief.length;
-  return [
-    `${title}: ${summary(steps)}`,
-    ...full,
-    ...brief.map((step, place) => `  ${STEPS_IN_FULL + place + 1}. ${stepLine(step)}`),
-    ...(rest > 0 ? [`  and ${rest} more steps of the same kinds`] : []),
-  ].join("\n");
 }
 
 /** A build and the transaction that follows it hold different locks on the same table. */

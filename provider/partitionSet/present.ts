@@ -7,13 +7,11 @@ import { describeBound } from "../../topology/bounds";
 import { describeKey, namesBelow } from "../../topology/level";
 import type { Finding, Plan, Step, StepKind } from "../../topology/steps";
 import { lockLines } from "../locksText";
+import { longPlanText } from "../longPlanText";
+import { sizeText } from "../sizeText";
 
-/** Steps shown with every statement; the rest of a long plan gets one line each, as they only repeat. */
-const STEPS_IN_FULL = 20;
 /** Statements of one step shown one by one. */
 const STATEMENTS_IN_FULL = 24;
-/** One-line steps after those; a preview of a thousand partitions has to stay readable in a pull request. */
-const STEPS_IN_BRIEF = 100;
 
 /** Step kinds as the Info column counts them; those that only help others are left out. */
 const COUNTED: [StepKind, string][] = [
@@ -89,25 +87,6 @@ function estimate(steps: Step[]): string {
     sum((step) => step.effect.rows),
     sum((step) => step.effect.bytes),
   );
-}
-
-export function sizeText(rows: number | undefined, bytes: number | undefined): string {
-  const parts = [
-    rows === undefined || rows < 0 ? undefined : `≈${Math.round(rows).toLocaleString("en-US")} rows`,
-    bytes === undefined ? undefined : bytesText(bytes),
-  ];
-  return parts.filter((part) => part !== undefined).join(", ");
-}
-
-export function bytesText(bytes: number): string {
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
-    unit++;
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
 
 const EFFECTS: Record<Step["effect"]["data"], (size: string) => string> = {
@@ -214,15 +193,8 @@ export interface Rendered {
 
 /** The whole plan for Diagnostics. */
 export function planText(title: string, plan: Plan, render: (step: Step) => Rendered): string {
-  const full = plan.steps.slice(0, STEPS_IN_FULL);
-  const brief = plan.steps.slice(STEPS_IN_FULL, STEPS_IN_FULL + STEPS_IN_BRIEF);
-  const rest = plan.steps.length - full.length - brief.length;
-  return [
-    `${title}: ${summary(plan.steps, false)}`,
-    ...fullText(full, render),
-    ...brief.map((step, index) => `  ${index + 1 + STEPS_IN_FULL}. ${stepLine(step)}`),
-    ...(rest > 0 ? [`  and ${rest} more steps of the same kinds`] : []),
-  ].join("\n");
+  const head = `${title}: ${summary(plan.steps, false)}`;
+  return longPlanText(head, plan.steps, (steps) => fullText(steps, render), stepLine);
 }
 
 /** Locks and effects are written out where they change: partitions made in a row take the same ones. */

@@ -9,10 +9,11 @@ import { systemClock } from "../../postgres/ladder";
 import type { DesiredSet } from "../../topology/model";
 import type { Plan } from "../../topology/steps";
 import type { Context } from "../handler";
+import { bytesText } from "../sizeText";
 import type { Properties } from "../values";
 import { type Observation, observe } from "./observe";
 import { ownPart } from "./own";
-import { bytesText, findingText, summary } from "./present";
+import { findingText, summary } from "./present";
 import { outputsFromActual } from "./state";
 
 /** Makes the plan from what is there; throws when nothing at all may be done. */

@@ -5,7 +5,7 @@ import type { AlterationProgress } from "../../postgres/table/alter";
 import type { Alteration, Piece } from "../../postgres/table/alteration";
 import type { Difference } from "../../postgres/table/difference";
 import { lockLines } from "../locksText";
-import { sizeText } from "../partitionSet/present";
+import { sizeText } from "../sizeText";
 
 /** Partitions shown with every statement; the rest of a long list get one line each, as they only repeat. */
 const PIECES_IN_FULL = 20;

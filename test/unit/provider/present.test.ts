@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { plannedParent } from "../../../postgres/parent";
 import { renderStep } from "../../../postgres/statements";
-import { bytesText, planText, sizeText, stepLine, summary } from "../../../provider/partitionSet/present";
+import { planText, stepLine, summary } from "../../../provider/partitionSet/present";
+import { bytesText, sizeText } from "../../../provider/sizeText";
 import type { ActualParent, DesiredSet, PartitionBound } from "../../../topology/model";
 import type { Plan, Step } from "../../../topology/steps";
 
