@@ -51,6 +51,9 @@ LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = x.oid`;
 
 const NO_SUCH_OID = "SELECT 1 FROM pg_catalog.pg_class WHERE oid = $1";
 
+/** With the ladder's pauses, most of a second. */
+const LOOKS_FOR_NOBODY = 5;
+
 export class IndexWorker {
   constructor(private readonly context: WorkerContext) {}
 
@@ -94,7 +97,9 @@ export class IndexWorker {
 
   /**
    * Whoever works on is waited for inside the statement, which keeps nobody waiting meanwhile. Whoever sits idle in a
-   * transaction may do so for days: the build begins only when no such session is in its way.
+   * transaction may do so for days: the build begins only when no such session is in its way. How long one that has just
+   * begun will sit there nobody can tell, so the first looks wait for it too; where an application is always between two
+   * statements of some transaction, the later ones pass over those.
    */
   private async alone(step: IndexStep, statement: Statement, declared: IndexDeclaration): Promise<void> {
     const { session, sessions, onProgress } = this.context;
@@ -103,8 +108,9 @@ export class IndexWorker {
       return;
     }
     faultPoint("beforeTransaction");
+    let looks = 0;
     await this.climbing(
-      (ms) => idleHolders(session, step.table, ms),
+      (ms) => idleHolders(session, step.table, looks++ < LOOKS_FOR_NOBODY ? 0 : ms),
       async () => {
         try {
           await withProgress(sessions, session, onProgress, () => session.query(statement.sql));
