@@ -1,10 +1,19 @@
 /**
- * `npm test [-- <suite>… [mocha arguments]]`: all suites, or the named ones, and one line of totals at the end. Exit
- * status 0 when no test failed; a suite that cannot run on this machine counts as skipped, with the reason.
+ * `npm test [-- <suite>… [mocha arguments]]`: all suites, or the named ones, then what failed, and one line of totals at
+ * the end. Exit status 0 when no test failed; a suite that cannot run on this machine counts as skipped, with the reason.
  */
 import { errorMessage } from "./processes";
-import { SUITES, type Suite } from "./test/suites";
+import { deal, startMocha, testFiles } from "./test/mocha";
+import { type Part, runSideBySide } from "./test/side-by-side";
+import { buildAsOneTest, SUITES, type Suite } from "./test/suites";
 import { describeTotals, sum, type Totals } from "./test/totals";
+
+interface Result {
+  suite: Suite;
+  totals: Totals;
+  /** Why it was skipped. */
+  reason?: string;
+}
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
@@ -17,29 +26,82 @@ async function main(args: readonly string[]): Promise<void> {
     throw new Error(`Unknown suite: ${unknown.join(", ")}; there are ${SUITES.map(({ name }) => name).join(", ")}`);
   }
   const wanted = SUITES.filter(({ name }) => names.length === 0 || names.includes(name));
-  const results: { title: string; totals: Totals; reason?: string }[] = [];
-  for (const suite of wanted) {
-    print(`\n== ${suite.title}`);
-    results.push({ title: suite.title, ...(await runSuite(suite, mochaArgs)) });
-  }
-  print("");
-  for (const { title, totals, reason } of results) {
-    print(`${title}: ${describeTotals(totals)}${reason === undefined ? "" : ` (${reason})`}`);
-  }
-  const total = sum(results.map(({ totals }) => totals));
-  print(describeTotals(total));
-  process.exitCode = total.failed === 0 ? 0 : 1;
+  const results = await runAll(wanted, mochaArgs);
+  tell(wanted.flatMap((suite) => results.filter((result) => result.suite === suite)));
 }
 
-async function runSuite(suite: Suite, mochaArgs: readonly string[]): Promise<{ totals: Totals; reason?: string }> {
+/** First what runs alone, then what is in parts; narrowed by arguments of mocha's, everything runs at this terminal. */
+async function runAll(suites: readonly Suite[], mochaArgs: readonly string[]): Promise<Result[]> {
+  const results: Result[] = [];
+  const beside: Suite[] = [];
+  let built = false;
+  for (const suite of suites) {
+    print(`\n== ${suite.title}`);
+    const skipped = await prepare(suite);
+    if (skipped !== undefined) {
+      results.push(skipped);
+      continue;
+    }
+    if (suite.tests?.onBuild && !built && !suites.some(({ name }) => name === "build")) {
+      const totals = await buildAsOneTest();
+      if (totals.failed > 0) return [...results, { suite, totals }];
+      built = true;
+    }
+    if (suite.tests?.parts !== undefined && mochaArgs.length === 0) beside.push(suite);
+    else results.push({ suite, totals: await runAlone(suite, mochaArgs) });
+  }
+  return [...results, ...(await runBeside(beside))];
+}
+
+async function prepare(suite: Suite): Promise<Result | undefined> {
   try {
-    await suite.prepare(print);
+    await suite.prepare?.(print);
+    return undefined;
   } catch (error) {
     const reason = errorMessage(error);
     print(`Skipped: ${reason}`);
-    return { totals: { passed: 0, failed: 0, skipped: 1 }, reason: reason.split("\n")[0] };
+    return { suite, totals: { passed: 0, failed: 0, skipped: 1 }, reason: reason.split("\n")[0] };
   }
-  return { totals: await suite.run(mochaArgs) };
+}
+
+async function runAlone({ name, check, tests }: Suite, mochaArgs: readonly string[]): Promise<Totals> {
+  const checked = check === undefined ? [] : [await check()];
+  if (tests === undefined) return sum(checked);
+  const run = await startMocha(await testFiles(name), [...(tests.defaults ?? []), ...mochaArgs], "inherit");
+  return sum([...checked, (await run.end).totals]);
+}
+
+async function runBeside(suites: readonly Suite[]): Promise<Result[]> {
+  if (suites.length === 0) return [];
+  const parts: Part[] = [];
+  for (const { name, title, tests } of suites) {
+    const hands = deal(await testFiles(name), tests?.parts ?? 1);
+    for (const [place, files] of hands.entries()) {
+      parts.push({
+        suite: name,
+        title: `${title} (${place + 1} of ${hands.length})`,
+        files,
+        args: tests?.defaults ?? [],
+      });
+    }
+  }
+  print(`These run beside each other in ${parts.length} parts; each part's output follows when it has ended.`);
+  const ended = await runSideBySide(parts, print);
+  return suites.map((suite) => ({
+    suite,
+    totals: sum(ended.filter(({ part }) => part.suite === suite.name).map(({ totals }) => totals)),
+  }));
+}
+
+function tell(results: readonly Result[]): void {
+  const total = sum(results.map(({ totals }) => totals));
+  for (const failure of total.failures ?? []) print(`\nFAILED ${failure}`);
+  print("");
+  for (const { suite, totals, reason } of results) {
+    print(`${suite.title}: ${describeTotals(totals)}${reason === undefined ? "" : ` (${reason})`}`);
+  }
+  print(describeTotals(total));
+  process.exitCode = total.failed === 0 ? 0 : 1;
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {

@@ -1,4 +1,4 @@
-/** Mocha's spec reporter, which also writes the totals into a file for the program that started mocha. */
+/** Mocha's spec reporter, which also keeps the totals so far in a file for the program that started mocha. */
 import { writeFileSync } from "node:fs";
 import { Runner, reporters } from "mocha";
 import { TOTALS_FILE_VARIABLE, type Totals } from "./totals";
@@ -7,18 +7,32 @@ class TotalsReporter extends reporters.Spec {
   constructor(runner: Runner, options?: Mocha.MochaOptions) {
     super(runner, options);
     const { EVENT_RUN_END, EVENT_TEST_PASS, EVENT_TEST_FAIL, EVENT_TEST_PENDING } = Runner.constants;
-    const totals: Totals = { passed: 0, failed: 0, skipped: 0 };
-    runner.on(EVENT_TEST_PASS, () => totals.passed++);
+    const failures: string[] = [];
+    const totals: Totals = { passed: 0, failed: 0, skipped: 0, failures };
+    const file = process.env[TOTALS_FILE_VARIABLE];
+    // At every test: what started mocha tells how far it is, and still knows what failed when mocha itself crashes.
+    const keep = (name: "passed" | "failed" | "skipped") => {
+      totals[name]++;
+      if (file !== undefined) writeFileSync(file, JSON.stringify(totals));
+    };
+    runner.on(EVENT_TEST_PASS, () => keep("passed"));
     // A hook that fails counts as a failed test, as it does in mocha's own summary.
-    runner.on(EVENT_TEST_FAIL, () => totals.failed++);
-    runner.on(EVENT_TEST_PENDING, () => totals.skipped++);
+    runner.on(EVENT_TEST_FAIL, (test: Mocha.Test, error: Error) => {
+      failures.push(`${test.fullTitle()}\n${indented(error.stack ?? error.message)}`);
+      keep("failed");
+    });
+    runner.on(EVENT_TEST_PENDING, () => keep("skipped"));
     runner.once(EVENT_RUN_END, () => {
-      const file = process.env[TOTALS_FILE_VARIABLE];
-      if (file !== undefined) {
-        writeFileSync(file, JSON.stringify(totals));
-      }
+      if (file !== undefined) writeFileSync(file, JSON.stringify(totals));
     });
   }
+}
+
+const LINES_OF_AN_ERROR = 12;
+
+function indented(text: string): string {
+  const lines = text.split("\n").slice(0, LINES_OF_AN_ERROR);
+  return lines.map((line) => `    ${line}`).join("\n");
 }
 
 export = TotalsReporter;

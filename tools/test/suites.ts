@@ -1,13 +1,11 @@
-/** The parts of `npm test`, in the order in which they run: the cheap ones first. */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+/** The parts of `npm test`: what each needs, and what runs it. */
 import { delimiter, join } from "node:path";
 import { build } from "../build";
 import { CHECKOUT, NODE_PROGRAMS } from "../paths";
 import { ensurePostgres, MAJORS } from "../postgres";
 import { type Log, runToEnd } from "../processes";
 import { ensurePulumi } from "../pulumi";
-import { TOTALS_FILE_VARIABLE, type Totals } from "./totals";
+import type { Totals } from "./totals";
 
 /** One part of `npm test`. */
 export interface Suite {
@@ -15,25 +13,45 @@ export interface Suite {
   name: string;
   title: string;
   /** Gets what the suite needs onto this machine; when it fails, the suite is skipped and the reason told. */
-  prepare(log: Log): Promise<void>;
-  /** Runs the suite; `mochaArgs` narrow it where it is one of mocha's. */
-  run(mochaArgs: readonly string[]): Promise<Totals>;
+  prepare?(log: Log): Promise<void>;
+  /** A check that counts as one test. */
+  check?(): Promise<Totals>;
+  /** Files of tests. */
+  tests?: TestFiles;
+}
+
+/** The tests below `test/<name>`. */
+export interface TestFiles {
+  /** Into how many processes they are dealt out, of which several run at once. Default: all in one, which runs alone. */
+  parts?: number;
+  /** They start the compiled provider. */
+  onBuild?: boolean;
+  /** For mocha, before what the command line says. */
+  defaults?: string[];
 }
 
 /** An end-to-end test runs the engine several times, each time for seconds. */
 const E2E_DEFAULTS = ["--timeout", "600000"];
 
-/** Every suite. */
+/** Every suite, in the order in which they run: the cheap ones first. */
 export const SUITES: readonly Suite[] = [
-  { name: "typecheck", title: "Type check", prepare: nothing, run: () => asOneTest("tsc", ["-p", "tsconfig.json"]) },
-  { name: "lint", title: "Lint", prepare: nothing, run: () => asOneTest("biome", ["check", "."]) },
-  { name: "build", title: "Build", prepare: nothing, run: buildAsOneTest },
-  mochaSuite("unit", "Unit tests", nothing),
-  suiteOnBuild(mochaSuite("integration", "Integration tests on PostgreSQL 14 to 18", preparePostgres)),
-  suiteOnBuild(mochaSuite("e2e", "End-to-end tests through the Pulumi engine", preparePostgresAndPulumi, E2E_DEFAULTS)),
+  { name: "typecheck", title: "Type check", check: () => asOneTest("tsc", ["-p", "tsconfig.json"]) },
+  { name: "lint", title: "Lint", check: () => asOneTest("biome", ["check", "."]) },
+  { name: "build", title: "Build", check: buildAsOneTest },
+  { name: "unit", title: "Unit tests", tests: {} },
+  {
+    name: "e2e",
+    title: "End-to-end tests through the Pulumi engine",
+    prepare: preparePostgresAndPulumi,
+    tests: { parts: 4, onBuild: true, defaults: E2E_DEFAULTS },
+  },
+  {
+    name: "integration",
+    title: "Integration tests on PostgreSQL 14 to 18",
+    prepare: preparePostgres,
+    tests: { parts: 4, onBuild: true },
+  },
 ];
-
-async function nothing(): Promise<void> {}
 
 async function preparePostgres(log: Log): Promise<void> {
   for (const major of MAJORS) {
@@ -47,51 +65,13 @@ async function preparePostgresAndPulumi(log: Log): Promise<void> {
   process.env.PATH = [binDir, process.env.PATH].join(delimiter);
 }
 
-function mochaSuite(name: string, title: string, prepare: Suite["prepare"], defaults: readonly string[] = []): Suite {
-  const files = `test/${name}/**/*.test.ts`;
-  return { name, title, prepare, run: (mochaArgs) => runMocha(files, [...defaults, ...mochaArgs]) };
-}
-
-/** A suite that starts the compiled provider; narrowed to itself, it must not run what an earlier build left. */
-function suiteOnBuild(suite: Suite): Suite {
-  const run: Suite["run"] = async (mochaArgs) => {
-    const built = await buildAsOneTest();
-    return built.failed > 0 ? built : suite.run(mochaArgs);
-  };
-  return { ...suite, run };
-}
-
-async function runMocha(files: string, mochaArgs: readonly string[]): Promise<Totals> {
-  const directory = await mkdtemp(join(tmpdir(), "pgpartition-test-"));
-  const totalsFile = join(directory, "totals.json");
-  try {
-    const { status } = await runToEnd(
-      join(NODE_PROGRAMS, "mocha"),
-      ["--reporter", join(__dirname, "reporter.ts"), ...mochaArgs, files],
-      { cwd: CHECKOUT, env: { ...process.env, [TOTALS_FILE_VARIABLE]: totalsFile }, output: "inherit" },
-    );
-    const totals = await readTotals(totalsFile);
-    // Mocha that ends badly without a failed test has crashed, or could not load a file.
-    return status !== 0 && totals.failed === 0 ? { ...totals, failed: 1 } : totals;
-  } finally {
-    await rm(directory, { recursive: true });
-  }
-}
-
-async function readTotals(file: string): Promise<Totals> {
-  try {
-    return JSON.parse(await readFile(file, "utf8")) as Totals;
-  } catch {
-    return { passed: 0, failed: 1, skipped: 0 };
-  }
-}
-
 async function asOneTest(program: string, args: readonly string[]): Promise<Totals> {
   const { status } = await runToEnd(join(NODE_PROGRAMS, program), args, { cwd: CHECKOUT, output: "inherit" });
   return oneTest(status === 0);
 }
 
-async function buildAsOneTest(): Promise<Totals> {
+/** Compiles the product, and counts as one test. */
+export async function buildAsOneTest(): Promise<Totals> {
   try {
     await build(() => undefined);
     return oneTest(true);

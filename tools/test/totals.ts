@@ -5,6 +5,8 @@ export interface Totals {
   passed: number;
   failed: number;
   skipped: number;
+  /** Title and error of each test that failed, as far as a test runner tells them. */
+  failures?: string[];
 }
 
 /** Environment variable that names the file into which the mocha reporter writes its totals. */
@@ -12,8 +14,9 @@ export const TOTALS_FILE_VARIABLE = "PGPARTITION_TEST_TOTALS";
 
 /** The totals of several parts together. */
 export function sum(parts: readonly Totals[]): Totals {
-  const add = (name: keyof Totals) => parts.reduce((total, part) => total + part[name], 0);
-  return { passed: add("passed"), failed: add("failed"), skipped: add("skipped") };
+  const add = (name: "passed" | "failed" | "skipped") => parts.reduce((total, part) => total + part[name], 0);
+  const failures = parts.flatMap((part) => part.failures ?? []);
+  return { passed: add("passed"), failed: add("failed"), skipped: add("skipped"), failures };
 }
 
 /** "12 passed, 0 failed, 1 skipped". */
