@@ -17,7 +17,7 @@ import type { ParentFacts } from "./parent";
 import type { Statement } from "./statement";
 import { parameterName } from "./storageParameters";
 
-/** Differences of these are only ever reported. */
+/** A trigger of a partition's own is only reported; indexes are built CONCURRENTLY, which is no part of a transaction. */
 type Repairable = Exclude<ChildAttribute, "ownTriggers" | "indexes">;
 
 interface Context {

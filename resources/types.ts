@@ -162,8 +162,8 @@ export interface Children {
   columns?: Inheritance;
   /** Storage parameters, tablespace, access method and persistence. */
   storage?: Inheritance;
-  /** Indexes of the parent that a partition lacks. Default: `report`. */
-  indexes?: "report" | "ignore";
+  /** Indexes of the parent that a partition has not, or not valid; they are built without blocking writers. */
+  indexes?: Inheritance;
   /** Comment of every partition; `{table}`, `{partition}` and `{bound}` are filled in. Absent: comments are left alone. */
   comment?: string;
 }

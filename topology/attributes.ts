@@ -22,7 +22,7 @@ export interface ChildrenPolicy {
   comments: Inheritance;
   columns: Inheritance;
   storage: Inheritance;
-  indexes: Exclude<Inheritance, "parent">;
+  indexes: Inheritance;
 }
 
 export type AttributeGroup = keyof ChildrenPolicy;
@@ -39,7 +39,7 @@ export const DEFAULT_CHILDREN: ChildrenPolicy = {
   comments: "parent",
   columns: "parent",
   storage: "parent",
-  indexes: "report",
+  indexes: "parent",
 };
 
 interface AttributeRule {
@@ -82,12 +82,7 @@ export const ATTRIBUTES = {
   storageParameters: { group: "storage", label: "storage parameters" },
   tablespace: { group: "storage", label: "tablespace" },
   accessMethod: { group: "storage", label: "access method" },
-  indexes: {
-    group: "indexes",
-    label: "indexes",
-    obstacle:
-      "Until every partition has it, the parent's index is not valid: build it CONCURRENTLY on the partition and attach it.",
-  },
+  indexes: { group: "indexes", label: "indexes" },
 } as const satisfies Record<string, AttributeRule>;
 
 export type ChildAttribute = keyof typeof ATTRIBUTES;

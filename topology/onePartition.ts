@@ -90,6 +90,8 @@ export function setOfOne(declared: DeclaredPartition, partitionBy: Record<string
     partitions: { [partition]: { ...given, tier } },
     unmanaged: "ignore",
     reorganize: "refuse",
+    // An index of the parent is completed on all partitions, those of others included: that is for the parent's owner.
+    children: { indexes: "report" },
     adopt: adopt ? [partition] : [],
     onDelete,
   });

@@ -34,7 +34,14 @@ export function plan(desired: DesiredSet, actual: ActualSet, known: KnownOids): 
   const { first, last, unchanged, refused, questions } = level;
   const steps = refused ? [] : numberSteps([...first, ...last]);
   const findings = [...level.findings, ...noticedFindings(place)];
-  return { steps, findings, unchanged, ...(questions.length === 0 ? {} : { questions }) };
+  const indexes = refused ? [] : [...place.incomplete.values()];
+  return {
+    steps,
+    findings,
+    unchanged,
+    ...(indexes.length === 0 ? {} : { indexes }),
+    ...(questions.length === 0 ? {} : { questions }),
+  };
 }
 
 /** The plan of one partitioned table, and of those below it. */

@@ -124,11 +124,22 @@ export interface Finding {
   reason: string;
 }
 
+/** An index of a partitioned table that some of its partitions have not, or not valid. */
+export interface IncompleteIndex {
+  /** The table that the index is on: the set's own, or a partition that is partitioned itself. */
+  table: RelationName & { oid: number };
+  index: string;
+  /** Partitions of that table. */
+  partitions: string[];
+}
+
 export interface Plan {
   steps: Step[];
   findings: Finding[];
   /** Partitions that are as declared. */
   unchanged: string[];
+  /** Indexes to be completed after the steps, without blocking writers. Absent: none. */
+  indexes?: IncompleteIndex[];
   /** What the plan assumed for want of an answer: with the answers it may be another one. Absent: nothing. */
   questions?: Question[];
 }

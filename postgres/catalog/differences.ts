@@ -125,7 +125,18 @@ function difference(row: Row): AttributeDifference {
   if (!isAttribute(attribute)) throw new Error(`The attribute ${attribute} is not known.`);
   const given = Object.entries({ name, column, role, grantor, expected, found }).filter(([, value]) => value !== null);
   const plain: AttributeDifference = { attribute, ...Object.fromEntries(given) };
-  return attribute === "generatedColumns" ? generated(plain) : plain;
+  return READ[attribute]?.(plain) ?? plain;
+}
+
+/** What the server says of these in a way of its own. */
+const READ: Partial<Record<ChildAttribute, (difference: AttributeDifference) => AttributeDifference>> = {
+  generatedColumns: generated,
+  indexes: incompleteIndex,
+};
+
+/** The column says why a part cannot be built. */
+function incompleteIndex({ column: obstacle, ...difference }: AttributeDifference): AttributeDifference {
+  return obstacle === undefined ? difference : { ...difference, obstacle };
 }
 
 /** The server says by the name how the column is generated: a stored one has values in every row already. */

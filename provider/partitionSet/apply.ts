@@ -4,6 +4,8 @@ import type { Context } from "../handler";
 import { recordedIdentity } from "../identity";
 import type { Properties } from "../values";
 import { decide } from "./decide";
+import { completeIndexes } from "./indexes";
+import { type Observation, observe } from "./observe";
 import { ownPart } from "./own";
 import { findingText } from "./present";
 import { reconcile } from "./reconcile";
@@ -36,8 +38,18 @@ export async function applySet(
   for (const finding of planned.findings.filter(({ severity }) => severity === "warning")) {
     await context.log.diagnostic("warning", findingText(finding));
   }
-  const ours = ownPart(desired, after.actual, after.known);
-  return { outputs: outputsFromActual(news, ours, after.identity, after.known), reasons };
+  const outputs = outputsOf(desired, news, after);
+  const { indexes = [] } = planned;
+  if (indexes.length === 0) return { outputs, reasons };
+  return context.database.sessions.withSession(async (session) => {
+    const left = await completeIndexes(context, session, after.actual.parent, indexes);
+    const completed = await observe(session, desired, outputs);
+    return { outputs: outputsOf(desired, news, completed), reasons: [...reasons, ...left] };
+  });
+}
+
+function outputsOf(desired: DesiredSet, news: Properties, { actual, identity, known }: Observation): Properties {
+  return outputsFromActual(news, ownPart(desired, actual, known), identity, known);
 }
 
 function noParentText({ schema, table }: DesiredSet, olds: Properties): string {

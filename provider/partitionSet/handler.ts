@@ -9,6 +9,7 @@ import { containsUnknown, UNKNOWN } from "../../topology/unknown";
 import { type Context, type CreateRequest, converging, type ResourceHandler, type UpdateRequest } from "../handler";
 import { idOfOutputs } from "../identity";
 import { relationFrom } from "../ids";
+import type { IndexPreview } from "../index/build";
 import { PartialFailure } from "../rpcErrors";
 import type { Properties } from "../values";
 import { applySet } from "./apply";
@@ -16,6 +17,7 @@ import { decide } from "./decide";
 import { deleteSet } from "./delete";
 import { diffSet } from "./diff";
 import { whyExclusive } from "./exclusive";
+import { previewIncomplete } from "./indexes";
 import { type Observation, observe, observeState } from "./observe";
 import { ownPart } from "./own";
 import { findingText, planText, type Rendered, summary } from "./present";
@@ -58,19 +60,21 @@ async function preview(
   if (containsUnknown(news)) return { ...news, partitions: UNKNOWN, identity: UNKNOWN };
   const olds = recorded(request, oldOutputs);
   const desired = desiredFromChecked(news);
-  const { observation, planned } = await context.database.orElse(
+  const { observation, planned, indexes } = await context.database.orElse(
     () =>
       context.database.sessions.withSession(async (session) => {
         const seen = await observe(session, desired, olds);
-        return { observation: seen, planned: await decide(session, desired, seen) };
+        const made = await decide(session, desired, seen);
+        const builds = await previewIncomplete(session, seen.actual.parent, made);
+        return { observation: seen, planned: made, indexes: builds };
       }),
     async (reason) => {
       await context.log.diagnostic("warning", fromStateText(reason));
       const seen = observeState(desired, olds);
-      return { observation: seen, planned: plan(desired, seen.actual, seen.known) };
+      return { observation: seen, planned: plan(desired, seen.actual, seen.known), indexes: [] };
     },
   );
-  await showPlan(context, desired, planned, observation);
+  await showPlan(context, desired, planned, observation, indexes);
   const ours = ownPart(desired, observation.actual, observation.known);
   const outputs = outputsFromPlan(news, ours, planned, observation.identity, observation.known);
   await context.views.publish(viewRows(context.name, outputs, context.views.old));
@@ -87,6 +91,7 @@ export async function showPlan(
   desired: DesiredSet,
   planned: Plan,
   { facts }: Observation,
+  indexes: readonly IndexPreview[] = [],
 ): Promise<void> {
   const title = `${desired.schema}.${desired.table}`;
   if (planned.steps.length > 0) {
@@ -95,12 +100,16 @@ export async function showPlan(
       planText(title, planned, (step) => rendered(step, facts)),
     );
   }
+  for (const { text } of indexes) await context.log.diagnostic("info", text);
+  for (const reason of indexes.flatMap(({ obstacles }) => obstacles)) await context.log.diagnostic("warning", reason);
   for (const finding of planned.findings) {
     // An error here would end the preview and hide the rest of it from the reviewer; `up` is what refuses.
     const severity = finding.severity === "info" ? "info" : "warning";
     await context.log.diagnostic(severity, findingText(finding));
   }
-  await context.log.status(summary(planned.steps, false), true);
+  const builds = indexes.map((index) => index.summary).filter((text) => text !== "");
+  const parts = planned.steps.length === 0 && builds.length > 0 ? builds : [summary(planned.steps, false), ...builds];
+  await context.log.status(parts.join(", "), true);
 }
 
 function rendered(step: Step, facts: ParentFacts): Rendered {

@@ -101,6 +101,13 @@ export function outputsFromPlan(
     for (const { name, entry } of made ? entriesOf({ [step.partition]: made }, "") : [])
       if (entry.partitions) inside.set(name, entry as Inside);
   }
+  for (const { table, partitions } of plan.indexes ?? []) {
+    const level = (inside.get(table.name) ?? top).partitions;
+    for (const name of partitions) {
+      const entry = level[name];
+      if (entry) level[name] = withoutRepaired(entry, ["indexes"]);
+    }
+  }
   return { ...outputs, partitions: inOrderOf(top.partitions, declaredPartitions(inputs)) };
 }
 
@@ -116,7 +123,8 @@ function promise(step: Step, partitions: Record<string, RecordedPartition>, sche
   const { [now]: before } = partitions;
   const divided = level === undefined ? dividedAs(before) : recordNew(level);
   if (step.kind === "adjust") {
-    if (before) partitions[name] = withoutRepaired(before, step);
+    const repaired = step.differences?.map(({ attribute }) => attribute) ?? [];
+    if (before) partitions[name] = withoutRepaired(before, repaired);
   } else if (step.kind === "drop") delete partitions[name];
   else if (step.kind === "detach" && before) partitions[name] = { ...before, tier: "detached" };
   else if (step.kind === "rename" && before) {
@@ -128,8 +136,11 @@ function promise(step: Step, partitions: Record<string, RecordedPartition>, sche
   } else if (bound && step.kind !== "detach") partitions[name] = { ...bound, tier: "live", ...divided };
 }
 
-function withoutRepaired({ differs, ...partition }: RecordedPartition, step: Step): RecordedPartition {
-  const repaired = new Set<string>(step.differences?.map(({ attribute }) => attribute));
+function withoutRepaired(
+  { differs, ...partition }: RecordedPartition,
+  attributes: readonly string[],
+): RecordedPartition {
+  const repaired = new Set(attributes);
   const left = Object.entries(differs ?? {}).filter(([attribute]) => !repaired.has(attribute));
   return left.length === 0 ? partition : { ...partition, differs: Object.fromEntries(left) };
 }

@@ -31,7 +31,7 @@ import { relationFrom } from "../ids";
 import { PartialFailure } from "../rpcErrors";
 import type { Properties } from "../values";
 import { diffTable } from "./diff";
-import { buildIndexes, previewIndex } from "./indexes";
+import { buildIndexes, previewWork } from "./indexes";
 import { underLadder } from "./locks";
 import { alterationText, changeText, differenceText, progressText } from "./present";
 import { readTableResource } from "./read";
@@ -144,7 +144,7 @@ async function showChange(context: Context, session: Session, found: Found): Pro
 
 async function showIndex(context: Context, session: Session, { actual }: Found, work: IndexWork): Promise<void> {
   if (actual === undefined) return;
-  const { text, obstacles } = await previewIndex(session, actual.oid, work);
+  const { text, obstacles } = await previewWork(session, actual.oid, work);
   await context.log.diagnostic("info", text);
   for (const obstacle of obstacles) {
     const title = `${actual.schema}.${actual.name}`;

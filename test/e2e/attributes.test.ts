@@ -26,6 +26,7 @@ const BY_HAND = `
   ALTER TABLE events_2026_03 ENABLE ROW LEVEL SECURITY;
   COMMENT ON TABLE events_2026_01 IS 'by hand';
   COMMENT ON COLUMN events_2026_01.payload IS 'by hand';
+  CREATE INDEX events_payload ON ONLY events (payload);
   ALTER TABLE plain_2026_01 SET (fillfactor = 60);`;
 
 describeOnEachPostgres("attributes of partitions", (server) => {
@@ -70,13 +71,19 @@ describeOnEachPostgres("attributes of partitions", (server) => {
     assert.deepEqual(differences(preview, "events"), [
       "delete partitions.events_2026_01.differs.columnComments",
       "delete partitions.events_2026_01.differs.comment",
+      "delete partitions.events_2026_01.differs.indexes",
       "delete partitions.events_2026_02.differs.grants",
+      "delete partitions.events_2026_02.differs.indexes",
+      "delete partitions.events_2026_03.differs.indexes",
       "delete partitions.events_2026_03.differs.rowSecurity",
       "delete partitions.events_2026_03.differs.storageParameters",
+      "delete partitions.events_2026_04.differs.indexes",
     ]);
     assert.deepEqual(differences(preview, "plain"), []);
     const said = preview.diagnostics.map(({ message }) => message).join("\n");
     assert.match(said, /3 to adjust/);
+    assert.match(said, /public\.events, index events_payload: 4 to build/);
+    assert.match(said, /CREATE INDEX CONCURRENTLY "events_2026_01_payload" ON "public"\."events_2026_01"/);
     assert.match(said, /REVOKE SELECT ON TABLE "public"\."events_2026_02" FROM PUBLIC/);
     const state = await stack.exportState();
     assert.match(state.text, /"storageParameters": "storage parameters fillfactor: 50 instead of 90"/);

@@ -100,10 +100,11 @@ function* here({ children }: Pick<ActualLevel, "children">, schema: string): Gen
 }
 
 /** Groups in which partitions differ from their parent: their differences are to be shown, not put right. */
-function toleratedGroups({ steps }: Plan, actual: ActualSet): Record<string, string> {
+function toleratedGroups({ steps, indexes = [] }: Plan, actual: ActualSet): Record<string, string> {
   const differing = new Set(
     steps.flatMap(({ differences = [] }) => differences.map(({ attribute }) => ATTRIBUTES[attribute].group)),
   );
+  if (indexes.length > 0) differing.add("indexes");
   // One that is too large to be put right is refused instead of planned.
   for (const { differences = [] } of all(actual.children))
     for (const { attribute } of differences)

@@ -64,10 +64,19 @@ export function adjustAttributes(context: Context, build: DraftBuilder, live: re
     const { repair, refuse, report } = treat(context.desired, name, { ...table, bound: partition });
     for (const difference of refuse) note(context, "error", name, textOf(difference), table);
     for (const difference of report) notice(context, name, difference);
-    if (repair.length === 0) continue;
+    for (const { attribute, name: index } of repair) if (attribute === "indexes") lacks(context, index ?? "", name);
+    const atOnce = repair.filter(({ attribute }) => attribute !== "indexes");
+    if (atOnce.length === 0) continue;
     const after = drafts.map(({ id }) => id);
-    adjustments.push(build.adjust(name, { ...table, oid }, repair, after));
+    adjustments.push(build.adjust(name, { ...table, oid }, atOnce, after));
   }
+}
+
+/** A build may take hours and is no part of any transaction: it comes after all steps. */
+function lacks({ incomplete, parent: { schema, name, oid } }: Context, index: string, partition: string): void {
+  const key = `${oid} ${index}`;
+  const known = incomplete.get(key) ?? { table: { schema, name, oid }, index, partitions: [] };
+  incomplete.set(key, { ...known, partitions: [...known.partitions, partition] });
 }
 
 function tableOf(

@@ -16,7 +16,7 @@ import type {
 } from "../model";
 import { OverlapIndex } from "../overlap";
 import { join } from "../policy/reader";
-import type { Finding, Step } from "../steps";
+import type { Finding, IncompleteIndex, Step } from "../steps";
 import { isCopy } from "./unfinished";
 
 /** A step before it has its place in the order. */
@@ -59,6 +59,8 @@ export interface Place {
   tree: ReadonlyMap<string, ActualPartition>;
   /** Differences that are only shown, on every level: the partitions that have each, by its text. */
   noticed: Map<string, string[]>;
+  /** Indexes that partitions of any level lack, by table and name. */
+  incomplete: Map<string, IncompleteIndex>;
 }
 
 /** The set's own level. */
@@ -73,7 +75,8 @@ export function topOf(desired: DesiredSet, actual: ActualSet): Place {
     }
   };
   const here = [...all(actual)].filter(({ schema }) => schema === desired.schema);
-  return { path: "", tree: new Map(here.map((partition) => [partition.name, partition])), noticed: new Map() };
+  const tree = new Map(here.map((partition) => [partition.name, partition]));
+  return { path: "", tree, noticed: new Map(), incomplete: new Map() };
 }
 
 export interface Context extends Place {

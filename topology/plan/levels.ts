@@ -32,7 +32,8 @@ export function planBelow(context: Context, planLevel: (request: LevelRequest) =
     if (table.level === undefined) return undivided(context, desired, table);
     const under = { schema: desired.schema, name, oid: table.oid };
     const actual = levelAsSet(under, table.level, context.actual);
-    const place = { path: pathOf(context, name), under, tree: context.tree, noticed: context.noticed };
+    const { tree, noticed, incomplete } = context;
+    const place = { path: pathOf(context, name), under, tree, noticed, incomplete };
     return following(planLevel({ desired, actual, known: context.known, place }), stepsAbout(context, table));
   });
   return {

@@ -45,11 +45,7 @@ export const children = object<ChildrenInputs>({
   comments: optional(inheritance),
   columns: optional(inheritance),
   storage: optional(inheritance),
-  indexes: optional(
-    choice<ChildrenPolicy["indexes"]>(["report", "ignore"], {
-      parent: "cannot be repaired with the partition; there are report and ignore",
-    }),
-  ),
+  indexes: optional(inheritance),
   comment: optional(comment),
 });
 

@@ -7,6 +7,8 @@ import type { Client } from "pg";
 import { readSet } from "../../../postgres/catalog";
 import type { Sessions } from "../../../postgres/connection";
 import { execute } from "../../../postgres/executor";
+import { applyIndex } from "../../../postgres/index/apply";
+import { readTopmostDefinitions } from "../../../postgres/index/definition";
 import type { CatalogSet } from "../../../postgres/parent";
 import { renderStep } from "../../../postgres/statements";
 import { ATTRIBUTES, type ChildAttribute, type ChildrenPolicy, DEFAULT_CHILDREN } from "../../../topology/attributes";
@@ -166,7 +168,7 @@ const mutations = (owner: string, reader: string, other: string): Record<ChildAt
   ],
   tablespace: [{ sql: "ALTER TABLE s.c1 SET TABLESPACE elsewhere" }],
   accessMethod: [{ sql: "ALTER TABLE s.c1 SET ACCESS METHOD heap_again", from: 15 }],
-  indexes: [{ sql: "CREATE INDEX lonely ON ONLY s.p (tenant)", undo: "DROP INDEX s.lonely", parent: true }],
+  indexes: [{ sql: "CREATE INDEX lonely ON ONLY s.p (tenant)", parent: true }],
 });
 
 const SETUP = (owner: string, reader: string, other: string, major: number) => [
@@ -283,7 +285,15 @@ describeOnEachPostgres("attributes of partitions", (server) => {
 
   async function nothingToDo(desired: DesiredSet = DESIRED): Promise<void> {
     const { plan: second } = await planned(desired);
-    assert.deepEqual([second.steps, second.findings], [[], []]);
+    assert.deepEqual([second.steps, second.findings, second.indexes], [[], [], undefined]);
+  }
+
+  /** As `up` does after all steps. */
+  async function completeIndexes(set: CatalogSet, indexes: Plan["indexes"] = []): Promise<void> {
+    await sessions.withSession(async (session) => {
+      for (const declared of await readTopmostDefinitions(session, set.parent?.oid ?? 0, indexes))
+        await applyIndex({ sessions, session, ladder: QUICK }, declared, declared.tableOid);
+    });
   }
 
   it("are those of the parent from the start, and then nothing is left to do", () => nothingToDo());
@@ -311,12 +321,17 @@ describeOnEachPostgres("attributes of partitions", (server) => {
   async function mutate(attribute: ChildAttribute, mutation: Mutation): Promise<void> {
     if (!isPossible(mutation)) return;
     await client.query(mutation.sql);
-    const { plan: made } = await planned(DESIRED);
+    const { plan: made, set } = await planned(DESIRED);
     const hit = mutation.parent ? Object.keys(DESIRED.partitions) : ["c1"];
     if (mutation.undo !== undefined) {
       assert.deepEqual([made.steps, made.findings.length], [[], 1], mutation.sql);
       assert.match(made.findings[0]!.reason, new RegExp(`^${hit.join(", ")}: ${ATTRIBUTES[attribute].label}`));
       await client.query(mutation.undo);
+      return nothingToDo();
+    }
+    if (attribute === "indexes") {
+      assert.deepEqual([made.steps, made.indexes?.map(({ partitions }) => partitions)], [[], [hit]], mutation.sql);
+      await completeIndexes(set, made.indexes);
       return nothingToDo();
     }
     assert.deepEqual(

@@ -6,7 +6,7 @@ import { DEFAULT_LADDER } from "../../../postgres/ladder";
 import { alter } from "../../../postgres/table/alter";
 import { NO_CHANGE, type RefusedChange } from "../../../postgres/table/change";
 import { queryable } from "../../../postgres/table/client";
-import { buildIndexes, previewIndex } from "../../../provider/table/indexes";
+import { buildIndexes, previewWork } from "../../../provider/table/indexes";
 import { underLadder } from "../../../provider/table/locks";
 import type { DeclaredTable } from "../../../topology/table/model";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
@@ -109,7 +109,7 @@ describeOnEachPostgres("keys and indexes of a populated parent", (server) => {
     const texts = await withContext(database, async (_, session) => {
       const { oid } = await read(client, table);
       const shown: string[] = [];
-      for (const work of indexes) shown.push((await previewIndex(session, oid, work)).text);
+      for (const work of indexes) shown.push((await previewWork(session, oid, work)).text);
       return shown;
     });
     assert.match(texts[0] ?? "", /unique\[0\].*tree_id_k_key/);
