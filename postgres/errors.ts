@@ -15,6 +15,7 @@ export const SQLSTATE = {
   wrongObjectType: "42809",
   undefinedTable: "42P01",
   undefinedObject: "42704",
+  invalidSchemaName: "3F000",
   serializationFailure: "40001",
   objectNotInPrerequisiteState: "55000",
   checkViolation: "23514",

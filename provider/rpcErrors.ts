@@ -4,6 +4,8 @@ import * as errorsProto from "@pulumi/pulumi/proto/errors_pb";
 import * as providerProto from "@pulumi/pulumi/proto/provider_pb";
 import * as statusProto from "@pulumi/pulumi/proto/status_pb";
 import { Any } from "google-protobuf/google/protobuf/any_pb";
+import { DatabaseError } from "pg";
+import { explainError } from "../postgres/errors";
 import type { InputFailure } from "../topology/model";
 import { encode, type Properties } from "./values";
 
@@ -27,12 +29,18 @@ export class RejectedInputs extends Error {
   }
 }
 
-/** A gRPC error whose details travel in `grpc-status-details-bin`. Anything else becomes UNKNOWN with its message. */
+/** A gRPC error whose details travel in `grpc-status-details-bin`. Anything else becomes UNKNOWN with what is known of it. */
 export function toServiceError(error: unknown): Partial<ServiceError> {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   if (error instanceof PartialFailure) return withDetails(message, partialFailureDetails(error));
   if (error instanceof RejectedInputs) return withDetails(message, rejectedInputsDetails(error));
   return { code: grpcStatus.UNKNOWN, details: message, message };
+}
+
+/** PostgreSQL's errors with their detail, hint and SQLSTATE; messages of our own keep their lines. */
+function messageOf(error: unknown): string {
+  if (error instanceof DatabaseError) return explainError(error);
+  return error instanceof Error ? error.message : String(error);
 }
 
 function partialFailureDetails(error: PartialFailure): Any {

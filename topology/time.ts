@@ -7,34 +7,40 @@ import type { MomentType } from "./model";
 import { ValueError } from "./values";
 
 const MOMENT =
-  /^(\d{4})-(\d{2})(?:-(\d{2})(?:[ T](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?\s?(Z|UTC|[+-]\d{2}(?::?\d{2})?)?)?)?$/i;
+  /^(\d{4})(?:-(\d{2})(?:-(\d{2})(?:[ T](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?\s?(Z|UTC|[+-]\d{2}(?::?\d{2})?)?)?)?)?$/i;
 
 interface Moment {
   wall: Temporal.PlainDateTime;
   /** UTC offset as ISO text (`+05:30`), if one was written. */
   offset?: string;
-  precision: "month" | "day" | "time";
+  precision: "year" | "month" | "day" | "time";
 }
 
 function parse(text: string): Moment {
   const match = MOMENT.exec(text);
   if (match === null)
     throw new ValueError(
-      `${JSON.stringify(text)} is not a date: write YYYY-MM-DD, YYYY-MM or an ISO instant such as 2026-11-01T00:00:00Z ` +
+      `${JSON.stringify(text)} is not a date: write YYYY-MM-DD, YYYY-MM, YYYY or an ISO instant such as 2026-11-01T00:00:00Z ` +
         "(years 0001 to 9999, at most microseconds)",
     );
   const [, year, month, day, hour, minute, second, fraction, zone] = match;
-  const iso = `${year}-${month}-${day ?? "01"}T${hour ?? "00"}:${minute ?? "00"}:${second ?? "00"}.${fraction ?? "0"}`;
+  const iso = `${year}-${month ?? "01"}-${day ?? "01"}T${hour ?? "00"}:${minute ?? "00"}:${second ?? "00"}.${fraction ?? "0"}`;
   if (year === "0000" || second === "60") throw new ValueError(`${JSON.stringify(text)} does not exist in PostgreSQL`);
   try {
     return {
       wall: Temporal.PlainDateTime.from(iso, { overflow: "reject" }),
       offset: zone === undefined ? undefined : isoOffset(zone),
-      precision: day === undefined ? "month" : hour === undefined ? "day" : "time",
+      precision: precisionOf(month, day, hour),
     };
   } catch {
     throw new ValueError(`${JSON.stringify(text)} is not a date of the calendar`);
   }
+}
+
+function precisionOf(month?: string, day?: string, hour?: string): Moment["precision"] {
+  if (month === undefined) return "year";
+  if (day === undefined) return "month";
+  return hour === undefined ? "day" : "time";
 }
 
 function isoOffset(zone: string): string {
@@ -87,8 +93,8 @@ export function localWall(type: MomentType, canonical: string, timezone: string)
 }
 
 /**
- * A moment as people write it (`asOf`, `window.from`, pins): a month stands for its first day, a day for its midnight in
- * `timezone`; an instant with an offset is read in UTC by the key types that have no zone.
+ * A moment as people write it (`asOf`, `window.from`, pins): a month or a year stands for its first day, a day for its midnight
+ * in `timezone`; an instant with an offset is read in UTC by the key types that have no zone.
  */
 export function momentText(type: MomentType, text: string, timezone: string): string {
   const { wall, offset } = parse(text);
@@ -99,8 +105,8 @@ export function momentText(type: MomentType, text: string, timezone: string): st
 /** A declared bound: as exact as PostgreSQL takes it, so nothing is cut off or ignored silently. */
 export function boundText(type: MomentType, text: string, timezone: string): string {
   const { wall, offset, precision } = parse(text);
-  if (precision === "month")
-    throw new ValueError(`${JSON.stringify(text)} is a month, not a bound: write its first day`);
+  if (precision === "month" || precision === "year")
+    throw new ValueError(`${JSON.stringify(text)} is a ${precision}, not a bound: write its first day`);
   if (type === "date" && precision === "time" && !wall.equals(wall.withPlainTime()))
     throw new ValueError(`${JSON.stringify(text)} has a time of day, which a date key would drop`);
   if (type !== "timestamptz" && offset !== undefined)
@@ -112,9 +118,10 @@ function shiftToUtc(wall: Temporal.PlainDateTime, offset: string): Temporal.Plai
   return wall.toZonedDateTime(offset).withTimeZone("UTC").toPlainDateTime();
 }
 
-/** Where something begins: a bound, for which a month stands for its first day. */
+/** Where something begins: a bound, for which a month or a year stands for its first day. */
 export function beginText(type: MomentType, text: string, timezone: string): string {
-  return boundText(type, /^\d{4}-\d{2}$/.test(text) ? `${text}-01` : text, timezone);
+  const firstDay = { 4: `${text}-01-01`, 7: `${text}-01` }[text.length];
+  return boundText(type, firstDay ?? text, timezone);
 }
 
 /** Microseconds since 1970 of an instant in canonical text of timestamptz. */

@@ -1,9 +1,10 @@
 /** Creates, changes and drops a partitioned parent: each in one transaction, so that a kill leaves all or nothing. */
 import type { RelationName } from "../../topology/model";
 import type { ActualTable, DeclaredTable, TableOnDelete } from "../../topology/table/model";
-import { IdentityError } from "../errors";
+import type { Session } from "../connection";
+import { hasSqlstate, IdentityError, SQLSTATE } from "../errors";
 import { faultPoint } from "../faults";
-import { qualified } from "../identifiers";
+import { qualified, quoteIdent } from "../identifiers";
 import type { Lock, Statement } from "../statement";
 import { inTransaction, type Queryable } from "./client";
 import { lock, renderCreateTable, statement, treeOf, unsupported } from "./create";
@@ -30,9 +31,18 @@ export class TableRefusal extends Error {
   }
 }
 
+export async function schemaExists(session: Session, schema: string): Promise<boolean> {
+  return (await session.query("SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1", [schema])).length > 0;
+}
+
+/** What is wrong, and what to do, where a declared schema is not there. */
+export function missingSchema(schema: string): string {
+  return `The schema ${quoteIdent(schema)} does not exist (SQLSTATE ${SQLSTATE.invalidSchemaName}). Create it first: CREATE SCHEMA ${quoteIdent(schema)}, or a Schema of @pulumi/postgresql on which this table depends (dependsOn).`;
+}
+
 /**
  * Creates the declared table and gives it as it then is.
- * @throws TableRefusal when there are no declared columns, or the server is too old for the declaration.
+ * @throws TableRefusal when there are no declared columns, the schema is not there, or the server is too old for the declaration.
  */
 export async function createTable(
   client: Queryable,
@@ -52,7 +62,12 @@ export async function createTable(
   for (const { property, reason } of unsupported(declared, rows[0]?.version ?? 0)) {
     throw new TableRefusal(property, reason);
   }
-  await applyStatements(client, renderCreateTable(declared), underLocks);
+  try {
+    await applyStatements(client, renderCreateTable(declared), underLocks);
+  } catch (error) {
+    if (!hasSqlstate(error, SQLSTATE.invalidSchemaName)) throw error;
+    throw new TableRefusal("schema", `${missingSchema(declared.schema)} Nothing was created.`);
+  }
   const made = await readTable(client, declared);
   if (made === undefined) {
     throw new IdentityError(`The table ${relation} was created and is gone already: somebody else dropped it.`);

@@ -7,7 +7,7 @@ import { qualified } from "../../postgres/identifiers";
 import { systemClock } from "../../postgres/ladder";
 import { readServer, type ServerFacts } from "../../postgres/server";
 import { type AlterationProgress, alter } from "../../postgres/table/alter";
-import { applyStatements, createTable, dropTable } from "../../postgres/table/apply";
+import { applyStatements, createTable, dropTable, missingSchema, schemaExists } from "../../postgres/table/apply";
 import { NO_CHANGE, type RefusedChange, type TableChange } from "../../postgres/table/change";
 import { queryable } from "../../postgres/table/client";
 import { renderCreateTable } from "../../postgres/table/create";
@@ -93,6 +93,8 @@ async function preview(
         if (seen.actual !== undefined) {
           if (recordedIdentity(olds) === undefined) await context.log.diagnostic("info", adoptionText(seen));
           await showChange(context, session, seen);
+        } else if (seen.declared.columns !== undefined && !(await schemaExists(session, seen.declared.schema))) {
+          await context.log.diagnostic("warning", missingSchema(seen.declared.schema));
         }
         return seen;
       }),

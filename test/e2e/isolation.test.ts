@@ -25,6 +25,7 @@ table("blocked", {});
 set("occupied");
 set("others");
 table("healthy", {});
+table("homeless", { schema: "later" });
 `;
 
 const ALL = ["01", "02", "03"];
@@ -75,6 +76,11 @@ describeOnEachPostgres("tables of which some cannot be made", (server) => {
       .sort();
   };
 
+  it("are shown in the preview where a schema is missing", async () => {
+    const { output } = await stack.run(["preview"]);
+    assert.match(output, /schema "later" does not exist \(SQLSTATE 3F000\)\. Create it first: CREATE SCHEMA "later"/);
+  });
+
   it("with --continue-on-error leave no other table and no other partition undone, and each says why", async () => {
     const up = await stack.run(["up", "--yes", "--skip-preview", "--continue-on-error"]);
     assert.notEqual(up.code, 0, up.output);
@@ -82,7 +88,8 @@ describeOnEachPostgres("tables of which some cannot be made", (server) => {
     assert.deepEqual(await months("blocked"), ["01", "03"]);
     assert.deepEqual(await months("occupied"), ["01", "03"]);
     assert.deepEqual(await months("others"), []);
-    assert.match(up.output, /relation "public\.tenants" does not exist/);
+    assert.match(up.output, /relation "public\.tenants" does not exist \(SQLSTATE 42P01\)/);
+    assert.match(up.output, /error: The schema "later" does not exist .* Nothing was created/);
     assert.match(up.output, /public\.blocked_2026_02 exists already and is not known as a partition/);
     assert.match(
       up.output,
@@ -100,20 +107,24 @@ describeOnEachPostgres("tables of which some cannot be made", (server) => {
       ALTER TABLE tenants OWNER TO ${ROLE};
       ALTER TABLE others OWNER TO ${ROLE};
       DELETE FROM occupied_default;
-      DROP TABLE blocked_2026_02;`);
+      DROP TABLE blocked_2026_02;
+      CREATE SCHEMA later AUTHORIZATION ${ROLE};`);
     assert.deepEqual(await changes(), [
       "create Partition blocked_2026_02",
+      ...ALL.map((month) => `create Partition homeless_2026_${month}`),
       "create Partition occupied_2026_02",
       ...ALL.map((month) => `create Partition others_2026_${month}`),
       ...ALL.map((month) => `create Partition refers_2026_${month}`),
+      "create PartitionSet homeless",
       "create PartitionSet others",
       "create PartitionSet refers",
+      "create Table homeless",
       "create Table refers",
       "update PartitionSet blocked",
       "update PartitionSet occupied",
     ]);
     await stack.mustUp();
-    for (const table of ["refers", "blocked", "occupied", "others", "healthy"]) {
+    for (const table of ["refers", "blocked", "occupied", "others", "healthy", "later.homeless"]) {
       assert.deepEqual(await months(table), ALL, table);
     }
     const second = await stack.run(["preview", "--expect-no-changes"]);

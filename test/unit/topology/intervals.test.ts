@@ -6,7 +6,7 @@ import { compareEnds } from "../../../topology/bounds";
 import { parseAnchor, parseEvery, periodOf, periodStart, periodWall } from "../../../topology/intervals";
 import type { Axis, CalendarGrid, CalendarUnit, Grid, NumberType, PartitionBound } from "../../../topology/model";
 import { type Period, periodsFrom, periodWith } from "../../../topology/stretches";
-import { boundText, momentText, plainDate, zoneName } from "../../../topology/time";
+import { beginText, boundText, momentText, plainDate, zoneName } from "../../../topology/time";
 
 /** The first `count` periods from the one that holds a moment on. */
 function take(grid: Grid, moment: string, count: number): Period[] {
@@ -273,6 +273,10 @@ describe("every", () => {
 describe("moments", () => {
   it("are read in the key's own terms", () => {
     assert.equal(momentText("date", "2026-11", "UTC"), "2026-11-01");
+    assert.equal(momentText("date", "2026", "UTC"), "2026-01-01");
+    assert.equal(momentText("timestamptz", "2026", "America/New_York"), "2026-01-01 05:00:00+00");
+    assert.equal(beginText("timestamptz", "2026", "America/New_York"), "2026-01-01 05:00:00+00");
+    assert.equal(beginText("date", "2026-07", "UTC"), "2026-07-01");
     assert.equal(momentText("timestamptz", "2026-11", "America/New_York"), "2026-11-01 04:00:00+00");
     assert.equal(momentText("timestamptz", "2026-11-01T00:00:00+05:30", "UTC"), "2026-10-31 18:30:00+00");
     assert.equal(
@@ -286,7 +290,8 @@ describe("moments", () => {
   it("are refused when they are none", () => {
     for (const text of [
       "foo",
-      "2026",
+      "202",
+      "2026-",
       "2026-13-01",
       "2026-02-29",
       "2026-01-01T24:00",
@@ -306,6 +311,7 @@ describe("moments", () => {
     assert.equal(boundText("timestamp", "2026-01-01T12:30", "UTC"), "2026-01-01 12:30:00");
     assert.equal(boundText("date", "2026-01-01 00:00:00", "UTC"), "2026-01-01");
     assert.throws(() => boundText("date", "2026-01", "UTC"), /is a month, not a bound/);
+    assert.throws(() => boundText("date", "2026", "UTC"), /is a year, not a bound/);
     assert.throws(() => boundText("date", "2026-01-01 01:00", "UTC"), /has a time of day/);
     assert.throws(() => boundText("timestamp", "2026-01-01 01:00+00", "UTC"), /has a UTC offset/);
   });
