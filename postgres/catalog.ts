@@ -2,7 +2,7 @@
  * Reads a partition set from the catalog: a fixed number of queries however many partitions and levels there are, and none
  * that waits for a lock which somebody holds on a partition.
  */
-import type { ActualPartition, KnownOids, PartitionBound, Stranger } from "../topology/model";
+import type { ActualPartition, KnownOids, PartitionBound, RelationName, Stranger } from "../topology/model";
 import { readCopying } from "./catalog/copying";
 import { type FoundAttributes, type Joining, readDifferences } from "./catalog/differences";
 import { readForeignKeys } from "./catalog/foreignKeys";
@@ -18,8 +18,8 @@ import type { CatalogSet } from "./parent";
 export interface SetRequest {
   schema: string;
   table: string;
-  /** Names of the declared partitions of all levels: a relation of such a name that is no partition of the table is a stranger. */
-  names: string[];
+  /** Declared partitions of all levels: a relation of such a name that is no partition of the table is a stranger. */
+  names: RelationName[];
   /** OIDs of partitions as the state knows them. */
   known: KnownOids;
   /** Bounds of the same partitions: PostgreSQL forgets the bound of a table that is detached. */
@@ -51,6 +51,7 @@ async function readInTransaction(session: Session, request: SetRequest): Promise
   const parents = await readParents(
     session,
     members.filter(({ relkind }) => relkind === "p").map(({ oid }) => oid),
+    [...new Set(names.map((name) => name.schema))],
   );
   if (request.revoked) for (const { attributes } of parents.values()) attributes.grants = [];
   const top = root && parents.get(root.oid);

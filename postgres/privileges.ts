@@ -3,6 +3,7 @@ import type { Finding, Plan, Step } from "../topology/steps";
 import type { Session } from "./connection";
 import { qualified } from "./identifiers";
 import type { CatalogParent } from "./parent";
+import { relationsMade } from "./subtree";
 
 interface NeedRow extends Record<string, unknown> {
   relation: string | null;
@@ -11,7 +12,7 @@ interface NeedRow extends Record<string, unknown> {
 
 /**
  * ATTACH, DETACH and DROP are for owners; a new table needs CREATE on its schema and its tablespace, by the role that makes
- * it and, unless a superuser gives it away, by the one that is to own it. Without a right to lock a referencing table nothing fails, but its lock comes last.
+ * it and, unless a superuser gives it away, by the one that is to own it, and USAGE there to be attached. Without a right to lock a referencing table nothing fails, but its lock comes last.
  */
 const NEEDS = `
 WITH touched AS (
@@ -31,7 +32,14 @@ WHERE n.nspname = ANY ($2::text[]) AND NOT pg_catalog.has_schema_privilege(role:
 UNION ALL
 SELECT NULL, pg_catalog.format('%1$s may not create tables in tablespace %2$I: GRANT CREATE ON TABLESPACE %2$I TO %1$I.', role, t.spcname)
 FROM makers, pg_catalog.pg_tablespace t
-WHERE t.spcname = $3 AND NOT pg_catalog.has_tablespace_privilege(role::name, t.oid, 'CREATE')`;
+WHERE t.spcname = $3 AND NOT pg_catalog.has_tablespace_privilege(role::name, t.oid, 'CREATE')
+UNION ALL
+SELECT NULL, pg_catalog.format('Schema %I does not exist. Make it first: CREATE SCHEMA %1$I AUTHORIZATION %I.', name, current_user)
+FROM pg_catalog.unnest($2::text[]) AS wanted(name)
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = wanted.name::name)
+UNION ALL
+SELECT NULL, pg_catalog.format('%1$s may not look up tables in schema %2$I: GRANT USAGE ON SCHEMA %2$I TO %1$I.', current_user, nspname)
+FROM pg_catalog.pg_namespace WHERE nspname = ANY ($2::text[]) AND NOT pg_catalog.has_schema_privilege(oid, 'USAGE')`;
 
 /** Steps that make tables. */
 const MAKING = new Set<Step["kind"]>(["create", "reorganize"]);
@@ -48,7 +56,7 @@ export async function missingPrivileges(session: Session, plan: Plan, parent: Ca
   const { owner, tablespace } = parent.attributes;
   const rows = await session.query<NeedRow>(NEEDS, [
     [parent.oid, ...oids],
-    [...new Set(making.map(({ schema }) => schema))],
+    [...new Set(making.flatMap((step) => [step, ...relationsMade(step)]).map(({ schema }) => schema))],
     creates ? (tablespace ?? null) : null,
     creates ? (owner ?? null) : null,
   ]);

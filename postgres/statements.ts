@@ -1,5 +1,5 @@
 /** The statements behind each step of a plan: one function for each method, all found in one table. */
-import { namesBelow } from "../topology/level";
+import { relationsBelow } from "../topology/level";
 import type { PartitionBound, RelationName } from "../topology/model";
 import type { Step, StepMethod } from "../topology/steps";
 import { adjustStatements } from "./adjust";
@@ -119,7 +119,7 @@ function attachStatement(rendering: Rendering, childHold: Lock["hold"]): Stateme
   const { childName, parentName, step, facts } = rendering;
   const sql = `ALTER TABLE ${parentName} ATTACH PARTITION ${childName} ${boundClause(boundOf(step))}`;
   const mergedReferences = facts.foreignKeys.flatMap(({ references }) => references);
-  const inside = namesBelow(step.level).map((name) => ({ schema: step.schema, name }));
+  const inside = relationsBelow(step.level, step.schema);
   const descendants = [...facts.descendants, ...inside];
   return locking(rendering, "attach", sql, { ...proof(rendering), childHold, mergedReferences, descendants });
 }

@@ -1,5 +1,5 @@
 /** The inside of a partition that is made with everything below it. */
-import { namesBelow } from "../topology/level";
+import { relationsBelow } from "../topology/level";
 import type { RelationName } from "../topology/model";
 import type { NewLevel, NewPartition, Step } from "../topology/steps";
 import { boundClause } from "./boundSql";
@@ -23,16 +23,23 @@ export function relationsMade({ method, schema, partition, level, reorganization
     return reorganization.targets.flatMap(({ name }) => (taken.has(name) ? [] : [{ schema, name }]));
   }
   if (method !== "likeAttach" && method !== "partitionOf") return [];
-  return [partition, ...namesBelow(level)].map((name) => ({ schema, name }));
+  return [{ schema, name: partition }, ...relationsBelow(level, schema)];
 }
 
 /** The comments that are declared for the tables that a step makes. */
-export function commentsMade({ schema, partition, comment, level }: Step): { relation: RelationName; text: string }[] {
-  const inside = (one: NewLevel | undefined): { name: string; comment?: string }[] =>
-    (one?.partitions ?? []).flatMap((made) => [made, ...inside(made.level)]);
-  return [{ name: partition, comment }, ...inside(level)].flatMap(({ name, comment: text }) =>
-    text === undefined ? [] : [{ relation: { schema, name }, text }],
-  );
+export function commentsMade({ schema, partition, comment, level }: Step): Commented[] {
+  const made = (relation: RelationName, said: string | undefined, inside: NewLevel | undefined): Commented[] => [
+    ...(said === undefined ? [] : [{ relation, text: said }]),
+    ...(inside?.partitions ?? []).flatMap(({ name, schema: own = relation.schema, comment: text, level: below }) =>
+      made({ schema: own, name }, text, below),
+    ),
+  ];
+  return made({ schema, name: partition }, comment, level);
+}
+
+interface Commented {
+  relation: RelationName;
+  text: string;
 }
 
 /**
@@ -60,19 +67,21 @@ interface Making {
 function partitionStatements(making: Making, table: ParentFacts, level: NewLevel | undefined): Statement[] {
   const { source, creation, made } = making;
   const own = (table.itself ?? []).length > 0;
-  return (level?.partitions ?? []).flatMap(({ name, bound, level: below, storage = {} }: NewPartition) => {
-    const child = { schema: table.schema, name };
-    const divided = partitionByClause(below) + storageClauses(storage);
-    const sql = `CREATE TABLE ${qualified(child)} PARTITION OF ${qualified(table)} ${boundClause(bound)}${divided}`;
-    const facts = own ? { ...table, itself: [...(source.itself ?? []), ...made] } : table;
-    const create = { sql, locks: locksOf("partitionOf", facts, { child }), transactional: true };
-    made.push(child);
-    return [
-      create,
-      ...attributeStatements(source, child, "partitionOf"),
-      ...partitionStatements(making, factsOf(table, child, creation), below),
-    ];
-  });
+  return (level?.partitions ?? []).flatMap(
+    ({ name, schema = table.schema, bound, level: below, storage = {} }: NewPartition) => {
+      const child = { schema, name };
+      const divided = partitionByClause(below) + storageClauses(storage);
+      const sql = `CREATE TABLE ${qualified(child)} PARTITION OF ${qualified(table)} ${boundClause(bound)}${divided}`;
+      const facts = own ? { ...table, itself: [...(source.itself ?? []), ...made] } : table;
+      const create = { sql, locks: locksOf("partitionOf", facts, { child }), transactional: true };
+      made.push(child);
+      return [
+        create,
+        ...attributeStatements(source, child, "partitionOf"),
+        ...partitionStatements(making, factsOf(table, child, creation), below),
+      ];
+    },
+  );
 }
 
 /** A table that is being made is like its parent in all that it hands down. */

@@ -124,6 +124,8 @@ export interface ExplicitPartition {
   remainder?: number;
   default?: boolean;
   tier?: "live" | "detached" | "dropped";
+  /** Schema of the partition and, unless they say otherwise, of its own partitions. Default: `partitionSchema` of the set. */
+  schema?: string;
   /** How the partition is divided further, when that is not what `subPartitionBy` says. */
   partitionBy?: PartitionBy;
   /** Its own partitions by name, beside those of `subPartitionBy`, or all of them with `partitionBy`. */
@@ -180,6 +182,11 @@ export interface TierStorage {
 
 /** Policy of all partitions of one parent. */
 export interface PartitionPolicy {
+  /**
+   * Schema of the partitions, of every level. New ones are made there, attached ones that are elsewhere are moved there
+   * (`ALTER TABLE … SET SCHEMA`). Default: the parent's schema.
+   */
+  partitionSchema?: Input<string>;
   /** Which periods exist. */
   window?: Input<Window>;
   /** The date (`2026-11`, `2026-11-21`) or, for steps of numbers, the value that counts as now. Required with `every`. */

@@ -2,14 +2,7 @@
 import { orderOf } from "./axis";
 import { boundKey, type KeyTypes } from "./bounds";
 import { boundOf, levelKey, sameKey } from "./level";
-import type {
-  ActualPartition,
-  DesiredPartition,
-  DesiredSet,
-  PartitionBound,
-  PartitionKey,
-  RetiredBelow,
-} from "./model";
+import type { ActualPartition, DesiredPartition, DesiredSet, PartitionBound, PartitionKey } from "./model";
 import { OverlapIndex } from "./overlap";
 import { axisOf, spanOf } from "./stretches";
 
@@ -17,12 +10,19 @@ import { axisOf, spanOf } from "./stretches";
 export type ActualEntry = PartitionBound &
   NonNullable<ActualPartition["recorded"]> & {
     tier: string;
+    /** Not there when it is in the schema of the table that it is a partition of. */
+    schema?: string;
     partitionBy?: PartitionKey;
     partitions?: Record<string, ActualEntry>;
   };
 
 /** By what partitions of one level, and those below, are compared. */
-export type Comparison = Pick<DesiredSet, "retired" | "keyTypes" | "below">;
+export interface Comparison extends Pick<DesiredSet, "retired" | "keyTypes" | "below"> {
+  /** Schema of their table as declared. */
+  schema?: string;
+  /** Schema of their table as recorded, when that is another one. */
+  recordedSchema?: string;
+}
 
 /** One difference; `path` is in terms of the `partitions` property. */
 export interface PartitionDifference {
@@ -52,11 +52,16 @@ function compare(
   path: string[],
   desired: DesiredPartition,
   actual: ActualEntry,
-  { keyTypes, below }: Comparison,
+  comparison: Comparison,
 ): PartitionDifference[] {
+  const { keyTypes } = comparison;
   const before: Record<string, unknown> = { ...boundOf(actual), tier: actual.tier };
   const after: Record<string, unknown> = { ...boundOf(desired), tier: desired.tier };
-  const inside = compareInside(path, desired, actual, below);
+  const schemas = schemasOf(desired, actual, comparison);
+  const inside = [
+    ...compareSchema(path, desired, actual, schemas),
+    ...compareInside(path, desired, actual, { below: comparison.below, ...schemas }),
+  ];
   if (boundKey(desired, keyTypes) === boundKey(actual, keyTypes))
     return desired.tier === actual.tier ? [...differing(path, actual), ...inside] : [update(path, "tier"), ...inside];
   const own = [...new Set([...Object.keys(after), ...Object.keys(before)])].flatMap((key): PartitionDifference[] => {
@@ -65,6 +70,26 @@ function compare(
     return Object.hasOwn(after, key) ? [update(path, key)] : [{ path: [...path, key], kind: "delete" }];
   });
   return [...own, ...inside];
+}
+
+function schemasOf(
+  desired: DesiredPartition,
+  actual: ActualEntry,
+  { schema = "", recordedSchema = schema }: Comparison,
+): { schema: string; recordedSchema: string } {
+  return { schema: desired.schema ?? schema, recordedSchema: actual.schema ?? recordedSchema };
+}
+
+/** Of attached partitions only: a detached one stays where it is. */
+function compareSchema(
+  path: string[],
+  desired: DesiredPartition,
+  actual: ActualEntry,
+  { schema, recordedSchema }: ReturnType<typeof schemasOf>,
+): PartitionDifference[] {
+  if (schema === recordedSchema || desired.tier !== "live" || actual.tier !== "live") return [];
+  if (actual.schema === undefined) return [{ path: [...path, "schema"], kind: "add" }];
+  return desired.schema === undefined ? [{ path: [...path, "schema"], kind: "delete" }] : [update(path, "schema")];
 }
 
 /** What the next update puts right is no longer there after it. */
@@ -77,14 +102,14 @@ function compareInside(
   path: string[],
   { partitionBy, partitions = {} }: DesiredPartition,
   actual: ActualEntry,
-  below: RetiredBelow | undefined,
+  { below, ...schemas }: Pick<Comparison, "below" | "schema" | "recordedSchema">,
 ): PartitionDifference[] {
   if (partitionBy === undefined) return [];
   if (actual.partitionBy === undefined) return [{ path: [...path, "partitionBy"], kind: "add" }];
   if (!sameKey(partitionBy, actual.partitionBy)) return [update(path, "partitionBy")];
   const policy = below !== undefined && sameKey(below.partitionBy, partitionBy) ? below : {};
   const { keyTypes } = levelKey(partitionBy);
-  return difference(partitions, actual.partitions ?? {}, { ...policy, keyTypes }).map((one) => ({
+  return difference(partitions, actual.partitions ?? {}, { ...policy, ...schemas, keyTypes }).map((one) => ({
     ...one,
     path: [...path, ...one.path],
   }));

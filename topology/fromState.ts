@@ -35,20 +35,25 @@ function recordedLevel(
   recorded: unknown,
   oids: Record<string, unknown>,
 ): ActualLevel {
-  const partitions = Object.entries(record(recorded)).flatMap(([name, value]): ActualPartition[] => {
-    const { tier, partitionBy: divided, partitions: inside, differs: _, noticed: __, ...bound } = record(value);
+  const partitions = Object.entries(record(recorded)).flatMap(([key, value]): ActualPartition[] => {
+    const { tier, schema: own = schema, partitionBy: divided, partitions: inside, ...rest } = record(value);
+    const { differs: _, noticed: __, ...bound } = rest;
     const state = STATES[String(tier)];
-    const oid = oids[name];
-    if (state === undefined || typeof oid !== "number" || !isBound(bound)) return [];
-    if (divided === undefined) return [{ schema, name, oid, bound, state, relkind: "r" }];
-    const level = recordedLevel(schema, divided, inside, oids);
-    return [{ schema, name, oid, bound, state, relkind: "p", level }];
+    const oid = oids[key];
+    if (state === undefined || typeof oid !== "number" || typeof own !== "string" || !isBound(bound)) return [];
+    // Where a partition of that name is not to be, the key begins with the schema.
+    const name = key.startsWith(`${own}.`) ? key.slice(own.length + 1) : key;
+    if (divided === undefined) return [{ schema: own, name, oid, bound, state, relkind: "r" }];
+    const level = recordedLevel(own, divided, inside, oids);
+    return [{ schema: own, name, oid, bound, state, relkind: "p", level }];
   });
   const children = partitions.filter(({ state }) => state !== "detached");
   const fallback = children.find(({ bound }) => "default" in bound);
   return {
     ...levelKey(partitionBy),
-    ...(fallback && { defaultPartition: { schema, name: fallback.name, oid: fallback.oid, bytes: 0 } }),
+    ...(fallback && {
+      defaultPartition: { schema: fallback.schema, name: fallback.name, oid: fallback.oid, bytes: 0 },
+    }),
     references: [],
     referencedBy: [],
     children,

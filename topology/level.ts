@@ -84,6 +84,35 @@ export function boundOf(entry: PartitionBound): PartitionBound {
   return { default: true };
 }
 
+/** By what is known where the partitions of a table are to be; `schema` is the table's own. */
+export type Placing = Pick<DesiredSet, "schema" | "partitionSchema"> & {
+  partitions: Readonly<Record<string, Pick<DesiredPartition, "schema">>>;
+};
+
+/** The schema in which a partition of this name is, or is to be. */
+export function schemaOf({ schema, partitionSchema, partitions }: Placing, name: string): string {
+  const declared = Object.hasOwn(partitions, name) ? partitions[name] : undefined;
+  return (declared === undefined ? partitionSchema : declared.schema) ?? schema;
+}
+
+/** True when the table stands where a partition of its name is to be. */
+export function isInPlace(set: Placing, { schema, name }: RelationName): boolean {
+  return schema === schemaOf(set, name);
+}
+
+/** True when the table bears the name of a declared partition and stands in its place. */
+export function isDeclared(set: Placing, relation: RelationName): boolean {
+  return Object.hasOwn(set.partitions, relation.name) && isInPlace(set, relation);
+}
+
+/** Where all the declared partitions of a table in `schema` are to be, on every level. */
+export function* placesOf(partitions: DesiredSet["partitions"], schema: string): Generator<RelationName> {
+  for (const [name, { schema: own = schema, partitions: below }] of Object.entries(partitions)) {
+    yield { schema: own, name };
+    if (below !== undefined) yield* placesOf(below, own);
+  }
+}
+
 /** The declared set of one partition's own partitions; undefined for a leaf. */
 export function setBelow(set: DesiredSet, name: string): DesiredSet | undefined {
   const partition = Object.hasOwn(set.partitions, name) ? set.partitions[name] : undefined;
@@ -92,7 +121,7 @@ export function setBelow(set: DesiredSet, name: string): DesiredSet | undefined 
   const policy =
     set.below !== undefined && sameKey(set.below.partitionBy, partition.partitionBy) ? set.below : undefined;
   return {
-    schema: set.schema,
+    schema: schemaOf(set, name),
     table: name,
     strategy,
     keyColumns,
@@ -131,8 +160,10 @@ export function newLevel(
     keyColumns,
     partitions: live.map(([name, partition]) => {
       const level = newLevel(partition, setBelow(inside, name));
+      const schema = schemaOf(inside, name);
+      const place = schema === inside.schema ? {} : { schema };
       const beside = besideBound(inside, name, partition);
-      return { name, bound: boundOf(partition), ...beside, ...(level === undefined ? {} : { level }) };
+      return { name, ...place, bound: boundOf(partition), ...beside, ...(level === undefined ? {} : { level }) };
     }),
   };
 }
@@ -149,9 +180,12 @@ export function besideBound(
   return { ...(storage && { storage }), ...(comment === undefined ? {} : { comment }) };
 }
 
-/** Names of all partitions inside a new one, from the top. */
-export function namesBelow(level: NewLevel | undefined): string[] {
-  return (level?.partitions ?? []).flatMap(({ name, level: below }) => [name, ...namesBelow(below)]);
+/** All partitions inside a new one that is in `schema`, from the top. */
+export function relationsBelow(level: NewLevel | undefined, schema: string): RelationName[] {
+  return (level?.partitions ?? []).flatMap(({ name, schema: own = schema, level: below }) => [
+    { schema: own, name },
+    ...relationsBelow(below, own),
+  ]);
 }
 
 /** An entry of a map of partitions, whatever else it says. */

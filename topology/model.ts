@@ -54,6 +54,8 @@ export interface KeyColumns {
 /** One entry of the expanded `partitions` map. */
 export type DesiredPartition = PartitionBound & {
   tier: Tier;
+  /** Where it is declared to be; not there when nothing was said: in the schema of the table that it is a partition of. */
+  schema?: string;
   /** How the rows of the partition are divided further; not there for a leaf. */
   partitionBy?: PartitionKey;
   /** Its own partitions; there when `partitionBy` is. */
@@ -70,7 +72,9 @@ export interface DesiredSet {
   keyType?: RangeKeyType;
   /** Types of the key columns as declared, in order; not there when nothing was said. */
   keyTypes?: string[];
-  /** By table name (unqualified; partitions live in `schema`). Deterministic order: by bound, DEFAULT last. */
+  /** Where partitions are made that are not listed in `partitions`; absent: in `schema`. */
+  partitionSchema?: string;
+  /** By table name, unqualified (`schemaOf` tells the schema). Deterministic order: by bound, DEFAULT last. */
   partitions: Record<string, DesiredPartition>;
   /**
    * Everything older that the policy gives up: attached or known detached partitions that lie wholly in

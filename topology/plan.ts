@@ -29,7 +29,7 @@ export { detachedBelow } from "./plan/removals";
  * be carried out one after the other; `after` says which of them may go on when another fails.
  */
 export function plan(desired: DesiredSet, actual: ActualSet, known: KnownOids): Plan {
-  const place = topOf(desired, actual);
+  const place = topOf(actual);
   const level = planLevel({ desired, actual, known, place });
   const { first, last, unchanged, refused, questions } = level;
   const steps = refused ? [] : numberSteps([...first, ...last]);
@@ -51,7 +51,7 @@ function planLevel({ desired, actual, known, place }: LevelRequest): LevelPlan {
   if (mismatches.length > 0) return { ...NOTHING, findings: mismatches };
   const context = makeContext(desired, actual, parent, known, place);
   if (actual.parent === undefined) context.findings.push(notThere(parent));
-  decide(context, new DraftBuilder(desired.schema, place.under));
+  decide(context, new DraftBuilder(desired, place.under));
   const refused = reportUnmanaged(context);
   const below = planBelow(context, planLevel);
   const { first, last } = orderSteps(context);

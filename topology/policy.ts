@@ -97,9 +97,14 @@ function checkedLevel(raw: Record<string, unknown>, policy: LevelPolicy): Record
 
 function entryMap(entries: readonly Entry[]): Record<string, DesiredPartition> {
   return Object.fromEntries(
-    entries.map(({ name, bound, tier, level }): [string, DesiredPartition] => [
+    entries.map(({ name, schema, bound, tier, level }): [string, DesiredPartition] => [
       name,
-      { ...bound, tier, ...(level && { partitionBy: level.partitionBy, partitions: entryMap(level.entries) }) },
+      {
+        ...bound,
+        tier,
+        ...(schema === undefined ? {} : { schema }),
+        ...(level && { partitionBy: level.partitionBy, partitions: entryMap(level.entries) }),
+      },
     ]),
   );
 }
@@ -122,6 +127,7 @@ export function desiredFromChecked(checked: Record<string, unknown>): DesiredSet
     keyColumns,
     ...keyTypeOf(partitioning),
     ...(keyTypes.length > 0 ? { keyTypes } : {}),
+    ...(inputs.partitionSchema === undefined ? {} : { partitionSchema: inputs.partitionSchema }),
     partitions,
     ...(retired && { retired }),
     unmanaged: inputs.unmanaged ?? DEFAULTS.unmanaged,
@@ -139,6 +145,7 @@ export function comparisonFromChecked(checked: Record<string, unknown>): Compari
   const { inputs, partitioning } = fromChecked(checked);
   const below = retiredBelow(policyFromChecked(inputs, checked)?.below);
   return {
+    schema: inputs.schema ?? DEFAULTS.schema,
     keyTypes: partitioning.keyTypes,
     retired: retiredFromChecked(checked, partitioning),
     ...(below === undefined ? {} : { below }),

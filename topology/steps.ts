@@ -51,6 +51,8 @@ export interface NewLevel {
 /** A partition of a partition that is still to be made. */
 export interface NewPartition {
   name: string;
+  /** Absent: that of the table that it is a partition of. */
+  schema?: string;
   bound: PartitionBound;
   level?: NewLevel;
   storage?: TierStorage;

@@ -137,7 +137,8 @@ SELECT c.oid, c.nspname::text AS schema, c.relname::text AS name,
   (SELECT coalesce(json_agg(DISTINCT CASE WHEN g.grantee <> 0 THEN pg_catalog.pg_get_userbyid(g.grantee)::text END), '[]')
     FROM pg_catalog.pg_default_acl d, pg_catalog.aclexplode(d.defaclacl) g
     WHERE d.defaclobjtype = 'r' AND d.defaclrole = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user)
-      AND d.defaclnamespace IN (0, c.relnamespace) AND g.grantee NOT IN (d.defaclrole, c.relowner)) AS default_grantees,
+      AND (d.defaclnamespace IN (0, c.relnamespace)
+        OR d.defaclnamespace IN (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = ANY ($2::text[]))) AND g.grantee NOT IN (d.defaclrole, c.relowner)) AS default_grantees,
   (SELECT coalesce(json_agg(json_build_object('name', l.polname, 'permissive', l.polpermissive, 'command', l.polcmd,
       'roles', ARRAY(SELECT pg_catalog.pg_get_userbyid(r) FROM pg_catalog.unnest(l.polroles) r WHERE r <> 0),
       'using', pg_catalog.pg_get_expr(l.polqual, l.polrelid),
@@ -169,10 +170,14 @@ export async function findParent(session: Session, { schema, name }: RelationNam
   return row?.oid;
 }
 
-/** Those of the relations that are partitioned, by OID. */
-export async function readParents(session: Session, oids: number[]): Promise<Map<number, ParentRow>> {
+/** Those of the relations that are partitioned, by OID. `schemas`: where their partitions may be made. */
+export async function readParents(
+  session: Session,
+  oids: number[],
+  schemas: string[],
+): Promise<Map<number, ParentRow>> {
   if (oids.length === 0) return new Map();
-  const rows = await session.query<RawParent>(PARENTS, [oids]);
+  const rows = await session.query<RawParent>(PARENTS, [oids, schemas]);
   return new Map(rows.map((raw) => [raw.oid, parentRow(raw)]));
 }
 

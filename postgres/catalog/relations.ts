@@ -1,4 +1,5 @@
 /** The whole tree of a partitioned table, known tables and relations of a wanted name, each with its size. */
+import type { RelationName } from "../../topology/model";
 import type { Session } from "../connection";
 
 /** One relation by itself: what is below it has rows of its own. */
@@ -25,7 +26,7 @@ export interface RelationRow extends Record<string, unknown> {
 export interface RelationRequest {
   schema: string;
   table: string;
-  names: string[];
+  names: RelationName[];
   oids: number[];
   /** Name of the CHECK that counts as a guard. */
   guard: string;
@@ -41,11 +42,11 @@ WITH RECURSIVE roots AS (
   SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'p'
   UNION
-  SELECT c.oid FROM pg_catalog.unnest($3::text[]) AS wanted(name)
+  SELECT c.oid FROM ROWS FROM (pg_catalog.unnest($3::text[]), pg_catalog.unnest($4::text[])) AS wanted(schema, name)
   JOIN pg_catalog.pg_class c ON c.relname = wanted.name::name
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = $1
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = wanted.schema::name
   UNION
-  SELECT oid FROM pg_catalog.pg_class WHERE oid = ANY ($4::oid[])
+  SELECT oid FROM pg_catalog.pg_class WHERE oid = ANY ($5::oid[])
 ), tree AS (
   SELECT oid FROM roots
   UNION
@@ -57,7 +58,7 @@ SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::tex
   pg_catalog.pg_get_expr(c.relpartbound, 0) AS bound,
   (CASE WHEN c.relkind IN ('r', 'f', 'm') THEN c.reltuples ELSE 0 END)::float8 AS rows,
   ((c.relpages + coalesce(t.relpages, 0) + coalesce(x.pages, 0)) * current_setting('block_size')::bigint)::text AS bytes,
-  EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.conname = $5) AS guarded
+  EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.conname = $6) AS guarded
 FROM tree
 JOIN pg_catalog.pg_class c ON c.oid = tree.oid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -73,5 +74,12 @@ ORDER BY c.oid`;
 
 export async function readRelations(session: Session, request: RelationRequest): Promise<RelationRow[]> {
   const { schema, table, names, oids, guard } = request;
-  return session.query<RelationRow>(RELATIONS, [schema, table, names, oids, guard]);
+  return session.query<RelationRow>(RELATIONS, [
+    schema,
+    table,
+    names.map((wanted) => wanted.schema),
+    names.map(({ name }) => name),
+    oids,
+    guard,
+  ]);
 }

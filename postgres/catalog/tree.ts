@@ -54,10 +54,8 @@ export class Tree {
 
   /** Relations that bear a declared name and belong to nobody, or to somebody else. */
   strangers(): RelationRow[] {
-    const declared = new Set(this.request.names);
-    return this.rows.filter(
-      ({ oid, schema, name }) => !this.memberOids.has(oid) && schema === this.request.schema && declared.has(name),
-    );
+    const declared = new Set(this.request.names.map(placeOf));
+    return this.rows.filter((row) => !this.memberOids.has(row.oid) && declared.has(placeOf(row)));
   }
 
   /** Everything below a relation, by name. */
@@ -206,9 +204,13 @@ function knownTables({ known, bounds = {}, under = {} }: SetRequest): Map<number
   );
 }
 
+function placeOf({ schema, name }: RelationName): string {
+  return JSON.stringify([schema, name]);
+}
+
 function union(a: readonly RelationName[], b: readonly RelationName[]): RelationName[] {
-  const known = new Set(a.map(({ schema, name }) => JSON.stringify([schema, name])));
-  return [...a, ...b.filter(({ schema, name }) => !known.has(JSON.stringify([schema, name])))];
+  const known = new Set(a.map(placeOf));
+  return [...a, ...b.filter((relation) => !known.has(placeOf(relation)))];
 }
 
 function boundOf(row: RelationRow): PartitionBound {

@@ -1,4 +1,5 @@
 /** `pulumi destroy` of a set: what `onDelete` allows, and nothing behind a reviewer's back. */
+import { isDeclared } from "../../topology/level";
 import type { DesiredPartition, DesiredSet, OnDelete, Tier } from "../../topology/model";
 import { detachedBelow, plan } from "../../topology/plan";
 import { desiredFromChecked } from "../../topology/policy";
@@ -27,17 +28,15 @@ export async function deleteSet(context: Context, { olds, oldInputs }: DeleteReq
 /** Partitions (with all that is below them) that the set declares or has recorded; what nobody declared stays where it is. */
 function ours(desired: DesiredSet, { actual, known }: Observation) {
   const oids = new Set(Object.values(known));
-  return [...actual.children, ...actual.detached].filter(
-    ({ name, oid }) => oids.has(oid) || Object.hasOwn(desired.partitions, name),
-  );
+  return [...actual.children, ...actual.detached].filter((one) => oids.has(one.oid) || isDeclared(desired, one));
 }
 
 /** Pure: the plan that takes every partition of ours away. */
 function goingAway(desired: DesiredSet, observation: Observation, mode: OnDelete): Plan {
   const partitions = Object.fromEntries(
-    ours(desired, observation).map(({ name, bound }): [string, DesiredPartition] => [
+    ours(desired, observation).map(({ schema, name, bound }): [string, DesiredPartition] => [
       name,
-      { ...bound, tier: TARGET[mode] },
+      { ...bound, schema, tier: TARGET[mode] },
     ]),
   );
   const gone: DesiredSet = { ...desired, partitions, retired: undefined, unmanaged: "ignore", adopt: [] };

@@ -4,7 +4,7 @@ import type { Session } from "../../postgres/connection";
 import { type CatalogSet, type ParentFacts, plannedParent } from "../../postgres/parent";
 import { readServer, type ServerFacts } from "../../postgres/server";
 import { actualFromState } from "../../topology/fromState";
-import { entriesOf } from "../../topology/level";
+import { placesOf } from "../../topology/level";
 import type { ActualSet, DesiredSet, KnownOids } from "../../topology/model";
 import { withRecordedDifferences } from "../../topology/plan/recorded";
 import { foundIdentity, type Identity, identityOf, recordedIdentity, requireIdentity } from "../identity";
@@ -31,7 +31,7 @@ export async function observe(session: Session, desired: DesiredSet, olds: Prope
     readSet(session, {
       schema: desired.schema,
       table: desired.table,
-      names: [...entriesOf(desired.partitions, desired.table)].map(({ name }) => name),
+      names: [...placesOf(desired.partitions, desired.schema)],
       known,
       ...recordedPlaces(olds),
       revoked: desired.children?.grants === "none",

@@ -4,7 +4,7 @@ import { RESERVED_PREFIX } from "../../postgres/reorganize/names";
 import type { Statement } from "../../postgres/statement";
 import { relationsMade } from "../../postgres/subtree";
 import { describeBound } from "../../topology/bounds";
-import { describeKey, namesBelow } from "../../topology/level";
+import { describeKey, relationsBelow } from "../../topology/level";
 import type { Finding, Plan, Step, StepKind } from "../../topology/steps";
 import { lockLines } from "../locksText";
 import { longPlanText } from "../longPlanText";
@@ -44,7 +44,7 @@ export function summary(steps: Step[], done: boolean): string {
   const parts = COUNTED.flatMap(([kind, words]) => {
     const some = steps.filter((step) => step.kind === kind && !(kind === "detach" && dropped.has(step.partition)));
     if (some.length === 0) return [];
-    const tables = some.reduce((sum, step) => sum + 1 + namesBelow(step.level).length, 0);
+    const tables = some.reduce((sum, step) => sum + 1 + relationsBelow(step.level, step.schema).length, 0);
     const label = `${tables} ${done ? DONE[words] : words}`;
     const size = kind === "drop" || kind === "detach" ? estimate(some) : "";
     return [size === "" ? label : `${label} (${size})`];
@@ -172,7 +172,7 @@ export function stepLine(step: Step): string {
     return `${step.kind} ${namesText(sources)} → ${namesText(targets)}  (${step.reason})`;
   }
   const bound = step.bound === undefined ? "" : `  ${describeBound(step.bound)}`;
-  const count = namesBelow(step.level).length;
+  const count = relationsBelow(step.level, step.schema).length;
   const inside = step.level === undefined ? "" : `, ${describeKey(step.level)} with ${count} partition(s) in it`;
   return `${step.kind} ${step.partition}${bound}${inside}  (${step.reason})`;
 }

@@ -1,6 +1,6 @@
 /** What a PartitionSet keeps in Pulumi's state, and the rows that show it. Pure. */
 import { boundKey } from "../../topology/bounds";
-import { boundOf, entriesOf, partitionKey, plainType } from "../../topology/level";
+import { boundOf, entriesOf, isInPlace, type Placing, partitionKey, plainType } from "../../topology/level";
 import type {
   ActualLevel,
   ActualPartition,
@@ -9,6 +9,7 @@ import type {
   KnownOids,
   PartitionBound,
   PartitionKey,
+  RelationName,
 } from "../../topology/model";
 import type { NewLevel, Plan, Step } from "../../topology/steps";
 import { type Identity, recordedIdentity } from "../identity";
@@ -22,6 +23,8 @@ export type RecordedTier = "live" | "detached" | "detaching";
 export type RecordedPartition = PartitionBound &
   NonNullable<ActualPartition["recorded"]> & {
     tier: RecordedTier;
+    /** Not there when it is in the schema of the table that it is a partition of. */
+    schema?: string;
     /** How the partition is divided further; not there for a leaf. */
     partitionBy?: PartitionKey;
     partitions?: Record<string, RecordedPartition>;
@@ -33,9 +36,21 @@ const TIERS: Record<ActualPartition["state"], RecordedTier> = {
   detached: "detached",
 };
 
-/** Key in `partitions`: the name, with its schema only when that is not the parent's. */
-export function partitionKeyOf(schema: string, partition: { schema: string; name: string }): string {
-  return partition.schema === schema ? partition.name : `${partition.schema}.${partition.name}`;
+/** Key in `partitions`: the name, with its schema only when that is not where a partition of this name is to be. */
+export function partitionKeyOf(placing: Placing, partition: RelationName): string {
+  return isInPlace(placing, partition) ? partition.name : `${partition.schema}.${partition.name}`;
+}
+
+/** Where the set's partitions are to be, by its inputs. */
+function placingOf(inputs: Properties, schema: string): Placing {
+  const { partitionSchema } = inputs;
+  const partitions = declaredPartitions(inputs) as Placing["partitions"];
+  return { schema, partitions, ...(typeof partitionSchema === "string" ? { partitionSchema } : {}) };
+}
+
+/** Said of a partition only when its schema is not that of the table above. */
+function recordedSchema(partition: RelationName, above: string): Pick<RecordedPartition, "schema"> {
+  return partition.schema === above ? {} : { schema: partition.schema };
 }
 
 /**
@@ -50,31 +65,37 @@ export function outputsFromActual(
 ): Properties {
   const schema = String(inputs.schema ?? actual.parent?.schema ?? "public");
   const oids: KnownOids = {};
-  const partitions = recordLevel(schema, actual, declaredPartitions(inputs), oids);
+  const partitions = recordLevel(placingOf(inputs, schema), schema, actual, oids);
   Object.assign(oids, formerNames(inputs, oids, known));
   return { ...withoutPartitions(inputs), partitions, oids, identity };
 }
 
-/** One level of the map; leaves the OIDs of all levels in `oids`. */
+/** One level of the map, of a table in `schema`; leaves the OIDs of all levels in `oids`. */
 function recordLevel(
+  placing: Placing,
   schema: string,
   { children, detached }: Pick<ActualLevel, "children" | "detached">,
-  declared: Properties,
   oids: KnownOids,
 ): Record<string, RecordedPartition> {
   const partitions: Record<string, RecordedPartition> = {};
   for (const { level, ...partition } of [...children, ...detached]) {
-    const key = partitionKeyOf(schema, partition);
+    const key = partitionKeyOf(placing, partition);
     oids[key] = partition.oid;
-    partitions[key] = { ...partition.bound, tier: TIERS[partition.state], ...partition.recorded };
+    const place = recordedSchema(partition, schema);
+    partitions[key] = { ...partition.bound, tier: TIERS[partition.state], ...place, ...partition.recorded };
     if (level === undefined) continue;
     const keyColumns = level.keyColumns.map((column) => column ?? "(an expression)");
     Object.assign(partitions[key], {
       partitionBy: partitionKey({ ...level, keyColumns, keyTypes: level.keyTypes.map(plainType) }),
-      partitions: recordLevel(schema, level, declaredPartitions(isRecord(declared[key]) ? declared[key] : {}), oids),
+      partitions: recordLevel(placingBelow(placing, key, partition), partition.schema, level, oids),
     });
   }
-  return inOrder(partitions, declared);
+  return inOrder(partitions, placing.partitions);
+}
+
+function placingBelow({ partitions }: Placing, key: string, { schema }: RelationName): Placing {
+  const declared = Object.hasOwn(partitions, key) ? partitions[key] : undefined;
+  return placingOf(isRecord(declared) ? declared : {}, schema);
 }
 
 function declaredPartitions({ partitions }: Properties): Properties {
@@ -90,13 +111,16 @@ export function outputsFromPlan(
   known: KnownOids,
 ): Properties {
   const outputs = outputsFromActual(inputs, actual, identity, known);
+  const placing = placingOf(inputs, String(inputs.schema));
+  const declared = new Map([...entriesOf(placing.partitions as Declared, "")].map(({ name, entry }) => [name, entry]));
   const top: Inside = { partitions: { ...(outputs.partitions as Record<string, RecordedPartition>) } };
   const inside = new Map<string, Inside>();
   for (const { name, entry } of entriesOf(top.partitions, "")) if (entry.partitions) inside.set(name, entry as Inside);
   for (const step of plan.steps) {
     const table = step.under === undefined ? top : inside.get(step.under.name);
     if (table === undefined) continue;
-    promise(step, table.partitions, String(inputs.schema));
+    const { under } = step;
+    promise(step, table.partitions, under ? placingOf({ ...declared.get(under.name) }, under.schema) : placing);
     const made = table.partitions[step.partition];
     for (const { name, entry } of made ? entriesOf({ [step.partition]: made }, "") : [])
       if (entry.partitions) inside.set(name, entry as Inside);
@@ -111,15 +135,19 @@ export function outputsFromPlan(
   return { ...outputs, partitions: inOrderOf(top.partitions, declaredPartitions(inputs)) };
 }
 
+type Declared = Record<string, DesiredPartition>;
+
 /** A table with partitions. */
 interface Inside {
   partitions: Record<string, RecordedPartition>;
 }
 
 /** Changes one level of the map as a step will. */
-function promise(step: Step, partitions: Record<string, RecordedPartition>, schema: string): void {
-  const { partition: name, bound, level } = step;
-  const now = step.current === undefined ? name : partitionKeyOf(schema, step.current);
+function promise(step: Step, partitions: Record<string, RecordedPartition>, placing: Placing): void {
+  const { bound, level } = step;
+  const name = partitionKeyOf(placing, { schema: step.schema, name: step.partition });
+  const now = step.current === undefined ? name : partitionKeyOf(placing, step.current);
+  const place = recordedSchema({ schema: step.schema, name }, placing.schema);
   const { [now]: before } = partitions;
   const divided = level === undefined ? dividedAs(before) : recordNew(level);
   if (step.kind === "adjust") {
@@ -129,11 +157,13 @@ function promise(step: Step, partitions: Record<string, RecordedPartition>, sche
   else if (step.kind === "detach" && before) partitions[name] = { ...before, tier: "detached" };
   else if (step.kind === "rename" && before) {
     delete partitions[now];
-    partitions[name] = before;
+    const { schema: _, ...moved } = before;
+    partitions[name] = { ...moved, ...place };
   } else if (step.kind === "reorganize" && step.reorganization) {
-    for (const source of step.reorganization.sources) delete partitions[partitionKeyOf(schema, source)];
-    for (const target of step.reorganization.targets) partitions[target.name] = { ...target.bound, tier: "live" };
-  } else if (bound && step.kind !== "detach") partitions[name] = { ...bound, tier: "live", ...divided };
+    for (const source of step.reorganization.sources) delete partitions[partitionKeyOf(placing, source)];
+    for (const target of step.reorganization.targets)
+      partitions[target.name] = { ...target.bound, tier: "live", ...place };
+  } else if (bound && step.kind !== "detach") partitions[name] = { ...bound, tier: "live", ...place, ...divided };
 }
 
 function withoutRepaired(
@@ -153,9 +183,14 @@ function dividedAs(before: RecordedPartition | undefined): Divided {
 }
 
 function recordNew(level: NewLevel): Divided {
-  const partitions = level.partitions.map(({ name, bound, level: below }): [string, RecordedPartition] => [
+  const partitions = level.partitions.map(({ name, schema, bound, level: below }): [string, RecordedPartition] => [
     name,
-    { ...bound, tier: "live", ...(below === undefined ? {} : recordNew(below)) },
+    {
+      ...bound,
+      tier: "live",
+      ...(schema === undefined ? {} : { schema }),
+      ...(below === undefined ? {} : recordNew(below)),
+    },
   ]);
   return { partitionBy: partitionKey({ ...level, keyTypes: [] }), partitions: Object.fromEntries(partitions) };
 }
@@ -205,7 +240,7 @@ function withoutPartitions(inputs: Properties): Properties {
 }
 
 /** Declared partitions first and in their order, so that a state can be read beside the program; others after them. */
-function inOrder<T>(partitions: Record<string, T>, declared: Properties): Record<string, T> {
+function inOrder<T>(partitions: Record<string, T>, declared: object): Record<string, T> {
   const known = Object.keys(declared).filter((name) => Object.hasOwn(partitions, name));
   const names = new Set([...known, ...Object.keys(partitions).sort()]);
   return Object.fromEntries([...names].map((name) => [name, partitions[name] as T]));

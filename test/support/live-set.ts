@@ -1,10 +1,12 @@
 /** A declared set on a real server, without provider and engine: expand, read, plan, carry out, and remember. */
+
 import assert from "node:assert/strict";
 import { readSet } from "../../postgres/catalog";
 import type { Sessions } from "../../postgres/connection";
 import { execute } from "../../postgres/executor";
 import type { CatalogSet } from "../../postgres/parent";
 import { difference } from "../../topology/difference";
+import { placesOf } from "../../topology/level";
 import type { DesiredSet, KnownOids, PartitionBound } from "../../topology/model";
 import { plan } from "../../topology/plan";
 import { expand } from "../../topology/policy";
@@ -49,7 +51,7 @@ export class LiveSet {
   }
 
   private read({ schema, table, partitions }: DesiredSet): Promise<CatalogSet> {
-    const request = { schema, table, names: Object.keys(partitions), known: this.known, bounds: this.bounds };
+    const request = { schema, table, names: [...placesOf(partitions, schema)], known: this.known, bounds: this.bounds };
     return this.sessions.withSession((session) => readSet(session, request));
   }
 }

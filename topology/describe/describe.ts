@@ -4,7 +4,7 @@
  */
 import { ATTRIBUTES, type AttributeGroup } from "../attributes";
 import { entriesOf } from "../level";
-import type { ActualLevel, ActualPartition, ActualSet } from "../model";
+import type { ActualLevel, ActualPartition, ActualSet, RelationName } from "../model";
 import { plan } from "../plan";
 import { expand } from "../policy";
 import { DEFAULTS } from "../policy/inputs";
@@ -19,26 +19,57 @@ export type Description = { inputs: Properties; notes: Note[] } | { reasons: str
 export function describeSet(actual: ActualSet, options: DescribeOptions): Description {
   const { parent } = actual;
   if (parent === undefined) return { reasons: ["There is no partitioned table of this name."] };
-  const selected: Selection = ({ state, schema }) => state === "live" && schema === parent.schema;
+  const described = new Set(nameable(parent, actual.children));
+  const selected: Selection = (partition) => described.has(partition);
+  const set: Placed = { schema: parent.schema, table: parent.name, ...placeOfMost(parent, actual.children) };
+  const place = { schema: set.partitionSchema ?? set.schema, name: set.table };
   try {
-    const level = levelToDescribe(parent.name, { ...parent, children: actual.children }, selected);
-    const set = { schema: parent.schema, table: parent.name };
+    const level = levelToDescribe(place, { ...parent, children: actual.children }, selected);
     const attempts = [false, true].map((exact) => () => {
-      const described = describeLevel(level, { selected, options, known: new Map() }, exact);
-      return settled(inputsOf(set, described), described.notes, actual);
+      const found = describeLevel(level, { selected, options, known: new Map() }, exact);
+      return settled(inputsOf(set, found), found.notes, actual, selected);
     });
-    return firstSettled(attempts, notesAbout(actual));
+    return firstSettled(attempts, notesAbout(actual, selected));
   } catch (error) {
     if (error instanceof Undeclarable) return { reasons: [error.message] };
     throw error;
   }
 }
 
-function inputsOf({ schema, table }: { schema: string; table: string }, described: LevelDescription): Properties {
+/** Properties that say where tables are. */
+interface Placed {
+  schema: string;
+  table: string;
+  partitionSchema?: string;
+}
+
+/** The schema of most partitions, when that is not their table's. */
+function placeOfMost({ schema }: RelationName, children: readonly ActualPartition[]): Pick<Placed, "partitionSchema"> {
+  const counts = new Map([[schema, 0]]);
+  for (const child of children)
+    if (child.state === "live") counts.set(child.schema, (counts.get(child.schema) ?? 0) + 1);
+  const [[most] = [schema]] = [...counts].sort(([, a], [, b]) => b - a);
+  return most === schema ? {} : { partitionSchema: most };
+}
+
+/** Live partitions of all levels whose names tell them apart: a declaration knows each by its name alone. */
+function nameable(parent: RelationName, children: readonly ActualPartition[]): ActualPartition[] {
+  const taken = new Set([parent.name]);
+  const from = (level: readonly ActualPartition[]): ActualPartition[] =>
+    level.flatMap((partition) => {
+      if (partition.state !== "live" || taken.has(partition.name)) return [];
+      taken.add(partition.name);
+      return [partition, ...from(partition.level?.children ?? [])];
+    });
+  return from(children);
+}
+
+function inputsOf({ schema, table, ...place }: Placed, described: LevelDescription): Properties {
   const { policy, partitions } = described;
   return {
     ...(schema === DEFAULTS.schema ? {} : { schema }),
     table,
+    ...place,
     ...policy,
     ...(Object.keys(partitions).length === 0 && !needsList(policy) ? {} : { partitions }),
   };
@@ -63,9 +94,8 @@ function firstSettled(attempts: readonly (() => Description)[], about: Note[]): 
 }
 
 /** The inputs with what they need beside the policy so that nothing is left to do; reasons when something is. */
-function settled(inputs: Properties, notes: Note[], actual: ActualSet): Description {
-  const elsewhere = all(actual.children).some(({ schema }) => schema !== actual.parent?.schema);
-  const placed = elsewhere ? { ...inputs, unmanaged: "ignore" } : inputs;
+function settled(inputs: Properties, notes: Note[], actual: ActualSet, selected: Selection): Description {
+  const placed = undescribed(actual, selected).length > 0 ? { ...inputs, unmanaged: "ignore" } : inputs;
   const first = planOf(placed, actual);
   if ("reasons" in first) return first;
   const children = toleratedGroups(first.plan, actual);
@@ -77,7 +107,7 @@ function settled(inputs: Properties, notes: Note[], actual: ActualSet): Descript
   const left = steps.filter(({ kind }) => kind !== "finalizeDetach" && kind !== "abandonReorganization");
   const errors = findings.filter(({ severity }) => severity === "error");
   // What is not declared is left alone, so that no step shows it.
-  const declaresLess = second.declared < [...here(actual, actual.parent?.schema ?? "")].length;
+  const declaresLess = second.declared < all(actual.children).filter(selected).length;
   if (left.length > 0 || errors.length > 0 || declaresLess)
     return { reasons: [...left.map(({ id, reason }) => `${id}: ${reason}`), ...errors.map(({ reason }) => reason)] };
   return { inputs: final, notes: [...notes, ...attributeNotes(findings), ...groupNotes(children)] };
@@ -91,12 +121,12 @@ function planOf(inputs: Properties, actual: ActualSet): { plan: Plan; declared: 
   return { plan: plan(desired, actual, {}), declared };
 }
 
-function* here({ children }: Pick<ActualLevel, "children">, schema: string): Generator<ActualPartition> {
-  for (const child of children) {
-    if (child.state !== "live" || child.schema !== schema) continue;
-    yield child;
-    if (child.level !== undefined) yield* here(child.level, schema);
-  }
+/** Live partitions that no declaration can name; what is below them is left with them. */
+function undescribed({ children }: Pick<ActualLevel, "children">, selected: Selection): ActualPartition[] {
+  return children.flatMap((child) => {
+    if (child.state !== "live") return [];
+    return selected(child) ? undescribed(child.level ?? { children: [] }, selected) : [child];
+  });
 }
 
 /** Groups in which partitions differ from their parent: their differences are to be shown, not put right. */
@@ -130,10 +160,10 @@ function all(children: readonly ActualPartition[]): ActualPartition[] {
 }
 
 /** What is there besides partitions that can be declared. */
-function notesAbout({ children, parent, reorganizations = [] }: ActualSet): Note[] {
+function notesAbout({ children, reorganizations = [] }: ActualSet, selected: Selection): Note[] {
   const everyone = all(children);
   const pending = everyone.filter(({ state }) => state === "pending").map((table) => `${table.schema}.${table.name}`);
-  const elsewhere = everyone.filter(({ state, schema }) => state === "live" && schema !== parent?.schema);
+  const nameless = undescribed({ children }, selected);
   return [
     ...pending.map((name): Note => {
       const what = `${name} is half detached by an interrupted DETACH CONCURRENTLY.`;
@@ -142,7 +172,7 @@ function notesAbout({ children, parent, reorganizations = [] }: ActualSet): Note
         text: `${what} The next up finishes that (FINALIZE): the table stays, with its rows, beside the parent.`,
       };
     }),
-    ...(elsewhere.length === 0 ? [] : [elsewhereNote(elsewhere, parent?.schema ?? "")]),
+    ...(nameless.length === 0 ? [] : [namelessNote(nameless)]),
     ...(reorganizations.length === 0 ? [] : [unfinished]),
   ];
 }
@@ -152,12 +182,12 @@ const unfinished: Note = {
   text: "An update was interrupted while rows were being moved; the next up takes its copy away.",
 };
 
-function elsewhereNote(tables: readonly ActualPartition[], schema: string): Note {
-  const schemas = [...new Set(tables.map((table) => table.schema))].sort().join(", ");
+function namelessNote(tables: readonly ActualPartition[]): Note {
+  const names = tables.map(({ schema, name }) => `${schema}.${name}`).join(", ");
   return {
     severity: "warning",
     text:
-      `${tables.length} partition(s) are in ${schemas}. A set declares partitions in the schema of their parent, ${schema}; those ` +
-      "elsewhere stay attached and are left alone (unmanaged: ignore). ALTER TABLE … SET SCHEMA brings them here.",
+      `${names}: another table of this set bears the same name in another schema, and a declaration knows partitions by ` +
+      "their names. They stay attached and are left alone (unmanaged: ignore). ALTER TABLE … RENAME tells them apart.",
   };
 }

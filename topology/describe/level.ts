@@ -1,7 +1,7 @@
 /** One partitioned table of a tree in words: a policy where there is one, explicit partitions for the rest. */
 import { isMomentType, isNumberType, keyClass } from "../keys";
 import { partitionKey, plainType } from "../level";
-import type { ActualLevel, ActualPartition, PartitionBound } from "../model";
+import type { ActualLevel, ActualPartition, PartitionBound, RelationName } from "../model";
 import { hashPolicy, listPolicy, listValue } from "./groups";
 import type { DescribedLevel, DescribeOptions, FoundPolicy, LevelDescription, Note, Properties } from "./model";
 import { numberIfSafe, rangePolicy } from "./range";
@@ -9,7 +9,7 @@ import { numberIfSafe, rangePolicy } from "./range";
 /** A key that cannot be declared, such as an expression. */
 export class Undeclarable extends Error {}
 
-/** Which partitions of a table can be declared: live ones in the schema of the set. */
+/** Which partitions can be declared: live ones, of each name one. */
 export type Selection = (partition: ActualPartition) => boolean;
 
 /** What is the same for all levels. */
@@ -20,9 +20,9 @@ export interface Describing {
   known: Map<ActualPartition, LevelDescription>;
 }
 
-/** The level of a table, as far as it is to be declared. */
+/** The level of a table, as far as it is to be declared; `schema` is where its partitions are, or most of them. */
 export function levelToDescribe(
-  table: string,
+  { schema, name: table }: RelationName,
   { strategy, keyColumns, keyTypes, children }: Pick<ActualLevel, "strategy" | "keyColumns" | "keyTypes" | "children">,
   selected: Selection,
   rangeColumns: string[] = [],
@@ -34,7 +34,7 @@ export function levelToDescribe(
         "table as it is, or make a new one whose key is a (generated) column's own values and move the rows.",
     );
   });
-  return { table, strategy, keyColumns: columns, keyTypes, children: children.filter(selected), rangeColumns };
+  return { table, schema, strategy, keyColumns: columns, keyTypes, children: children.filter(selected), rangeColumns };
 }
 
 /** The smallest description. `exact`: every partition is listed, no policy is looked for. */
@@ -51,8 +51,9 @@ export function describeLevel(level: DescribedLevel, describing: Describing, exa
   const partitions = Object.fromEntries(
     level.children.flatMap((child): [string, Properties][] => {
       const inside = insideOf(child, level, below, describing);
-      if (covered.has(child.name) && inside === undefined) return [];
-      return [[child.name, { ...writtenBound(child.bound, level), ...inside }]];
+      const place = child.schema === level.schema ? undefined : { schema: child.schema };
+      if (covered.has(child.name) && inside === undefined && place === undefined) return [];
+      return [[child.name, { ...writtenBound(child.bound, level), ...place, ...inside }]];
     }),
   );
   return { policy, partitions, notes: distinct([...(found?.notes ?? []), ...(below?.notes ?? [])]) };
@@ -133,7 +134,7 @@ function described(
   const before = exact ? undefined : describing.known.get(child);
   if (before !== undefined) return before;
   const rangeColumns = [...above.rangeColumns, ...(above.strategy === "range" ? above.keyColumns : [])];
-  const level = levelToDescribe(child.name, inside, describing.selected, rangeColumns);
+  const level = levelToDescribe(child, inside, describing.selected, rangeColumns);
   const description = describeLevel(level, describing, exact);
   if (!exact) describing.known.set(child, description);
   return description;

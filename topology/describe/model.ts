@@ -21,6 +21,8 @@ export type Properties = Record<string, unknown>;
 /** One partitioned table of the tree, with the live partitions that can be declared. */
 export interface DescribedLevel {
   table: string;
+  /** Where partitions of which nothing is said are. */
+  schema: string;
   strategy: Strategy;
   keyColumns: string[];
   keyTypes: string[];

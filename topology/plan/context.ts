@@ -1,5 +1,6 @@
 /** What every decision of a plan looks at: declared and actual partitions by name, OID and bound. */
 import { boundKey, type KeyTypes } from "../bounds";
+import { isInPlace, schemaOf } from "../level";
 import type {
   ActualLevel,
   ActualParent,
@@ -55,7 +56,7 @@ export interface Place {
   path: string;
   /** The table whose partitions are planned, when that is not the set's own. */
   under?: RelationName & { oid: number };
-  /** Partitions of every level by name, in the schema of the set: a name can be taken anywhere in the tree. */
+  /** Partitions of every level by {@link placeKey}: a name can be taken anywhere in the tree. */
   tree: ReadonlyMap<string, ActualPartition>;
   /** Differences that are only shown, on every level: the partitions that have each, by its text. */
   noticed: Map<string, string[]>;
@@ -63,8 +64,18 @@ export interface Place {
   incomplete: Map<string, IncompleteIndex>;
 }
 
+/** Tells relations by schema and name. */
+export function placeKey({ schema, name }: RelationName): string {
+  return JSON.stringify([schema, name]);
+}
+
+/** The partition of any level that stands where one of this name is to be. */
+export function inTree({ tree, desired }: Context, name: string): ActualPartition | undefined {
+  return tree.get(placeKey({ schema: schemaOf(desired, name), name }));
+}
+
 /** The set's own level. */
-export function topOf(desired: DesiredSet, actual: ActualSet): Place {
+export function topOf(actual: ActualSet): Place {
   const all = function* ({
     children,
     detached,
@@ -74,8 +85,7 @@ export function topOf(desired: DesiredSet, actual: ActualSet): Place {
       if (partition.level !== undefined) yield* all(partition.level);
     }
   };
-  const here = [...all(actual)].filter(({ schema }) => schema === desired.schema);
-  const tree = new Map(here.map((partition) => [partition.name, partition]));
+  const tree = new Map([...all(actual)].map((partition) => [placeKey(partition), partition]));
   return { path: "", tree, noticed: new Map(), incomplete: new Map() };
 }
 
@@ -88,7 +98,7 @@ export interface Context extends Place {
   knownOids: Set<number>;
   types: KeyTypes;
   declared: Declared[];
-  /** Children in the parent's schema by name; names elsewhere are no obstacle and no match. */
+  /** Children in the schema of their name by name; names elsewhere are no obstacle and no match. */
   childByName: Map<string, ActualPartition>;
   childByKey: Map<string, ActualPartition>;
   childByOid: Map<number, ActualPartition>;
@@ -123,7 +133,7 @@ export function makeContext(
   place: Place,
 ): Context {
   const types = parent.keyTypes.length > 0 ? parent.keyTypes : desired.keyTypes;
-  const here = ({ schema }: RelationName) => schema === desired.schema;
+  const here = (relation: RelationName) => isInPlace(desired, relation);
   const emptied = new Set(
     (actual.reorganizations ?? []).flatMap(({ phase, sources }) =>
       phase === "swapped" ? sources.map(({ oid }) => oid) : [],

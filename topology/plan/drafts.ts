@@ -1,12 +1,18 @@
 /** One builder for each kind of step. */
 import { type AttributeDifference, describeDifference } from "../attributes";
+import { isInPlace, type Placing, schemaOf } from "../level";
 import type { ActualPartition, PartitionBound, RelationName, Reorganization, UnfinishedReorganization } from "../model";
 import type { ReorganizationMethod, Step, StepKind } from "../steps";
 import type { Draft } from "./context";
 
 /** Ids are unique in a plan because a relation takes part in one step of a kind at most. */
-export function stepId(kind: StepKind, schema: string, relation: RelationName): string {
-  return `${kind}:${relation.schema === schema ? relation.name : `${relation.schema}.${relation.name}`}`;
+export function stepId(kind: StepKind, set: Placing, relation: RelationName): string {
+  return `${kind}:${isInPlace(set, relation) ? relation.name : `${relation.schema}.${relation.name}`}`;
+}
+
+function renameReason(place: RelationName, table: RelationName): string {
+  if (place.name !== table.name) return `known as ${place.name}, renamed or moved outside`;
+  return `is in ${table.schema}, declared in ${place.schema}`;
 }
 
 type Size = { rows?: number; bytes?: number };
@@ -16,18 +22,23 @@ function effect(data: Step["effect"]["data"], { rows, bytes }: Size): Step["effe
   return { data, ...size };
 }
 
-/** Builds the steps of one parent, whose partitions live in `schema` as declared. */
+/** Builds the steps of one parent. */
 export class DraftBuilder {
   /** `under`: the parent, when it is a partition of the set itself. */
   constructor(
-    private readonly schema: string,
+    private readonly set: Placing,
     private readonly under?: Step["under"],
   ) {}
+
+  /** Where a partition of this name is to be. */
+  private at(name: string): RelationName {
+    return { schema: schemaOf(this.set, name), name };
+  }
 
   private base(kind: StepKind, relation: RelationName, after: string[]) {
     const { schema, name } = relation;
     const under = this.under === undefined ? {} : { under: this.under };
-    return { id: stepId(kind, this.schema, relation), kind, partition: name, schema, ...under, after };
+    return { id: stepId(kind, this.set, relation), kind, partition: name, schema, ...under, after };
   }
 
   /** Finishes an interrupted DETACH CONCURRENTLY. Its rows have not been seen through the parent since. */
@@ -49,15 +60,14 @@ export class DraftBuilder {
     reason: string,
     after: string[],
   ): Draft {
-    const base = this.base("create", { schema: this.schema, name }, after);
+    const base = this.base("create", this.at(name), after);
     return { ...base, method: "likeAttach", bound, ...declared, reason, effect: { data: "none" } };
   }
 
   /** An existing table becomes a partition; its rows appear. */
   attach(name: string, table: { oid: number } & Size, bound: PartitionBound, reason: string, after: string[]): Draft {
-    const relation = { schema: this.schema, name };
     return {
-      ...this.base("attach", relation, after),
+      ...this.base("attach", this.at(name), after),
       method: "attach",
       bound,
       oid: table.oid,
@@ -75,9 +85,8 @@ export class DraftBuilder {
     after: string[],
   ): Draft {
     const { sources, targets } = reorganization;
-    const relation = { schema: this.schema, name: (targets[0] ?? sources[0])?.name ?? "" };
     return {
-      ...this.base("reorganize", relation, after),
+      ...this.base("reorganize", this.at((targets[0] ?? sources[0])?.name ?? ""), after),
       method,
       reorganization,
       reason,
@@ -106,14 +115,14 @@ export class DraftBuilder {
 
   /** Out of the parent, once the reorganization has made it. */
   detachMade(name: string, bound: PartitionBound, reason: string, madeBy: string): Draft {
-    const base = this.base("detach", { schema: this.schema, name }, [madeBy]);
+    const base = this.base("detach", this.at(name), [madeBy]);
     return { ...base, method: "detachPlain", bound, madeBy, reason, effect: effect("hides", {}) };
   }
 
   /** Given up, once the reorganization has made it and it is detached. */
   dropMade(name: string, reason: string, madeBy: string): Draft {
-    const relation = { schema: this.schema, name };
-    const base = this.base("drop", relation, [stepId("detach", this.schema, relation)]);
+    const relation = this.at(name);
+    const base = this.base("drop", relation, [stepId("detach", this.set, relation)]);
     return { ...base, method: "dropTable", madeBy, reason, effect: effect("deletes", {}) };
   }
 
@@ -129,14 +138,14 @@ export class DraftBuilder {
     };
   }
 
-  /** Back to the declared name and schema. */
-  rename(name: string, table: ActualPartition, after: string[]): Draft {
+  /** To the declared name and schema; `place`: to another one. */
+  rename(name: string, table: ActualPartition, after: string[], place = this.at(name)): Draft {
     return {
-      ...this.base("rename", { schema: this.schema, name }, after),
+      ...this.base("rename", place, after),
       method: "rename",
       oid: table.oid,
       current: { schema: table.schema, name: table.name },
-      reason: `known as ${name}, renamed or moved outside`,
+      reason: renameReason(place, table),
       effect: effect("none", table),
     };
   }
@@ -144,7 +153,7 @@ export class DraftBuilder {
   /** Attributes of a partition become what its parent has, or what is declared. */
   adjust(name: string, table: { oid: number } & Size, differences: AttributeDifference[], after: string[]): Draft {
     return {
-      ...this.base("adjust", { schema: this.schema, name }, after),
+      ...this.base("adjust", this.at(name), after),
       method: "adjust",
       oid: table.oid,
       differences,

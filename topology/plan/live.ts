@@ -1,9 +1,9 @@
 /** Decisions about the partitions that are to be attached. */
 import { describeBound } from "../bounds";
-import { besideBound, boundOf, namesBelow, newLevel, setBelow } from "../level";
+import { besideBound, boundOf, isInPlace, newLevel, relationsBelow, schemaOf, setBelow } from "../level";
 import type { ActualPartition, PartitionBound, Stranger } from "../model";
 import type { NewLevel } from "../steps";
-import { type Context, type Declared, knownChild, note, oidOf, ownChild, qualified } from "./context";
+import { type Context, type Declared, inTree, knownChild, note, oidOf, ownChild, placeKey, qualified } from "./context";
 import type { DraftBuilder } from "./drafts";
 import { afterFinalize, keyOf, makeRoom } from "./removals";
 import { renameAll, renameOne, type WantedRename } from "./renames";
@@ -28,15 +28,31 @@ function matched(context: Context, declared: Declared, wanted: WantedRename[]): 
     return false;
   }
   context.handled.add(holder.oid);
-  if (holder.name === name && holder.schema === context.desired.schema) {
+  if (holder.name === name && isInPlace(context.desired, holder)) {
     context.unchanged.push(name);
     context.settled.set(name, holder);
-  } else if (oidOf(context.known, name) === holder.oid) wanted.push({ name, table: holder });
+  } else if (mayMove(context, declared, holder)) wanted.push({ name, table: holder });
   else otherName(context, declared, holder);
   return true;
 }
 
+/**
+ * The state knows it by this name; or its name is right, and the program says where it is to be. What has never been
+ * declared keeps its name and, unless the program says otherwise, its schema: others find it by them.
+ */
+function mayMove({ known }: Context, { name, partition }: Declared, holder: ActualPartition): boolean {
+  return oidOf(known, name) === holder.oid || (holder.name === name && partition.schema !== undefined);
+}
+
 function otherName(context: Context, { name, partition }: Declared, holder: ActualPartition): void {
+  if (holder.name === name) {
+    const { schema, table } = context.desired;
+    const where = `${describeBound(partition)} is held by ${qualified(holder)}, in another schema than ${schema}.${table}`;
+    const stay = `partitionSchema: ${JSON.stringify(holder.schema)}, or schema in its entry of partitions, leaves it there`;
+    const move = `${JSON.stringify(schema)} moves it`;
+    note(context, "error", name, `${where}. Say where it is to be: ${stay}; ${move}.`, holder);
+    return;
+  }
   const what = `${describeBound(partition)} is held by ${qualified(holder)}, not by ${name}`;
   const entry = `partitions: {${JSON.stringify(holder.name)}: …} with the same bound`;
   note(context, "error", name, `${what}. Choose a naming template that gives this name, or list ${entry}.`, holder);
@@ -59,13 +75,13 @@ export function rebound(
     return;
   }
   const room = after.filter((id) => id !== undefined);
-  if (child.name !== name || child.schema !== context.desired.schema) {
+  if (child.name !== name || child.schema !== schemaOf(context.desired, name)) {
     const renamed = renameOne(context, build, { name, table: child });
     if (renamed === undefined) return;
     room.push(renamed);
   }
   const reason = `its bound is ${describeBound(child.bound)} instead of the declared one`;
-  const relation = { ...child, name, schema: context.desired.schema };
+  const relation = { ...child, name, schema: schemaOf(context.desired, name) };
   context.settled.set(name, child);
   context.drafts.rebounds.push(build.rebound(relation, bound, reason, room));
 }
@@ -123,8 +139,9 @@ export function addMissing(context: Context, build: DraftBuilder, { name, partit
 
 /** A subtree is made whole: a table that stands where one of its partitions is to be made stops all of it. */
 function insideTaken(context: Context, name: string, level: NewLevel | undefined): boolean {
-  for (const inside of namesBelow(level)) {
-    const taken = context.strangerByName.get(inside) ?? context.tree.get(inside);
+  for (const inside of relationsBelow(level, schemaOf(context.desired, name))) {
+    const key = placeKey(inside);
+    const taken = context.actual.strangers.find((one) => placeKey(one) === key) ?? context.tree.get(key);
     if (taken === undefined) continue;
     const why = `${name} is made with all its partitions, but ${qualified(taken)} stands in the place of one of them`;
     const route = "Rename or drop it by hand; it can be attached by adopt once the rest is there";
@@ -163,7 +180,7 @@ function bringBack(
 ): void {
   context.handled.add(source.oid);
   const after = [...room, ...afterFinalize(context, source)];
-  if (source.name !== name || source.schema !== context.desired.schema) {
+  if (source.name !== name || source.schema !== schemaOf(context.desired, name)) {
     const renamed = renameOne(context, build, { name, table: source });
     if (renamed === undefined) return;
     after.push(renamed);
@@ -175,7 +192,7 @@ function bringBack(
 
 /** The steps after which the name is free; undefined when it stays taken (then reported). */
 function nameFreed(context: Context, name: string): string[] | undefined {
-  const taken = context.childByName.get(name) ?? context.detachedByName.get(name) ?? context.tree.get(name);
+  const taken = context.childByName.get(name) ?? context.detachedByName.get(name) ?? inTree(context, name);
   if (taken === undefined) return [];
   const away = context.drafts.renames.find(({ oid }) => oid === taken.oid);
   if (away !== undefined) return [away.id];

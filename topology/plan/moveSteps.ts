@@ -1,5 +1,6 @@
 /** The steps of a move: the reorganization itself, and what happens to its targets afterwards. */
 import { compareBounds, describeBound } from "../bounds";
+import { schemaOf } from "../level";
 import type { Reorganization } from "../model";
 import { COPY_BYTES_PER_SECOND, MOVE_AT_ONCE_BYTES } from "../reorganization";
 import type { ReorganizationMethod } from "../steps";
@@ -13,6 +14,7 @@ import { resumed } from "./unfinished";
 export function draftMove(context: Context, build: DraftBuilder, move: Move): void {
   const { drafts, types } = context;
   const targets = [...move.targets].sort((a, b) => compareBounds(a.bound, b.bound, types));
+  if (scattered(context, move, targets)) return;
   const room = roomFor(context, move, targets);
   if (room === undefined) return;
   const reorganization = reorganizationOf(move, targets);
@@ -73,6 +75,21 @@ function nameFor(context: Context, name: string, giving: ReadonlySet<number>): s
   const advice = "Attach, rename or drop that table by hand, then run again.";
   note(context, "error", name, `${what}. ${advice}`, taken);
   return undefined;
+}
+
+/** A reorganization makes its tables in one schema; a DEFAULT is made anew where it is. */
+function scattered(context: Context, { sources }: Move, targets: readonly Target[]): boolean {
+  const fallback = sources.find(({ bound }) => "default" in bound);
+  const places = targets.map(({ name, bound }) => {
+    const schema = fallback !== undefined && "default" in bound ? fallback.schema : schemaOf(context.desired, name);
+    return { schema, name };
+  });
+  const [first, other] = places.filter(({ schema }, at) => places.findIndex((one) => one.schema === schema) === at);
+  if (first === undefined || other === undefined) return false;
+  const what = `rows of one move would go to ${qualified(first)} and ${qualified(other)}, tables in two schemas`;
+  const advice = "Declare them in one schema first (partitionSchema, or schema in their entries), then what they hold.";
+  note(context, "error", first.name, `${what}. ${advice}`, first);
+  return true;
 }
 
 interface Way {

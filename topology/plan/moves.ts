@@ -2,7 +2,7 @@
 import { describeBound } from "../bounds";
 import { uncovered } from "../coverage";
 import { isRetired } from "../difference";
-import { boundOf } from "../level";
+import { boundOf, isDeclared, isInPlace } from "../level";
 import type { ActualPartition, PartitionBound } from "../model";
 import type { Component } from "./components";
 import { ask, type Context, type Declared, note, qualified } from "./context";
@@ -51,8 +51,8 @@ export function moveOf(context: Context, { children, declared }: Component): Mov
 }
 
 /** With `refuse` a child that nobody declared goes on forbidding every change. */
-function markHandled({ desired, handled }: Context, { oid, name }: ActualPartition): void {
-  if (desired.unmanaged !== "refuse" || Object.hasOwn(desired.partitions, name)) handled.add(oid);
+function markHandled({ desired, handled }: Context, child: ActualPartition): void {
+  if (desired.unmanaged !== "refuse" || isDeclared(desired, child)) handled.add(child.oid);
 }
 
 const KINDS: Record<string, string> = { p: "is partitioned itself", f: "is a foreign table" };
@@ -66,7 +66,7 @@ function obstacleOf(
   for (const child of children) {
     const what = `${qualified(child)} (${describeBound(child.bound)}) holds rows that are declared elsewhere`;
     // What nobody here has declared is another stack's, whose rows are not ours to move.
-    const ours = knownOids.has(child.oid) || Object.hasOwn(desired.partitions, child.name);
+    const ours = knownOids.has(child.oid) || isDeclared(desired, child);
     if (desired.unmanaged === "ignore" && !ours) return { child, reason: `${what}, and ${NOT_OURS}` };
     if (desired.reorganize === "refuse") return { child, reason: `${what}, and reorganize is "refuse". ${ALLOW}` };
     const kind = KINDS[child.relkind];
@@ -153,7 +153,7 @@ export function joinMoves(context: Context, moves: readonly Move[]): Move[] {
   };
   const sourceNames = new Map(
     moves.flatMap(({ sources }, at) =>
-      sources.filter(({ schema }) => schema === context.desired.schema).map(({ name }): [string, number] => [name, at]),
+      sources.filter((source) => isInPlace(context.desired, source)).map(({ name }): [string, number] => [name, at]),
     ),
   );
   const firstWithDefault = moves.findIndex(({ withDefault }) => withDefault);

@@ -1,6 +1,6 @@
 /** Puts the steps of a plan into their order, chooses how each is carried out, and which of them share a transaction. */
 import { compareBounds } from "../bounds";
-import { namesBelow } from "../level";
+import { relationsBelow } from "../level";
 import type { PartitionBound } from "../model";
 import type { Step, StepMethod } from "../steps";
 import type { Context, Draft, Drafts } from "./context";
@@ -99,7 +99,7 @@ export function numberSteps(placed: readonly Placed[]): Step[] {
   let open = { limit: 0, tables: 0 };
   const indivisible = new Set<number>();
   const steps = placed.map(({ draft: { beside, ...draft }, limit }): Step => {
-    const tables = 1 + namesBelow(draft.level).length;
+    const tables = 1 + relationsBelow(draft.level, draft.schema).length;
     const joins = beside || (limit > 1 && open.limit === limit && open.tables + tables <= limit);
     if (!joins) transaction++;
     if (beside) indivisible.add(transaction);

@@ -1,6 +1,6 @@
 /** What outputs record of the differences of declared partitions, so that a refresh shows what was changed by hand. */
 import { describeByAttribute } from "../attributes";
-import { setBelow } from "../level";
+import { isInPlace, setBelow } from "../level";
 import type { ActualLevel, ActualPartition, ActualSet, DesiredSet } from "../model";
 import { treat } from "./adjust";
 
@@ -13,7 +13,7 @@ function inLevel({ children }: Pick<ActualLevel, "children">, desired: DesiredSe
   return {
     children: children.map((child): ActualPartition => {
       const declared = Object.hasOwn(desired.partitions, child.name) ? desired.partitions[child.name] : undefined;
-      if (child.schema !== desired.schema || child.state !== "live" || declared?.tier !== "live") return child;
+      if (!isInPlace(desired, child) || child.state !== "live" || declared?.tier !== "live") return child;
       const inside = setBelow(desired, child.name);
       const level = inside && child.level && { ...child.level, ...inLevel(child.level, inside) };
       return { ...child, ...(level && { level }), ...recordedOf(child, desired) };

@@ -1,6 +1,7 @@
 /** Decisions about what leaves: interrupted detaches, the tiers detached and dropped, retired periods, the unmanaged. */
 import { boundKey, describeBound, sameBound } from "../bounds";
 import { isRetired } from "../difference";
+import { isDeclared } from "../level";
 import type { ActualPartition } from "../model";
 import { OverlapIndex } from "../overlap";
 import { join } from "../policy/reader";
@@ -18,7 +19,7 @@ export function finalizePending({ actual, drafts }: Context, build: DraftBuilder
 
 /** The steps that must have been done before a pending child is an ordinary table. */
 export function afterFinalize(context: Context, table: ActualPartition): string[] {
-  return table.state === "pending" ? [stepId("finalizeDetach", context.desired.schema, table)] : [];
+  return table.state === "pending" ? [stepId("finalizeDetach", context.desired, table)] : [];
 }
 
 /** A partition whose declared tier is `detached`: attached ones are detached, everything else is as declared. */
@@ -69,9 +70,9 @@ function remove({ drafts, desired }: Context, build: DraftBuilder, table: Actual
   const before = {
     live: () => {
       drafts.detaches.push(build.detach(table, reason));
-      return [stepId("detach", desired.schema, table)];
+      return [stepId("detach", desired, table)];
     },
-    pending: () => [stepId("finalizeDetach", desired.schema, table)],
+    pending: () => [stepId("finalizeDetach", desired, table)],
     detached: () => [],
   }[table.state]();
   drafts.drops.push(build.drop(table, reason, before));
@@ -121,7 +122,7 @@ export function decideRetired(context: Context, build: DraftBuilder): void {
   );
   const index = new OverlapIndex(kept, types);
   for (const table of [...actual.children, ...detached.filter(({ oid }) => knownOids.has(oid))]) {
-    const listed = table.schema === desired.schema && Object.hasOwn(desired.partitions, table.name);
+    const listed = isDeclared(desired, table);
     if (listed || context.handled.has(table.oid) || context.renamed.has(table.oid)) continue;
     if (context.misfits.some((misfit) => misfit.table === table)) continue;
     // A period of the grid may be another stack's partition; without a record nothing says that it is ours.
@@ -169,7 +170,7 @@ function leavingAdvice({ name, bound }: ActualPartition): string {
 
 /** Detached before anything else: `child` holds a range that a declared partition needs. */
 export function makeRoom({ drafts, desired }: Context, child: ActualPartition): string | undefined {
-  const id = stepId("detach", desired.schema, child);
+  const id = stepId("detach", desired, child);
   const at = drafts.detaches.findIndex((draft) => draft.id === id);
   const [draft] = at < 0 ? [] : drafts.detaches.splice(at, 1);
   if (draft !== undefined) drafts.making.push(draft);

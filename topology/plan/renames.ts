@@ -1,6 +1,6 @@
 /** Names that partitions are to bear: in an order in which each is free, and through a name in between where they change places. */
 import type { ActualPartition, RelationName } from "../model";
-import { type Context, type Draft, note, qualified } from "./context";
+import { type Context, type Draft, inTree, note, qualified } from "./context";
 import type { DraftBuilder } from "./drafts";
 import { afterFinalize } from "./removals";
 
@@ -36,7 +36,8 @@ function renameChain(context: Context, build: DraftBuilder, chain: readonly Want
   if (first === undefined || last === undefined) return;
   if (chain.length > 1 && holderOf(context, last)?.oid === first.table.oid) {
     const aside = { ...first.table, name: `pgpartition_rename_${first.table.oid}` };
-    const stepped = push(context, build.rename(aside.name, first.table, afterFinalize(context, first.table)));
+    const away = build.rename(aside.name, first.table, afterFinalize(context, first.table), aside);
+    const stepped = push(context, away);
     const begun = context.drafts.renames.length;
     for (const one of chain.slice(1).reverse()) renameOne(context, build, one);
     context.settled.set(first.name, first.table);
@@ -65,11 +66,9 @@ export function renameOne(context: Context, build: DraftBuilder, wanted: WantedR
 }
 
 /** Whoever else bears the name in the declared schema. */
-function holderOf(
-  { childByName, detachedByName, strangerByName, tree }: Context,
-  { name, table }: WantedRename,
-): Holder | undefined {
-  const holder = childByName.get(name) ?? detachedByName.get(name) ?? strangerByName.get(name) ?? tree.get(name);
+function holderOf(context: Context, { name, table }: WantedRename): Holder | undefined {
+  const { childByName, detachedByName, strangerByName } = context;
+  const holder = childByName.get(name) ?? detachedByName.get(name) ?? strangerByName.get(name) ?? inTree(context, name);
   return holder?.oid === table.oid ? undefined : holder;
 }
 

@@ -12,6 +12,8 @@ import { fail, join, type Report } from "./reader";
 /** One partition on its way into the expanded set. */
 export interface Entry {
   name: string;
+  /** Where it is declared to be, by itself or by what is above it. */
+  schema?: string;
   bound: PartitionBound;
   tier: Tier;
   /** The property that it comes from. */

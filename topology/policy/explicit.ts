@@ -23,7 +23,7 @@ import { fail, join, type Report } from "./reader";
 export type Explicit = Omit<Entry, "tier"> & { tier?: Entry["tier"] };
 
 /** What entries say beside their bound. */
-const BESIDES = new Set(["tier", "partitionBy", "partitions", "leaf"]);
+const BESIDES = new Set(["tier", "schema", "partitionBy", "partitions", "leaf"]);
 
 const FORMS: Record<Strategy, { keys: string[]; rule: string }> = {
   range: { keys: ["from", "to"], rule: "a RANGE partition has from and to" },
@@ -39,8 +39,8 @@ export function explicitEntries(inputs: Partial<Inputs>, partitioning: Partition
     if (report.failures.some(({ property }) => touches(property)) || report.unknown.some(touches)) return [];
     const bound = readBound(declared, partitioning, path, report);
     if (bound === undefined) return [];
-    const { tier, partitionBy, partitions, leaf } = declared;
-    return [{ name, bound, path, explicit: true, tier, inside: { partitionBy, partitions, leaf } }];
+    const { tier, schema, partitionBy, partitions, leaf } = declared;
+    return [{ name, schema, bound, path, explicit: true, tier, inside: { partitionBy, partitions, leaf } }];
   });
 }
 

@@ -93,6 +93,7 @@ export interface ExplicitInputs {
   remainder: number;
   default: boolean;
   tier: Tier;
+  schema: string;
   /** Read with the level of the entry. */
   partitionBy: Record<string, unknown>;
   /** Read with the level of the entry. */
@@ -121,6 +122,7 @@ export interface PinInputs {
 export interface Inputs {
   schema: string;
   table: string;
+  partitionSchema: string;
   partitionBy: Partial<PartitionByInputs>;
   window: Partial<WindowInputs>;
   asOf: string | number;
@@ -149,6 +151,7 @@ const explicit = object<ExplicitInputs>({
   remainder: optional(integer(0)),
   default: optional(flag),
   tier: optional(tier),
+  schema: optional(name),
   partitionBy: optional(anything),
   partitions: optional(anything),
   leaf: optional(flag),
@@ -217,6 +220,7 @@ const LEVEL = {
 const inputs = object<Inputs>({
   schema: optional(name),
   table: required(name),
+  partitionSchema: optional(name),
   ...LEVEL,
   unmanaged: optional(choice<UnmanagedMode>(["ignore", "report", "refuse"])),
   reorganize: optional(choice<ReorganizeMode>(["online", "refuse"])),

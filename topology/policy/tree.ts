@@ -15,6 +15,8 @@ import { fail, join, type Report, within } from "./reader";
 /** One partitioned table of the tree. */
 interface TableRequest {
   table: string;
+  /** Where its partitions are declared to be; undefined: nothing was said. */
+  schema: string | undefined;
   /** Levels down to its partitions. */
   depth: number;
   explicit: readonly Explicit[];
@@ -39,7 +41,8 @@ export function treeEntries(
   old: Record<string, unknown>,
   report: Report,
 ): Entry[] {
-  const request = { table, depth: 1, explicit, old, oldPartitions: old.partitions };
+  const schema = policy.inputs.partitionSchema;
+  const request = { table, schema, depth: 1, explicit, old, oldPartitions: old.partitions };
   return tableEntries(policy, request, { report, count: 0 });
 }
 
@@ -54,7 +57,8 @@ function tableEntries(policy: LevelPolicy, request: TableRequest, growth: Growth
     fail(report, policy.path || "partitionBy", `comes to more than ${MAX_PARTITIONS} partitions on all levels`);
     return entries;
   }
-  return entries.map((entry) => {
+  return entries.map((found) => {
+    const entry = { ...found, schema: found.schema ?? request.schema };
     const level = entry.tier === "live" ? levelOf(policy, entry, request, growth) : undefined;
     return level === undefined ? entry : { ...entry, level };
   });
@@ -69,6 +73,7 @@ function levelOf(policy: LevelPolicy, entry: Entry, request: TableRequest, growt
     below.policy,
     {
       table: entry.name,
+      schema: entry.schema,
       depth: request.depth + 1,
       explicit: below.explicit,
       old: { asOf: request.old.asOf, ...record(property(request.old, BELOW)) },

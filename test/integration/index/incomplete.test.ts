@@ -6,7 +6,7 @@ import type { Sessions } from "../../../postgres/connection";
 import { readTopmostDefinitions } from "../../../postgres/index/definition";
 import { DEFAULT_CHILDREN } from "../../../topology/attributes";
 import type { IndexDeclaration } from "../../../topology/index/model";
-import { entriesOf } from "../../../topology/level";
+import { placesOf } from "../../../topology/level";
 import type { DesiredSet } from "../../../topology/model";
 import { plan } from "../../../topology/plan";
 import type { Plan } from "../../../topology/steps";
@@ -53,7 +53,7 @@ describeOnEachPostgres("indexes that partitions lack", (server) => {
   /** The set's plan, and what is to be completed for it. */
   async function planned(desired = DESIRED): Promise<{ made: Plan; indexes: IndexDeclaration[] }> {
     return sessions.withSession(async (session) => {
-      const names = [...entriesOf(desired.partitions, "p")].map(({ name }) => name);
+      const names = [...placesOf(desired.partitions, "s")];
       const set = await readSet(session, { schema: "s", table: "p", names, known: {} });
       assert.ok(set.parent);
       const made = plan(desired, set, {});

@@ -68,8 +68,14 @@ const CASES: Case[] = [
       CREATE TABLE gitlab_partitions_dynamic.audit_000000 PARTITION OF audit FOR VALUES FROM (MINVALUE) TO ('2020-01-01');
       CREATE TABLE gitlab_partitions_dynamic.audit_202001 PARTITION OF audit FOR VALUES FROM ('2020-01-01') TO ('2020-02-01');
       CREATE TABLE audit_202002 PARTITION OF audit FOR VALUES FROM ('2020-02-01') TO ('2020-03-01');`,
-    has: { naming: "{table}_{yyyy}{mm}", unmanaged: "ignore" },
-    notes: /2 partition\(s\) are in gitlab_partitions_dynamic/,
+    has: {
+      naming: "{table}_{yyyy}{mm}",
+      partitionSchema: "gitlab_partitions_dynamic",
+      partitions: {
+        audit_000000: { from: "MINVALUE", to: "2020-01-01 00:00:00" },
+        audit_202002: { from: "2020-02-01 00:00:00", to: "2020-03-01 00:00:00", schema: "public" },
+      },
+    },
   },
   {
     title: "tenants with months each, one of them with a partition of its own",

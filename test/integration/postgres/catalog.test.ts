@@ -46,7 +46,11 @@ describeOnEachPostgres("catalog", (server) => {
       await client.query("CREATE TABLE s.fits (LIKE s.p INCLUDING ALL)");
       await client.query("CREATE TABLE s.misfit (tenant bigint NOT NULL, k int, extra int)");
       await client.query("CREATE VIEW s.view AS SELECT 1 AS one");
-      const request = { schema: "s", table: "p", names: ["c0", "fits", "misfit", "view", "none"] };
+      const request = {
+        schema: "s",
+        table: "p",
+        names: ["c0", "fits", "misfit", "view", "none"].map((name) => ({ schema: "s", name })),
+      };
       const set = await sessions.withSession((session) =>
         readSet(session, { ...request, known: { c1: oid }, bounds: { c1: range("10", "20") } }),
       );

@@ -2,6 +2,7 @@
  * Every attribute of the catalog model, changed by hand on a partition (and on the parent): it is read, planned (or reported)
  * and repaired, with the locks that were predicted, and nothing is left to do.
  */
+
 import assert from "node:assert/strict";
 import type { Client } from "pg";
 import { readSet } from "../../../postgres/catalog";
@@ -12,6 +13,7 @@ import { readTopmostDefinitions } from "../../../postgres/index/definition";
 import type { CatalogSet } from "../../../postgres/parent";
 import { renderStep } from "../../../postgres/statements";
 import { ATTRIBUTES, type ChildAttribute, type ChildrenPolicy, DEFAULT_CHILDREN } from "../../../topology/attributes";
+import { placesOf } from "../../../topology/level";
 import type { DesiredSet } from "../../../topology/model";
 import { plan } from "../../../topology/plan";
 import type { Plan } from "../../../topology/steps";
@@ -264,7 +266,7 @@ describeOnEachPostgres("attributes of partitions", (server) => {
       readSet(session, {
         schema: "s",
         table: "p",
-        names: Object.keys(DESIRED.partitions),
+        names: [...placesOf(DESIRED.partitions, "s")],
         known: {},
         revoked: policy?.grants === "none",
       }),

@@ -62,7 +62,9 @@ export function sessionsOn(connection: Connection, more: { maxConnections?: numb
 
 /** Reads `s.<table>` with everything that is below it as declared and known. */
 export async function read(sessions: Sessions, names: string[] = [], table = "p"): Promise<CatalogSet> {
-  return sessions.withSession((session) => readSet(session, { schema: SCHEMA, table, names, known: {} }));
+  return sessions.withSession((session) =>
+    readSet(session, { schema: SCHEMA, table, names: names.map((name) => ({ schema: SCHEMA, name })), known: {} }),
+  );
 }
 
 export async function readParentOf(sessions: Sessions, table = "p"): Promise<CatalogParent> {

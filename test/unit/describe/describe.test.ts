@@ -240,11 +240,23 @@ describe("Describing what is not as it should be", () => {
     assert.match(notesOf(actual).join(), /public.t_2026_08 is half detached.*FINALIZE/);
   });
 
-  it("leaves partitions of other schemas alone", () => {
+  it("says where partitions are: most of them, and the others one by one", () => {
     const actual = tableOf(DATE, ranges("t_", ["2026_08", "2026_09", "2026_10"], MONTHS));
     for (const child of actual.children) child.schema = "dynamic";
+    const whole = inputsOf(actual);
+    assert.deepEqual([whole.partitionSchema, whole.partitions], ["dynamic", undefined]);
+    Object.assign(actual.children[0] ?? {}, { schema: "archive" });
+    const { partitionSchema, partitions } = inputsOf(actual);
+    assert.equal(partitionSchema, "dynamic");
+    assert.deepEqual(partitions, { t_2026_08: { from: "2026-08-01", to: "2026-09-01", schema: "archive" } });
+  });
+
+  it("leaves partitions alone that share their name with another one", () => {
+    const actual = tableOf(DATE, ranges("t_", ["2026_08", "2026_09", "2026_10"], MONTHS));
+    Object.assign(actual.children[2] ?? {}, { schema: "dynamic", name: "t_2026_09" });
     assert.equal(inputsOf(actual).unmanaged, "ignore");
-    assert.match(notesOf(actual).join(), /3 partition\(s\) are in dynamic/);
+    assert.deepEqual(Object.keys(live(inputsOf(actual))), ["t_2026_08", "t_2026_09"]);
+    assert.match(notesOf(actual).join(), /dynamic\.t_2026_09: another table of this set bears the same name/);
   });
 
   it("tolerates how partitions differ from their parent", () => {

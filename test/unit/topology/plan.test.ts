@@ -78,6 +78,42 @@ describe("plan", () => {
       assert.deepEqual(made.findings, []);
     });
 
+    it("moves a partition to the schema that is declared, and asks where one is to be that nobody declared", () => {
+      const world = worldOf(desiredOf(AB), {});
+      world.add("a", span("0", "10"), "parts");
+      const unsaid = desiredOf(AB);
+      assert.deepEqual(reasons(world.plan(unsaid)), [
+        'error partitions.a: 0 … 10 is held by parts.a, in another schema than app.t. Say where it is to be: partitionSchema: "parts", ' +
+          'or schema in its entry of partitions, leaves it there; "app" moves it.',
+      ]);
+      const said = desiredOf(AB, { partitionSchema: "parts" });
+      const placed = (schema: string) => ({
+        ...said,
+        partitions: Object.fromEntries(
+          Object.entries(said.partitions).map(([name, one]) => [name, { ...one, schema }]),
+        ),
+      });
+      assert.deepEqual(ids(settle(placed("parts"), world)), ["create:b likeAttach"]);
+      assert.equal(world.find("b", "parts")?.bound !== undefined, true);
+      assert.deepEqual(ids(settle(placed("app"), world)), ["rename:a rename", "rename:b rename"]);
+    });
+
+    it("lets partitions change names, each in its own schema", () => {
+      const world = worldOf(desiredOf(AB), {});
+      world.add("a", span("10", "20"), "parts");
+      world.add("b", span("0", "10"), "parts");
+      world.known = { a: world.find("b", "parts")!.oid, b: world.find("a", "parts")!.oid };
+      const { partitions } = desiredOf(AB);
+      const desired = desiredOf(AB, {
+        partitions: Object.fromEntries(
+          Object.entries(partitions).map(([name, one]) => [name, { ...one, schema: "parts" }]),
+        ),
+      });
+      const { steps } = world.up(desired);
+      assert.deepEqual([...new Set(steps.map(({ schema }) => schema))], ["parts"]);
+      assert.deepEqual(ids(world.plan(desired)), []);
+    });
+
     it("creates a partition under a name that a renamed one gives back", () => {
       const desired = desiredOf({ ...AB, c: ["20", "30"] });
       const world = worldOf(desired, AB);

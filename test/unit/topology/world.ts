@@ -245,7 +245,7 @@ export class World {
     const at = step.current ?? { name: step.partition, schema: step.schema };
     const relation = this.find(at.name, at.schema);
     if (step.kind === "create") {
-      this.add(step.partition, step.bound);
+      this.add(step.partition, step.bound, step.schema);
       return;
     }
     assert(relation, `${at.schema}.${at.name} is there for ${step.id}`);
