@@ -67,7 +67,7 @@ async function prepare(suite: Suite): Promise<Result | undefined> {
 async function runAlone({ name, check, tests }: Suite, mochaArgs: readonly string[]): Promise<Totals> {
   const checked = check === undefined ? [] : [await check()];
   if (tests === undefined) return sum(checked);
-  const run = await startMocha(await testFiles(name), [...(tests.defaults ?? []), ...mochaArgs], "inherit");
+  const run = await startMocha(await testFiles(name), mochaArgs, "inherit");
   return sum([...checked, (await run.end).totals]);
 }
 
@@ -81,7 +81,6 @@ async function runBeside(suites: readonly Suite[]): Promise<Result[]> {
         suite: name,
         title: `${title} (${place + 1} of ${hands.length})`,
         files,
-        args: tests?.defaults ?? [],
       });
     }
   }

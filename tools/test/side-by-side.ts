@@ -10,7 +10,6 @@ export interface Part {
   /** "Integration tests (2 of 4)". */
   title: string;
   files: readonly string[];
-  args: readonly string[];
 }
 
 /** One process more than there are cores. */
@@ -23,7 +22,7 @@ export async function runSideBySide(parts: readonly Part[], log: Log): Promise<{
   const running = new Map<Part, MochaRun>();
   const lane = async () => {
     for (let part = waiting.shift(); part !== undefined; part = waiting.shift()) {
-      const run = await startMocha(part.files, part.args, "capture");
+      const run = await startMocha(part.files, [], "capture");
       running.set(part, run);
       const { totals, written } = await run.end;
       running.delete(part);

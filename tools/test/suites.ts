@@ -26,12 +26,7 @@ export interface TestFiles {
   parts?: number;
   /** They start the compiled provider. */
   onBuild?: boolean;
-  /** For mocha, before what the command line says. */
-  defaults?: string[];
 }
-
-/** An end-to-end test runs the engine several times, each time for seconds. */
-const E2E_DEFAULTS = ["--timeout", "600000"];
 
 /** Every suite, in the order in which they run: the cheap ones first. */
 export const SUITES: readonly Suite[] = [
@@ -43,7 +38,7 @@ export const SUITES: readonly Suite[] = [
     name: "e2e",
     title: "End-to-end tests through the Pulumi engine",
     prepare: preparePostgresAndPulumi,
-    tests: { parts: 4, onBuild: true, defaults: E2E_DEFAULTS },
+    tests: { parts: 4, onBuild: true },
   },
   {
     name: "integration",
