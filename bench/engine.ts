@@ -7,7 +7,7 @@
  *
  * Rivals run in turn in the same run, so that the ratios hold when the machine's speed drifts. BENCH_ROUNDS: default 5.
  */
-import "./support/inMemory";
+import "../test/support/in-memory";
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { cpus, loadavg } from "node:os";
@@ -17,7 +17,7 @@ import { TestStack } from "../test/support/stack";
 import { addDefault, addToLive, type Bounds, createFresh } from "./support/bareDdl";
 import { median, table } from "./support/figures";
 
-/** Set by `support/inMemory` before anything else is imported. */
+/** Set by `test/support/in-memory` before anything else is imported. */
 const inMemory = process.env.PGPARTITION_TEST_ROOT !== undefined;
 
 const PARTITIONS = 1000;

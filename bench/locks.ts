@@ -8,7 +8,7 @@
  *
  * BENCH_ROUNDS: default 3. What the others need is fetched once into the cache outside the checkout.
  */
-import "./support/inMemory";
+import "../test/support/in-memory";
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";

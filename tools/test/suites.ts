@@ -34,6 +34,7 @@ export const SUITES: readonly Suite[] = [
   { name: "lint", title: "Lint", check: () => asOneTest("biome", ["check", "."]) },
   { name: "build", title: "Build", check: buildAsOneTest },
   { name: "unit", title: "Unit tests", tests: {} },
+  { name: "model", title: "Random sequences of changes on PostgreSQL 14 to 18", prepare: preparePostgres, tests: {} },
   {
     name: "e2e",
     title: "End-to-end tests through the Pulumi engine",

@@ -57,13 +57,13 @@ function comingBounds(context: Context, { kind, bound, oid }: Draft): PartitionB
 }
 
 /** Why the rows stay in DEFAULT, and what to do about it. */
-function obstacleOf({ desired, under }: Context, together: readonly Draft[]): string | undefined {
+function obstacleOf({ desired, under, childByOid }: Context, together: readonly Draft[]): string | undefined {
   if (together.some(({ kind }) => kind === "attach"))
     return "A table that has rows of its own takes no others: insert them into it by hand and delete them here, then run again.";
   if (desired.reorganize === "refuse")
     return 'Set reorganize to "online" to have them moved, or move or delete them by hand.';
-  if (under !== undefined || together.some(({ level }) => level !== undefined))
-    return `Move or delete them by hand: ${TOP_ONLY}.`;
+  const isDivided = ({ level, oid = 0 }: Draft) => level !== undefined || childByOid.get(oid)?.relkind === "p";
+  if (under !== undefined || together.some(isDivided)) return `Move or delete them by hand: ${TOP_ONLY}.`;
   return undefined;
 }
 

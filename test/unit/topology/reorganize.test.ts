@@ -258,6 +258,17 @@ describe("a plan for bounds that differ from the real ones", () => {
     assert.match(reasons(world.plan(desired))[0]!, /app\.year .* is partitioned itself: its rows are not moved/);
   });
 
+  it("moves no rows out of DEFAULT into a partition that is partitioned itself", () => {
+    const desired = desiredOf({ a: ["0", "20"], rest: "default" });
+    const world = filled(desired, { a: ["0", "10"], rest: "default" }, [1, 11]);
+    const actual = world.actual();
+    actual.children[0]!.relkind = "p";
+    world.actual = () => actual;
+    const made = world.plan(desired);
+    assert.deepEqual(ids(made), []);
+    assert.match(reasons(made)[0]!, /^error partitions\.a: The DEFAULT partition .* the set's own table only/);
+  });
+
   it("leaves what nobody declared alone when that is to be refused", () => {
     const desired = desiredOf(AB, { unmanaged: "refuse" });
     const made = filled(desired, { year: ["0", "20"] }, [1]).plan(desired);

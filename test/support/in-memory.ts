@@ -1,5 +1,5 @@
 /**
- * Imported first: puts databases and stacks of a benchmark into memory where the system has a place for that. On a disk
+ * Imported first: puts databases and stacks into memory where the system has a place for that. On a disk
  * the same bare DDL was seen to take from 2.2 to 6.3 s, depending on what else had been written in the seconds before.
  * BENCH_ON_DISK=1 leaves them on the disk.
  */

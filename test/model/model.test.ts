@@ -1,0 +1,29 @@
+/**
+ * Random topologies with rows and random sequences of changes: what a run must leave behind is said once, in
+ * `sequence.ts`, and holds for all of them. A failure prints the sequence, made as short as it gets, and how to run it
+ * again. `npm run soak` runs more of them.
+ */
+import "../support/in-memory";
+import assert from "node:assert/strict";
+import { describeOnEachPostgres, testMajors } from "../support/postgres";
+import { prepareStatements } from "./prepared";
+import { runSequences } from "./run";
+
+const SEQUENCES = Number(process.env.PGPARTITION_MODEL_SEQUENCES ?? 2000);
+const SEED = Number(process.env.PGPARTITION_MODEL_SEED ?? Math.floor(Math.random() * 2 ** 30));
+const PATH = process.env.PGPARTITION_MODEL_PATH;
+
+/** Fewer than this say nothing about how often something happens. */
+const MANY = 50;
+
+prepareStatements();
+
+describeOnEachPostgres(`random sequences of changes, seed ${SEED}`, (server) => {
+  const share = Math.ceil(SEQUENCES / testMajors().length);
+  it(`${share} sequences end as they are declared`, async function () {
+    this.timeout(0);
+    const { ups, refused, sequences } = await runSequences(server(), { seed: SEED, sequences: share, path: PATH });
+    console.log(`      ${sequences} sequences, ${ups} updates, ${refused} of them refused`);
+    if (ups > MANY) assert.ok(refused < ups / 3, "most of what is declared can be had");
+  });
+});

@@ -1,0 +1,194 @@
+/** One sequence on a real server: a declaration, then changes of it and of the table, each followed by an `up`. */
+import assert from "node:assert/strict";
+import type { Client } from "pg";
+import type { Database } from "../../provider/database";
+import type { Properties } from "../../provider/values";
+import { entriesOf } from "../../topology/level";
+import { changed } from "./changes";
+import { drift } from "./drift";
+import type { Sequence, Step } from "./generate";
+import { Ledger, type Whereabouts } from "./ledger";
+import { type Line, leftovers, shapeOf } from "./shape";
+import { program, type Spec } from "./spec";
+import { desiredOf, type Outcome, Subject } from "./subject";
+import { makeLedger, makeTable } from "./table";
+
+/** Where sequences run, one after the other. */
+export interface Lane {
+  database: Database;
+  client: Client;
+  other: Client;
+}
+
+/** What sequences came to, all together. */
+export interface Tally {
+  sequences: number;
+  ups: number;
+  /** Updates that did not come to everything that was declared. */
+  refused: number;
+}
+
+let schemas = 0;
+
+/** @throws at the first thing that is not as it should be, with everything that was done until then. */
+export async function runSequence(lane: Lane, sequence: Sequence, tally: Tally): Promise<void> {
+  schemas += 1;
+  const run = new Run(lane, sequence.spec, `s${schemas}`, tally);
+  try {
+    await run.begin();
+    await run.step({ refresh: false, rows: [] });
+    await run.insert(sequence.rows);
+    for (const step of sequence.steps) await run.step(step);
+    tally.sequences += 1;
+  } catch (error) {
+    const stack = error instanceof Error ? error.stack : String(error);
+    throw new Error(`${stack}\n\nafter:\n${run.trace.join("\n")}`);
+  } finally {
+    await run.end();
+  }
+}
+
+class Run {
+  readonly trace: string[] = [];
+  private readonly subject: Subject;
+  private readonly ledger: Ledger;
+  private readonly own: string;
+  private readonly built = new Map<string, Line[] | undefined>();
+
+  constructor(
+    private readonly lane: Lane,
+    private spec: Spec,
+    private readonly schema: string,
+    private readonly tally: Tally,
+  ) {
+    this.own = `${schema}_model`;
+    this.subject = new Subject(lane.database);
+    this.ledger = new Ledger(lane.client, schema, this.own, spec);
+  }
+
+  async begin(): Promise<void> {
+    await makeTable(this.lane.client, this.schema, this.spec);
+    await makeLedger(this.lane.client, this.own, this.spec);
+  }
+
+  async end(): Promise<void> {
+    await this.lane.client.query(`DROP SCHEMA IF EXISTS ${this.schema}, ${this.own} CASCADE`);
+  }
+
+  async insert(rows: Sequence["rows"]): Promise<void> {
+    await this.ledger.insert(rows);
+  }
+
+  async step({ drift: byHand, refresh, change, rows }: Step): Promise<void> {
+    if (byHand !== undefined) {
+      const what = await drift(this.lane.client, this.lane.other, this.schema, byHand);
+      this.trace.push(what ?? "by hand: nothing");
+      await this.ledger.forgetMissing();
+    }
+    if (refresh) {
+      await this.subject.refresh();
+      this.trace.push("refresh");
+    }
+    const next = change === undefined ? { spec: this.spec, what: "up" } : changed(this.spec, change);
+    await this.insert(rows);
+    const news = this.subject.check(program(next.spec, this.schema));
+    this.trace.push(
+      `${next.what}: ${JSON.stringify(program(next.spec, this.schema))}${news ? "" : " (Check refuses)"}`,
+    );
+    if (news === undefined) return;
+    this.spec = next.spec;
+    await this.up(news);
+  }
+
+  private async up(news: Properties): Promise<void> {
+    const { lane, schema, subject, ledger, tally } = this;
+    const before = await ledger.whereabouts();
+    const shapeBefore = await shapeOf(lane.client, schema);
+    const outcome = await subject.up(news);
+    tally.ups += 1;
+    if (outcome.refused.length > 0) tally.refused += 1;
+    for (const reason of outcome.refused) {
+      this.trace.push(`  refused: ${reason}`);
+      assert.doesNotMatch(reason, / failed: |was not done/, "nothing fails where nobody else is");
+    }
+    const after = await ledger.whereabouts();
+    if (outcome.whole) {
+      assert.deepEqual(await shapeOf(lane.client, schema), shapeBefore, "a refused update changes nothing");
+      assert.deepEqual(after, before, "a refused update moves no row");
+      return;
+    }
+    await this.expectRows(news, before, after, outcome);
+    await this.expectNothingLeft(news, outcome);
+    await this.expectDeclaredShape(news, outcome);
+  }
+
+  /** Every row is where the declaration has it, and only rows that it gives up are gone. */
+  private async expectRows(
+    news: Properties,
+    before: Map<number, Whereabouts>,
+    after: Map<number, Whereabouts>,
+    { refused }: Outcome,
+  ): Promise<void> {
+    const desired = desiredOf(news);
+    const belongings = await this.ledger.belongings(desired);
+    const declared = new Set([...entriesOf(desired.partitions, "t")].map(({ name }) => name));
+    for (const [id, now] of after) {
+      const then = before.get(id);
+      const belongs = belongings.get(id);
+      const given = belongs?.tier === "dropped" || (belongs === undefined && desired.retired !== undefined);
+      const text = `row ${id}: ${JSON.stringify({ then, now, belongs })}`;
+      if (now.state === "gone") assert.ok(given || then?.state === "gone", `${text}: is lost`);
+      if (refused.length > 0 || then?.state !== "attached") continue;
+      if (now.state === "attached" && now.table === then.table && !declared.has(now.table)) continue;
+      const stays = belongs === undefined || belongs.tier === "live";
+      if (belongs?.tier === "live") assert.deepEqual(now, { state: "attached", table: belongs.name }, text);
+      else if (stays && !given) assert.equal(now.state, "attached", text);
+    }
+  }
+
+  /** A second run has nothing to do, the state says so, and nothing of the first one is left. */
+  private async expectNothingLeft(news: Properties, { refused }: Outcome): Promise<void> {
+    const { subject, lane, schema } = this;
+    const { plan: second, partitions } = await subject.lookAgain(news);
+    assert.deepEqual(
+      second.steps.map(({ id, method, reason }) => `${id} by ${method}: ${reason}`),
+      [],
+      "the second plan is empty",
+    );
+    assert.deepEqual(await leftovers(lane.client, schema), [], "nothing of ours is left behind");
+    if (refused.length > 0) return;
+    assert.deepEqual(subject.differences(news), [], "the state is as declared");
+    assert.deepEqual(partitions, subject.partitions, "a refresh sees what the update has recorded");
+  }
+
+  /** The catalog is that of the same declaration made from nothing, but for what nobody declares. */
+  private async expectDeclaredShape(news: Properties, { refused }: Outcome): Promise<void> {
+    if (refused.length > 0) return;
+    const fresh = await this.freshShape(news);
+    if (fresh === undefined) return;
+    const names = new Set(fresh.map(({ relation }) => relation));
+    const actual = (await shapeOf(this.lane.client, this.schema)).filter(({ relation }) => names.has(relation));
+    assert.deepEqual(texts(actual), texts(fresh), "the catalog is that of a table made from nothing");
+  }
+
+  /** Undefined when the declaration cannot be made from nothing. */
+  private async freshShape(news: Properties): Promise<Line[] | undefined> {
+    const key = JSON.stringify(news);
+    if (this.built.has(key)) return this.built.get(key);
+    const schema = `${this.schema}_fresh`;
+    const { client, database } = this.lane;
+    await makeTable(client, schema, this.spec);
+    try {
+      const { refused } = await new Subject(database).up({ ...news, schema });
+      const shape = refused.length > 0 ? undefined : await shapeOf(client, schema);
+      this.built.set(key, shape);
+      return shape;
+    } finally {
+      await client.query(`DROP SCHEMA ${schema} CASCADE`);
+    }
+  }
+}
+
+function texts(lines: readonly Line[]): string[] {
+  return lines.map(({ relation, text }) => `${relation}: ${text}`).sort();
+}

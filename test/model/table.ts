@@ -1,0 +1,58 @@
+/** The table whose partitions are declared: made by hand, so that only partitions are the provider's. */
+import type { Client } from "pg";
+import { columnsOf, hasNulls, type Spec } from "./spec";
+
+/** Somebody who may read the table. */
+export const ROLE = "model_reader";
+
+/** Key columns of all levels, with their types. */
+export function keyColumns({ levels }: Spec): { name: string; type: string }[] {
+  return levels.flatMap((level, depth) => columnsOf(level, depth));
+}
+
+/** Columns of the table in their order. */
+function columnList(spec: Spec): string {
+  const keys = keyColumns(spec).map(({ name, type }) => `${name} ${type}`);
+  return ["id bigint NOT NULL", ...keys, "note text", "amount integer DEFAULT 7"].join(", ");
+}
+
+/**
+ * A table `t` with most of what a partition may have from its parent. Everything that PostgreSQL would name after the
+ * schema is left out, so that two schemas can be compared.
+ */
+export async function makeTable(client: Client, schema: string, spec: Spec): Promise<void> {
+  const t = `${schema}.t`;
+  const [top] = spec.levels;
+  if (top === undefined) throw new Error("a declaration has a level");
+  const columns = columnsOf(top, 0).map(({ name }) => name);
+  const keys = keyColumns(spec).map(({ name }) => name);
+  const key = hasNulls(spec)
+    ? `CREATE INDEX t_id ON ${t} (id)`
+    : `ALTER TABLE ${t} ADD PRIMARY KEY (id, ${keys.join(", ")})`;
+  await client.query(`CREATE SCHEMA ${schema};
+    CREATE TABLE ${t} (${columnList(spec)}, CONSTRAINT t_amount CHECK (amount > 0))
+      PARTITION BY ${top.strategy.toUpperCase()} (${columns.join(", ")});
+    ${key};
+    CREATE INDEX t_note ON ${t} (note) WHERE amount > 3;
+    COMMENT ON COLUMN ${t}.note IS 'what was said';
+    ALTER TABLE ${t} ALTER note SET STATISTICS 50;
+    GRANT SELECT ON ${t} TO ${ROLE};
+    GRANT UPDATE (note) ON ${t} TO ${ROLE};
+    CREATE POLICY mine ON ${t} FOR SELECT TO ${ROLE} USING (amount < 100);
+    ALTER TABLE ${t} ENABLE ROW LEVEL SECURITY;
+    CREATE TRIGGER t_touched BEFORE UPDATE ON ${t} FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()`);
+}
+
+/** Where the model keeps what the table was given: `rows`, and a partitioned table for each HASH level. */
+export async function makeLedger(client: Client, schema: string, spec: Spec): Promise<void> {
+  const hashes = spec.levels.flatMap((level, depth) =>
+    level.strategy === "hash"
+      ? `CREATE TABLE ${schema}.hash${depth} (LIKE ${schema}.rows) PARTITION BY HASH (${columnsOf(level, depth)
+          .map(({ name }) => name)
+          .join(", ")})`
+      : [],
+  );
+  await client.query(
+    [`CREATE SCHEMA ${schema}; CREATE TABLE ${schema}.rows (${columnList(spec)})`, ...hashes].join(";\n"),
+  );
+}
