@@ -4,7 +4,7 @@
  */
 import type { ActualPartition, KnownOids, PartitionBound, RelationName, Stranger } from "../topology/model";
 import { readCopying } from "./catalog/copying";
-import { type FoundAttributes, type Joining, readDifferences } from "./catalog/differences";
+import { type FoundAttributes, type Pair, readDifferences } from "./catalog/differences";
 import { readForeignKeys } from "./catalog/foreignKeys";
 import { readParents } from "./catalog/parent";
 import { type RelationRow, readRelations } from "./catalog/relations";
@@ -65,7 +65,8 @@ async function readInTransaction(session: Session, request: SetRequest): Promise
     tree.attached().map(({ oid }) => oid),
   );
   const strangers = tree.strangers().filter((row) => row.parent === null || !stagings.has(row.parent));
-  const misfits = root && strangers.length > 0 ? await readMisfits(session, root.oid, strangers) : {};
+  const placed = strangers.map((row) => ({ row, above: tree.nameAbove(row) }));
+  const misfits = root && strangers.length > 0 ? await readMisfits(session, root.oid, placed) : {};
   const facts = tree.facts(parents, keys);
   const fallback = root && tree.fallbackOf(root.oid);
   const children = root === undefined ? [] : tree.children(root.oid, facts);
@@ -73,7 +74,8 @@ async function readInTransaction(session: Session, request: SetRequest): Promise
   const found =
     root &&
     (await readDifferences(session, {
-      parent: root.oid,
+      root: root.oid,
+      attached: tree.pairs(),
       joining: joiningOf(root.oid, [...children, ...detached, ...strangers]),
       revoked: request.revoked ?? false,
     }));
@@ -82,8 +84,8 @@ async function readInTransaction(session: Session, request: SetRequest): Promise
     parent: facts && { ...facts, copying: copying?.facts },
     children: children.map((partition) => withAttributes(partition, found)),
     detached: detached.map((partition) => withAttributes(partition, found)),
-    strangers: strangers.map((row) => ({
-      ...stranger(row, tree, misfits[row.oid] ?? []),
+    strangers: placed.map(({ row, above }) => ({
+      ...stranger(row, above, tree.sizeOf(row), misfits[row.oid] ?? []),
       ...attributesOf(row.oid, found),
     })),
     reorganizations: unfinished,
@@ -93,7 +95,7 @@ async function readInTransaction(session: Session, request: SetRequest): Promise
 }
 
 /** Tables that are no live partition of `parent`, and may become one: what they differ in is put right in the same run. */
-function joiningOf(parent: number, tables: (Pick<ActualPartition, "oid" | "level"> & { state?: string })[]): Joining[] {
+function joiningOf(parent: number, tables: (Pick<ActualPartition, "oid" | "level"> & { state?: string })[]): Pair[] {
   return tables.flatMap(({ oid, level, state }) => [
     ...(state === "live" ? [] : [{ child: oid, parent }]),
     ...joiningOf(oid, [...(level?.children ?? []), ...(level?.detached ?? [])]),
@@ -117,8 +119,12 @@ function attributesOf(
   return { ...(differences && { differences }), stored: found.stored(oid) };
 }
 
-function stranger(row: RelationRow, tree: Tree, misfits: string[]): Stranger {
-  const { rows, bytes } = tree.sizeOf(row);
+function stranger(
+  row: RelationRow,
+  above: RelationName | undefined,
+  { rows, bytes }: { rows: number; bytes: number },
+  misfits: string[],
+): Stranger {
   return {
     schema: row.schema,
     name: row.name,
@@ -127,6 +133,6 @@ function stranger(row: RelationRow, tree: Tree, misfits: string[]): Stranger {
     rows,
     bytes,
     misfits,
-    partitionOf: row.parent === null ? undefined : { schema: row.parent_schema ?? "", name: row.parent_name ?? "" },
+    partitionOf: above,
   };
 }

@@ -7,7 +7,15 @@ import { type AttributeDifference, type ChildAttribute, isAttribute } from "../.
 import type { StoredAttributes } from "../../topology/storage";
 import type { Session } from "../connection";
 import { requalify } from "../requalify";
-import { COLUMN_COMMENTS, COLUMN_OPTIONS, COLUMNS, DEFAULTS, PARENT_DEFAULTS } from "./differences/columns";
+import {
+  COLUMN_COMMENTS,
+  COLUMN_OPTIONS,
+  COLUMNS,
+  COMMENTS,
+  DEFAULTS,
+  PARENT_DEFAULTS,
+  REMARKABLE_COLUMNS,
+} from "./differences/columns";
 import { COLUMN_GRANTS, GRANTS, UNEQUAL } from "./differences/grants";
 import { PARENT_POLICIES, POLICIES } from "./differences/policies";
 import { PUBLICATIONS, RELATION, TRIGGERS } from "./differences/relation";
@@ -35,20 +43,35 @@ interface Row extends Record<string, unknown> {
   columns: string[] | null;
 }
 
-/** `$2`: tables that are to become children of those in `$4`. A pending child is on its way out. */
+/** The attributes of tables that are columns of pg_class. */
+const OF_CLASS = `c.relname, c.relkind, c.relowner, c.relacl, c.relrowsecurity, c.relforcerowsecurity, c.relreplident,
+    c.relpersistence, c.reltablespace, c.relam, c.reloptions, c.reltoastrelid`;
+
+/**
+ * `$1`, `$2`, `$4`: children, their parents, and whether they are attached; `$5`: the parents, each once; `$6`: the set's
+ * own table. They are given, not found here: so PostgreSQL knows how many there are and chooses its joins by that. Rows of
+ * pg_class and pg_attribute are fetched once for all rules.
+ */
 const PAIRS = `
-tree AS (
-  SELECT inhrelid AS child, inhparent AS parent FROM pg_catalog.pg_inherits WHERE inhparent = $1 AND NOT inhdetachpending
-  UNION ALL
-  SELECT i.inhrelid, i.inhparent FROM tree JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.child AND NOT i.inhdetachpending
-), pairs AS MATERIALIZED (
-  SELECT t.child, t.parent, true AS attached, c.relkind FROM tree t JOIN pg_catalog.pg_class c ON c.oid = t.child
-  UNION ALL
-  SELECT c.oid, j.parent, false, c.relkind FROM ROWS FROM (unnest($2::oid[]), unnest($4::oid[])) AS j(child, parent)
-  JOIN pg_catalog.pg_class c ON c.oid = j.child AND c.relkind IN ('r', 'p', 'f')
+pairs AS MATERIALIZED (
+  SELECT j.child, j.parent, j.attached, ${OF_CLASS}
+  FROM ROWS FROM (pg_catalog.unnest($1::oid[]), pg_catalog.unnest($2::oid[]), pg_catalog.unnest($4::bool[])) AS j(child, parent, attached)
+  JOIN pg_catalog.pg_class c ON c.oid = j.child AND c.oid = ANY ($1::oid[]) AND c.relkind IN ('r', 'p', 'f')
+), parents AS MATERIALIZED (
+  SELECT c.oid, ${OF_CLASS} FROM pg_catalog.pg_class c WHERE c.oid = ANY ($5::oid[])
 )`;
 
-const WITH = [PAIRS, UNEQUAL, PARENT_POLICIES, PARENT_DEFAULTS, PARENT_STATISTICS, CHILD_STATISTICS, PARTNERS];
+const WITH = [
+  PAIRS,
+  REMARKABLE_COLUMNS,
+  COMMENTS,
+  UNEQUAL,
+  PARENT_POLICIES,
+  PARENT_DEFAULTS,
+  PARENT_STATISTICS,
+  CHILD_STATISTICS,
+  PARTNERS,
+];
 
 const RULES = [
   RELATION,
@@ -69,25 +92,26 @@ const RULES = [
 
 /** Names of both tables, which PostgreSQL prints inside the sub-queries of policies. */
 const DIFFERENCES = `
-WITH RECURSIVE ${WITH.join(", ")}, found AS (${RULES.join(" UNION ALL ")})
-SELECT r.*, c.relname::text AS child_name, u.relname::text AS parent_name,
+WITH ${WITH.join(", ")}, found AS (${RULES.join(" UNION ALL ")})
+SELECT r.*, p.relname::text AS child_name, u.relname::text AS parent_name,
   CASE WHEN r.attribute = 'policies' THEN ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
     WHERE a.attrelid = p.parent AND a.attnum > 0 AND NOT a.attisdropped) END AS columns
-FROM found r LEFT JOIN pairs p ON p.child = r.child
-LEFT JOIN pg_catalog.pg_class c ON c.oid = p.child LEFT JOIN pg_catalog.pg_class u ON u.oid = p.parent
+FROM found r LEFT JOIN pairs p ON p.child = r.child LEFT JOIN parents u ON u.oid = p.parent
 ORDER BY r.child, r.attribute, r.name, r."column", r.role`;
 
-/** A table that may be attached to another one, by OID. */
-export interface Joining {
+/** A table and the one that it is, or may become, a partition of, by OID. */
+export interface Pair {
   child: number;
   parent: number;
 }
 
 /** What is compared. */
 export interface DifferencesRequest {
-  /** OID of the partitioned table; everything below it is compared. */
-  parent: number;
-  joining: Joining[];
+  /** The set's own table. */
+  root: number;
+  attached: Pair[];
+  /** Tables that may be attached. */
+  joining: Pair[];
   /** True when every right but the owner's is to be revoked on children. */
   revoked: boolean;
 }
@@ -109,15 +133,22 @@ const OF_ITS_OWN: ReadonlySet<string> = new Set<ChildAttribute>([
 ]);
 
 export async function readDifferences(session: Session, request: DifferencesRequest): Promise<FoundAttributes> {
-  const { parent, joining, revoked } = request;
-  const places = [joining.map(({ child }) => child), joining.map((one) => one.parent)];
-  const rows = await session.query<Row>(DIFFERENCES, [parent, places[0], revoked, places[1]]);
+  const { root, attached, joining, revoked } = request;
+  const pairs = [...attached, ...joining];
+  const rows = await session.query<Row>(DIFFERENCES, [
+    pairs.map(({ child }) => child),
+    pairs.map(({ parent }) => parent),
+    revoked,
+    pairs.map((_, at) => at < attached.length),
+    [...new Set(pairs.map(({ parent }) => parent))],
+    root,
+  ]);
   const differences = new Map<number, AttributeDifference[]>();
   for (const row of rows) {
     if (OF_ITS_OWN.has(row.attribute) || isSamePolicy(row)) continue;
     differences.set(row.child, [...(differences.get(row.child) ?? []), difference(row)]);
   }
-  return { differences, stored: storedAttributes(rows, request.parent) };
+  return { differences, stored: storedAttributes(rows, root) };
 }
 
 function difference(row: Row): AttributeDifference {
@@ -155,7 +186,7 @@ function isSamePolicy({ attribute, expected, found, columns, child_name: child, 
   return requalify(found, child ?? "", parent ?? "", known) === requalify(expected, parent ?? "", parent ?? "", known);
 }
 
-function storedAttributes(rows: Row[], parent: number): FoundAttributes["stored"] {
+function storedAttributes(rows: Row[], root: number): FoundAttributes["stored"] {
   const byChild = new Map<number, StoredAttributes>();
   const defaults = { tablespace: "", accessMethod: "" };
   const of = (child: number) => {
@@ -164,11 +195,11 @@ function storedAttributes(rows: Row[], parent: number): FoundAttributes["stored"
     return known;
   };
   const places = rows.filter(({ attribute }) => attribute === "tablespace" || attribute === "accessMethod");
-  for (const { attribute, found } of places.filter(({ child }) => child === parent)) {
+  for (const { attribute, found } of places.filter(({ child }) => child === root)) {
     if (found !== null) defaults[attribute === "tablespace" ? "tablespace" : "accessMethod"] = found;
   }
   for (const { child, attribute, name, expected, found } of rows) {
-    if (child === parent || found === null || !OF_ITS_OWN.has(attribute)) continue;
+    if (child === root || found === null || !OF_ITS_OWN.has(attribute)) continue;
     const stored = of(child);
     if (attribute === "comment") stored.comment = found;
     else if (attribute === "storageParameters") stored.parameters[name ?? ""] = found;

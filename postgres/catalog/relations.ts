@@ -10,8 +10,8 @@ export interface RelationRow extends Record<string, unknown> {
   relkind: string;
   /** OID of the table that it is a partition (or an inheritance child) of. */
   parent: number | null;
-  parent_schema: string | null;
-  parent_name: string | null;
+  /** Name of that table when it is none of those that were looked for. */
+  parent_elsewhere: RelationName | null;
   pending: boolean;
   bound: string | null;
   /** pg_class.reltuples of a table that holds rows itself, -1 when never analysed; 0 for others. */
@@ -32,12 +32,8 @@ export interface RelationRequest {
   guard: string;
 }
 
-/**
- * `pg_get_expr` is given no relation: with one it would wait for whoever locks the partition. The size functions would
- * wait too, so sizes are made from relpages. Names are joined as `name`: compared with an array of text, each relation is
- * compared with each of them.
- */
-const RELATIONS = `
+/** Names are joined as `name`: compared with an array of text, each relation would be compared with each of them. */
+const TREE = `
 WITH RECURSIVE roots AS (
   SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'p'
@@ -52,34 +48,45 @@ WITH RECURSIVE roots AS (
   UNION
   SELECT i.inhrelid FROM tree JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.oid
 )
+SELECT coalesce(pg_catalog.array_agg(oid), '{}') AS oids FROM tree`;
+
+/**
+ * `pg_get_expr` is given no relation: with one it would wait for whoever locks the partition. The size functions would
+ * wait too, so sizes are made from relpages. The relations are given and not found by the same query, so that PostgreSQL
+ * knows how many there are: of what a recursive query will find it makes such estimates that it reads the whole catalog
+ * for ten partitions, or looks up each of five thousand by itself.
+ */
+const RELATIONS = `
 SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS relkind,
-  i.inhparent AS parent, pn.nspname::text AS parent_schema, pc.relname::text AS parent_name,
+  i.inhparent AS parent,
+  CASE WHEN NOT i.inhparent = ANY ($1::oid[]) THEN (
+    SELECT json_build_object('schema', pn.nspname, 'name', pc.relname)
+    FROM pg_catalog.pg_class pc JOIN pg_catalog.pg_namespace pn ON pn.oid = pc.relnamespace WHERE pc.oid = i.inhparent) END AS parent_elsewhere,
   coalesce(i.inhdetachpending, false) AS pending,
   pg_catalog.pg_get_expr(c.relpartbound, 0) AS bound,
   (CASE WHEN c.relkind IN ('r', 'f', 'm') THEN c.reltuples ELSE 0 END)::float8 AS rows,
-  ((c.relpages + coalesce(t.relpages, 0) + coalesce(x.pages, 0)) * current_setting('block_size')::bigint)::text AS bytes,
-  EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.conname = $6) AS guarded
-FROM tree
-JOIN pg_catalog.pg_class c ON c.oid = tree.oid
+  ((c.relpages + coalesce(x.pages, 0) + coalesce(t.relpages + tc.relpages, 0)) * current_setting('block_size')::bigint)::text AS bytes,
+  EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.conname = $2) AS guarded
+FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN pg_catalog.pg_class t ON t.oid = c.reltoastrelid
-LEFT JOIN LATERAL (
-  SELECT sum(ic.relpages) AS pages FROM pg_catalog.pg_index ix JOIN pg_catalog.pg_class ic ON ic.oid = ix.indexrelid
-  WHERE ix.indrelid = c.oid OR (c.reltoastrelid <> 0 AND ix.indrelid = c.reltoastrelid)) x ON true
-LEFT JOIN LATERAL (
-  SELECT inhparent, inhdetachpending FROM pg_catalog.pg_inherits WHERE inhrelid = c.oid ORDER BY inhseqno LIMIT 1) i ON true
-LEFT JOIN pg_catalog.pg_class pc ON pc.oid = i.inhparent
-LEFT JOIN pg_catalog.pg_namespace pn ON pn.oid = pc.relnamespace
+LEFT JOIN (SELECT x.indrelid, sum(xc.relpages) AS pages
+  FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class xc ON xc.oid = x.indexrelid
+  WHERE x.indrelid = ANY ($1::oid[]) GROUP BY x.indrelid) x ON x.indrelid = c.oid
+LEFT JOIN (pg_catalog.pg_class t JOIN pg_catalog.pg_index tx ON tx.indrelid = t.oid
+  JOIN pg_catalog.pg_class tc ON tc.oid = tx.indexrelid) ON t.oid = c.reltoastrelid
+LEFT JOIN (SELECT DISTINCT ON (inhrelid) inhrelid, inhparent, inhdetachpending FROM pg_catalog.pg_inherits
+  WHERE inhrelid = ANY ($1::oid[]) ORDER BY inhrelid, inhseqno) i ON i.inhrelid = c.oid
+WHERE c.oid = ANY ($1::oid[])
 ORDER BY c.oid`;
 
 export async function readRelations(session: Session, request: RelationRequest): Promise<RelationRow[]> {
   const { schema, table, names, oids, guard } = request;
-  return session.query<RelationRow>(RELATIONS, [
+  const [tree] = await session.query<{ oids: number[] }>(TREE, [
     schema,
     table,
     names.map((wanted) => wanted.schema),
     names.map(({ name }) => name),
     oids,
-    guard,
   ]);
+  return session.query<RelationRow>(RELATIONS, [tree?.oids ?? [], guard]);
 }

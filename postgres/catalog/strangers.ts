@@ -1,4 +1,5 @@
 /** Why a table that is no partition of the parent could not become one as it is. */
+import type { RelationName } from "../../topology/model";
 import type { Session } from "../connection";
 import type { RelationRow } from "./relations";
 
@@ -36,21 +37,29 @@ const KINDS: Record<string, string> = {
 export async function readMisfits(
   session: Session,
   parent: number,
-  strangers: RelationRow[],
+  strangers: { row: RelationRow; above: RelationName | undefined }[],
 ): Promise<Record<number, string[]>> {
-  const rows = await session.query<ColumnRow>(SHAPES, [[parent, ...strangers.map(({ oid }) => oid)]]);
-  const columnsOf = (oid: number) => rows.filter(({ relation }) => relation === oid);
+  const rows = await session.query<ColumnRow>(SHAPES, [[parent, ...strangers.map(({ row }) => row.oid)]]);
+  const byRelation = new Map<number, ColumnRow[]>();
+  for (const row of rows) {
+    const columns = byRelation.get(row.relation);
+    if (columns === undefined) byRelation.set(row.relation, [row]);
+    else columns.push(row);
+  }
+  const columnsOf = (oid: number) => byRelation.get(oid) ?? [];
   const wanted = columnsOf(parent);
-  return Object.fromEntries(strangers.map((row) => [row.oid, misfits(wanted, columnsOf(row.oid), row)]));
+  return Object.fromEntries(
+    strangers.map(({ row, above }) => [row.oid, misfits(wanted, columnsOf(row.oid), row.relkind, above)]),
+  );
 }
 
-function misfits(wanted: ColumnRow[], found: ColumnRow[], row: RelationRow): string[] {
-  const kind = KINDS[row.relkind];
+function misfits(wanted: ColumnRow[], found: ColumnRow[], relkind: string, above: RelationName | undefined): string[] {
+  const kind = KINDS[relkind];
   if (kind !== undefined) return [`it is ${kind}, not a table`];
   const byName = new Map(found.map((column) => [column.name, column]));
   const names = new Set(wanted.map(({ name }) => name));
   return [
-    ...(row.parent === null ? [] : [`it belongs to ${row.parent_schema}.${row.parent_name}`]),
+    ...(above === undefined ? [] : [`it belongs to ${above.schema}.${above.name}`]),
     ...wanted.flatMap((column) => columnMisfits(column, byName.get(column.name))),
     ...found.filter(({ name }) => !names.has(name)).map(({ name }) => `column ${name} is not in the parent`),
     ...checkMisfits(wanted[0]?.checks ?? [], found[0]?.checks ?? []),

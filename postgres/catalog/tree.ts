@@ -5,6 +5,7 @@ import { compareText } from "../../topology/values";
 import type { SetRequest } from "../catalog";
 import { losesForeignKeys } from "../locks";
 import type { CatalogParent, ChildFacts } from "../parent";
+import type { Pair } from "./differences";
 import type { ForeignKeys, Links } from "./foreignKeys";
 import type { ParentRow } from "./parent";
 import type { RelationRow } from "./relations";
@@ -20,6 +21,7 @@ interface Known {
 const OF_THE_SET = 0;
 
 export class Tree {
+  private readonly byOid: Map<number, RelationRow>;
   private readonly below = new Map<number, RelationRow[]>();
   private readonly known: Map<number, Known>;
   /** Everything that belongs to the set: attached on any level, or known and detached, with what is below it. */
@@ -32,6 +34,7 @@ export class Tree {
     private readonly root: RelationRow | undefined,
     private readonly request: SetRequest,
   ) {
+    this.byOid = new Map(rows.map((row) => [row.oid, row]));
     for (const row of rows) if (row.parent !== null) push(this.below, row.parent, row);
     this.known = knownTables(request);
     const detached = rows.filter((row) => row.parent === null && row !== root && this.known.has(row.oid));
@@ -52,10 +55,27 @@ export class Tree {
     return this.root === undefined ? [] : [this.root, ...this.descendantsOf(this.root)];
   }
 
+  /** Each partition of the set with the table above it. A pending one is on its way out, with all that is below it. */
+  pairs(): Pair[] {
+    return this.root === undefined ? [] : this.pairsBelow(this.root.oid);
+  }
+
+  private pairsBelow(parent: number): Pair[] {
+    const children = (this.below.get(parent) ?? []).filter(({ pending }) => !pending);
+    return children.flatMap(({ oid }) => [{ child: oid, parent }, ...this.pairsBelow(oid)]);
+  }
+
   /** Relations that bear a declared name and belong to nobody, or to somebody else. */
   strangers(): RelationRow[] {
     const declared = new Set(this.request.names.map(placeOf));
     return this.rows.filter((row) => !this.memberOids.has(row.oid) && declared.has(placeOf(row)));
+  }
+
+  /** The table that a relation belongs to. */
+  nameAbove({ parent, parent_elsewhere }: RelationRow): RelationName | undefined {
+    if (parent === null) return undefined;
+    const row = this.byOid.get(parent);
+    return row === undefined ? (parent_elsewhere ?? undefined) : { schema: row.schema, name: row.name };
   }
 
   /** Everything below a relation, by name. */

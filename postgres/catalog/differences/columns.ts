@@ -1,58 +1,79 @@
 /** Attributes of columns, which are matched by name. */
 
-const TARGET = (column: string) => `nullif(${column}.attstattarget, -1)::text`;
+/**
+ * Columns of children in which something may differ: few of a hundred thousand, so that the rules below look at no others.
+ * One of a name that the parent has not has no `expected_…`.
+ */
+export const REMARKABLE_COLUMNS = `
+parent_columns AS MATERIALIZED (
+  SELECT a.attrelid, a.attnum, a.attname, a.attstattarget, a.attstorage, a.attcompression, a.attidentity, a.attoptions, a.attacl
+  FROM pg_catalog.pg_attribute a WHERE a.attrelid = ANY ($5::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+), remarkable_columns AS MATERIALIZED (
+  SELECT p.child, p.parent, p.attached, p.relkind, p.relowner, a.attname, a.attstattarget, a.attstorage, a.attcompression,
+    a.attidentity, a.attoptions, a.attacl, u.attname AS expected_name, u.attstattarget AS expected_stattarget,
+    u.attstorage AS expected_storage, u.attcompression AS expected_compression, u.attidentity AS expected_identity
+  FROM pairs p
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = p.child AND a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+  LEFT JOIN parent_columns u ON u.attrelid = p.parent AND u.attname = a.attname
+  WHERE (a.attstattarget, a.attstorage, a.attcompression) IS DISTINCT FROM (u.attstattarget, u.attstorage, u.attcompression)
+    OR a.attidentity <> '' OR a.attoptions IS NOT NULL OR a.attacl IS NOT NULL
+)`;
 
-const STORAGE = (column: string) =>
-  `CASE ${column}.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'x' THEN 'EXTENDED' ELSE 'MAIN' END`;
+const TARGET = (target: string) => `nullif(${target}, -1)::text`;
 
-const COMPRESSION = (column: string) => `CASE ${column}.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END`;
+const STORAGE = (storage: string) =>
+  `CASE ${storage} WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'x' THEN 'EXTENDED' ELSE 'MAIN' END`;
 
-const IDENTITY = (column: string) => `CASE ${column}.attidentity WHEN 'a' THEN 'ALWAYS' WHEN 'd' THEN 'BY DEFAULT' END`;
+const COMPRESSION = (method: string) => `CASE ${method} WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END`;
+
+const IDENTITY = (identity: string) => `CASE ${identity} WHEN 'a' THEN 'ALWAYS' WHEN 'd' THEN 'BY DEFAULT' END`;
 
 /** Since 17 a partition's identity is its parent's; before, one of its own would give numbers that its siblings have. */
-const EXPECTED_IDENTITY = `CASE WHEN current_setting('server_version_num')::int >= 170000 THEN ${IDENTITY("u")} END`;
+const EXPECTED_IDENTITY = `CASE WHEN current_setting('server_version_num')::int >= 170000 THEN ${IDENTITY("a.expected_identity")} END`;
 
 export const COLUMNS = `
-SELECT p.child, d.attribute, NULL, a.attname::text, NULL, NULL, d.expected, d.found
-FROM pairs p
-JOIN pg_catalog.pg_attribute a ON a.attrelid = p.child AND a.attnum > 0 AND NOT a.attisdropped
-JOIN pg_catalog.pg_attribute u ON u.attrelid = p.parent AND u.attname = a.attname
+SELECT a.child, d.attribute, NULL, a.attname::text, NULL, NULL, d.expected, d.found
+FROM remarkable_columns a
 CROSS JOIN LATERAL (VALUES
-  ('statisticsTargets', ${TARGET("u")}, ${TARGET("a")}),
-  ('columnStorage', ${STORAGE("u")}, ${STORAGE("a")}),
-  ('columnCompression', ${COMPRESSION("u")}, ${COMPRESSION("a")}),
-  ('columnIdentity', ${EXPECTED_IDENTITY}, CASE WHEN p.attached THEN ${IDENTITY("a")} ELSE ${EXPECTED_IDENTITY} END)
+  ('statisticsTargets', ${TARGET("a.expected_stattarget")}, ${TARGET("a.attstattarget")}),
+  ('columnStorage', ${STORAGE("a.expected_storage")}, ${STORAGE("a.attstorage")}),
+  ('columnCompression', ${COMPRESSION("a.expected_compression")}, ${COMPRESSION("a.attcompression")}),
+  ('columnIdentity', ${EXPECTED_IDENTITY}, CASE WHEN a.attached THEN ${IDENTITY("a.attidentity")} ELSE ${EXPECTED_IDENTITY} END)
 ) AS d(attribute, expected, found)
-WHERE ((a.attstattarget, a.attstorage, a.attcompression) IS DISTINCT FROM (u.attstattarget, u.attstorage, u.attcompression)
-    OR a.attidentity <> '')
-  AND d.expected IS DISTINCT FROM d.found AND (p.relkind <> 'f' OR d.attribute = 'statisticsTargets')`;
+WHERE a.expected_name IS NOT NULL AND d.expected IS DISTINCT FROM d.found AND (a.relkind <> 'f' OR d.attribute = 'statisticsTargets')`;
 
 /** Options such as n_distinct. */
 export const COLUMN_OPTIONS = `
 SELECT coalesce(w.child, f.child), 'columnOptions', coalesce(w.option, f.option), coalesce(w.name, f.name), NULL, NULL, w.value, f.value
 FROM (
   SELECT p.child, u.attname::text AS name, o.option_name AS option, o.option_value AS value
-  FROM pairs p JOIN pg_catalog.pg_attribute u ON u.attrelid = p.parent AND u.attoptions IS NOT NULL AND NOT u.attisdropped,
+  FROM pairs p JOIN parent_columns u ON u.attrelid = p.parent AND u.attoptions IS NOT NULL,
     pg_catalog.pg_options_to_table(u.attoptions) o) w
 FULL JOIN (
-  SELECT p.child, a.attname::text AS name, o.option_name AS option, o.option_value AS value
-  FROM pairs p JOIN pg_catalog.pg_attribute a ON a.attrelid = p.child AND a.attoptions IS NOT NULL AND NOT a.attisdropped,
-    pg_catalog.pg_options_to_table(a.attoptions) o) f
+  SELECT a.child, a.attname::text AS name, o.option_name AS option, o.option_value AS value
+  FROM remarkable_columns a, pg_catalog.pg_options_to_table(a.attoptions) o) f
 ON f.child = w.child AND f.name = w.name AND f.option = w.option
 WHERE w.value IS DISTINCT FROM f.value`;
+
+/** Of children and parents, and of their columns. */
+export const COMMENTS = `
+comments AS MATERIALIZED (
+  SELECT d.objoid AS relation, d.objsubid AS attribute, d.description
+  FROM pg_catalog.pg_description d
+  WHERE d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND (d.objoid = ANY ($1::oid[]) OR d.objoid = ANY ($5::oid[]))
+)`;
 
 export const COLUMN_COMMENTS = `
 SELECT coalesce(w.child, f.child), 'columnComments', NULL, coalesce(w.name, f.name), NULL, NULL, w.text, f.text
 FROM (
   SELECT p.child, u.attname::text AS name, d.description AS text
-  FROM pairs p
-  JOIN pg_catalog.pg_description d ON d.objoid = p.parent AND d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass
-  JOIN pg_catalog.pg_attribute u ON u.attrelid = p.parent AND u.attnum = d.objsubid AND u.attnum > 0 AND NOT u.attisdropped) w
+  FROM pairs p JOIN comments d ON d.relation = p.parent
+  JOIN parent_columns u ON u.attrelid = p.parent AND u.attnum = d.attribute) w
 FULL JOIN (
   SELECT p.child, a.attname::text AS name, d.description AS text
-  FROM pairs p
-  JOIN pg_catalog.pg_description d ON d.objoid = p.child AND d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass
-  JOIN pg_catalog.pg_attribute a ON a.attrelid = p.child AND a.attnum = d.objsubid AND a.attnum > 0 AND NOT a.attisdropped) f
+  FROM pairs p JOIN comments d ON d.relation = p.child
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = d.relation AND a.attnum = d.attribute AND NOT a.attisdropped
+  WHERE d.attribute > 0) f
 ON f.child = w.child AND f.name = w.name
 WHERE w.text IS DISTINCT FROM f.text`;
 
@@ -63,7 +84,7 @@ parent_defaults AS MATERIALIZED (
     pg_catalog.pg_get_expr(d.adbin, u.attrelid) AS text
   FROM pg_catalog.pg_attribute u
   JOIN pg_catalog.pg_attrdef d ON d.adrelid = u.attrelid AND d.adnum = u.attnum
-  WHERE u.attrelid IN (SELECT parent FROM pairs) AND NOT u.attisdropped
+  WHERE u.attrelid = ANY ($5::oid[]) AND NOT u.attisdropped
 )`;
 
 /**

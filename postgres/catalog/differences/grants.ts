@@ -27,9 +27,9 @@ FROM (
 /** Pairs whose lists of rights are not the same text; most are. */
 export const UNEQUAL = `
 unequal AS MATERIALIZED (
-  SELECT p.child, u.relacl AS new_acl, u.relowner AS new_owner, c.relacl AS old_acl, c.relowner AS old_owner
-  FROM pairs p JOIN pg_catalog.pg_class c ON c.oid = p.child JOIN pg_catalog.pg_class u ON u.oid = p.parent
-  WHERE $3 OR c.relowner <> u.relowner OR c.relacl IS DISTINCT FROM u.relacl
+  SELECT p.child, u.relacl AS new_acl, u.relowner AS new_owner, p.relacl AS old_acl, p.relowner AS old_owner
+  FROM pairs p JOIN parents u ON u.oid = p.parent
+  WHERE $3 OR p.relowner <> u.relowner OR p.relacl IS DISTINCT FROM u.relacl
 )`;
 
 export const COLUMN_GRANTS = `
@@ -41,16 +41,14 @@ FROM (
     ${granted("w")} AS expected, ${granted("f")} AS found
   FROM (
     SELECT p.child, u.attname::text AS name, g.privilege_type AS privilege, g.grantee, bool_or(g.is_grantable) AS grantable
-    FROM pairs p JOIN pg_catalog.pg_attribute u ON u.attrelid = p.parent AND u.attacl IS NOT NULL AND NOT u.attisdropped,
+    FROM pairs p JOIN parent_columns u ON u.attrelid = p.parent AND u.attacl IS NOT NULL,
       pg_catalog.aclexplode(u.attacl) g
     WHERE NOT $3 GROUP BY 1, 2, 3, 4) w
   FULL JOIN (
-    SELECT p.child, a.attname::text AS name, g.privilege_type AS privilege,
-      CASE WHEN g.grantee = c.relowner THEN o.relowner ELSE g.grantee END AS grantee, bool_or(g.is_grantable) AS grantable,
-      max(CASE WHEN g.grantor <> c.relowner THEN g.grantor END) AS grantor
-    FROM pairs p JOIN pg_catalog.pg_attribute a ON a.attrelid = p.child AND a.attacl IS NOT NULL AND NOT a.attisdropped
-      JOIN pg_catalog.pg_class c ON c.oid = p.child JOIN pg_catalog.pg_class o ON o.oid = p.parent,
-      pg_catalog.aclexplode(a.attacl) g
+    SELECT a.child, a.attname::text AS name, g.privilege_type AS privilege,
+      CASE WHEN g.grantee = a.relowner THEN u.relowner ELSE g.grantee END AS grantee, bool_or(g.is_grantable) AS grantable,
+      max(CASE WHEN g.grantor <> a.relowner THEN g.grantor END) AS grantor
+    FROM remarkable_columns a JOIN parents u ON u.oid = a.parent, pg_catalog.aclexplode(a.attacl) g
     GROUP BY 1, 2, 3, 4) f
   ON f.child = w.child AND f.name = w.name AND f.privilege = w.privilege AND f.grantee = w.grantee
 ) g WHERE expected IS DISTINCT FROM found`;

@@ -26,7 +26,7 @@ export const PARENT_POLICIES = `
 parent_policies AS MATERIALIZED (
   SELECT l.polrelid AS parent, l.polname::text AS name, l.polqual::text AS polqual, l.polwithcheck::text AS polwithcheck,
     ${expressions("l", "l.polrelid")} AS expressions, ${head("l")} || ${expressions("l", "l.polrelid")} AS definition
-  FROM pg_catalog.pg_policy l WHERE l.polrelid IN (SELECT parent FROM pairs)
+  FROM pg_catalog.pg_policy l WHERE l.polrelid = ANY ($5::oid[])
 )`;
 
 function head(policy: string): string {

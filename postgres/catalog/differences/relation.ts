@@ -6,24 +6,24 @@ const REPLICA_IDENTITY = (relation: string) =>
 
 const REPLICA_INDEX_PARTNER = `
   SELECT i.inhparent FROM pg_catalog.pg_index x LEFT JOIN pg_catalog.pg_inherits i ON i.inhrelid = x.indexrelid
-  WHERE x.indrelid = c.oid AND x.indisreplident`;
+  WHERE x.indrelid = p.child AND x.indisreplident`;
 
 export const RELATION = `
 SELECT p.child, d.attribute, NULL::text AS name, NULL::text AS "column", NULL::text AS role, NULL::text AS grantor, d.expected, d.found
-FROM pairs p JOIN pg_catalog.pg_class c ON c.oid = p.child JOIN pg_catalog.pg_class u ON u.oid = p.parent
-LEFT JOIN pg_catalog.pg_index xu ON c.relreplident = 'i' AND u.relreplident = 'i' AND xu.indrelid = u.oid AND xu.indisreplident
+FROM pairs p JOIN parents u ON u.oid = p.parent
+LEFT JOIN pg_catalog.pg_index xu ON p.relreplident = 'i' AND u.relreplident = 'i' AND xu.indrelid = u.oid AND xu.indisreplident
 CROSS JOIN LATERAL (VALUES
-  ('owner', pg_catalog.pg_get_userbyid(u.relowner)::text, pg_catalog.pg_get_userbyid(c.relowner)::text),
-  ('rowSecurity', CASE WHEN u.relrowsecurity THEN 'enabled' ELSE 'disabled' END, CASE WHEN c.relrowsecurity THEN 'enabled' ELSE 'disabled' END),
+  ('owner', pg_catalog.pg_get_userbyid(u.relowner)::text, pg_catalog.pg_get_userbyid(p.relowner)::text),
+  ('rowSecurity', CASE WHEN u.relrowsecurity THEN 'enabled' ELSE 'disabled' END, CASE WHEN p.relrowsecurity THEN 'enabled' ELSE 'disabled' END),
   ('forceRowSecurity', CASE WHEN u.relforcerowsecurity THEN 'forced' ELSE 'not forced' END,
-    CASE WHEN c.relforcerowsecurity THEN 'forced' ELSE 'not forced' END),
+    CASE WHEN p.relforcerowsecurity THEN 'forced' ELSE 'not forced' END),
   ('replicaIdentity', ${REPLICA_IDENTITY("u")},
     CASE WHEN xu.indexrelid IS NOT NULL AND (${REPLICA_INDEX_PARTNER}) IS DISTINCT FROM xu.indexrelid THEN 'another index'
-         ELSE ${REPLICA_IDENTITY("c")} END),
-  ('persistence', 'logged', CASE WHEN c.relkind = 'r' AND c.relpersistence = 'u' AND u.relpersistence = 'p' THEN 'unlogged' ELSE 'logged' END)
+         ELSE ${REPLICA_IDENTITY("p")} END),
+  ('persistence', 'logged', CASE WHEN p.relkind = 'r' AND p.relpersistence = 'u' AND u.relpersistence = 'p' THEN 'unlogged' ELSE 'logged' END)
 ) AS d(attribute, expected, found)
-WHERE d.expected <> d.found AND (c.relkind <> 'f' OR d.attribute = 'owner')
-  AND ((c.relowner, c.relrowsecurity, c.relforcerowsecurity, c.relreplident, c.relpersistence)
+WHERE d.expected <> d.found AND (p.relkind <> 'f' OR d.attribute = 'owner')
+  AND ((p.relowner, p.relrowsecurity, p.relforcerowsecurity, p.relreplident, p.relpersistence)
     IS DISTINCT FROM (u.relowner, u.relrowsecurity, u.relforcerowsecurity, u.relreplident, u.relpersistence)
     OR xu.indexrelid IS NOT NULL)`;
 

@@ -19,7 +19,7 @@ parent_statistics AS MATERIALIZED (
   SELECT s.stxrelid AS parent, ${signature("s.stxrelid")} AS signature,
     concat_ws(' ', '(' || ${KINDS} || ')', 'ON', pg_catalog.pg_get_statisticsobjdef_columns(s.oid)) AS definition,
     nullif(s.stxstattarget, -1)::text AS target
-  FROM pg_catalog.pg_statistic_ext s WHERE s.stxrelid IN (SELECT parent FROM pairs)
+  FROM pg_catalog.pg_statistic_ext s WHERE s.stxrelid = ANY ($5::oid[])
 )`;
 
 export const CHILD_STATISTICS = `

@@ -14,29 +14,26 @@ const METHOD = (relation: string) =>
 
 /** The row about the parent says what a partition without a row has. */
 export const STORED = `
-SELECT $1::oid, 'tablespace', NULL, NULL, NULL, NULL, NULL, ${DATABASE_TABLESPACE}
+SELECT $6::oid, 'tablespace', NULL, NULL, NULL, NULL, NULL, ${DATABASE_TABLESPACE}
 UNION ALL
-SELECT $1::oid, 'accessMethod', NULL, NULL, NULL, NULL, NULL, ${DEFAULT_METHOD}
+SELECT $6::oid, 'accessMethod', NULL, NULL, NULL, NULL, NULL, ${DEFAULT_METHOD}
 UNION ALL
-SELECT p.child, 'tablespace', NULL, NULL, NULL, NULL, ${TABLESPACE("u")}, ${TABLESPACE("c")}
-FROM pairs p JOIN pg_catalog.pg_class c ON c.oid = p.child JOIN pg_catalog.pg_class u ON u.oid = p.parent
-WHERE c.relkind = 'r' AND (c.reltablespace <> 0 OR u.reltablespace <> 0)
+SELECT p.child, 'tablespace', NULL, NULL, NULL, NULL, ${TABLESPACE("u")}, ${TABLESPACE("p")}
+FROM pairs p JOIN parents u ON u.oid = p.parent
+WHERE p.relkind = 'r' AND (p.reltablespace <> 0 OR u.reltablespace <> 0)
 UNION ALL
-SELECT p.child, 'accessMethod', NULL, NULL, NULL, NULL, ${METHOD("u")}, ${METHOD("c")}
-FROM pairs p JOIN pg_catalog.pg_class c ON c.oid = p.child JOIN pg_catalog.pg_class u ON u.oid = p.parent
-WHERE c.relkind = 'r' AND (u.relam <> 0
-  OR c.relam <> (SELECT m.oid FROM pg_catalog.pg_am m WHERE m.amname = ${DEFAULT_METHOD}))
+SELECT p.child, 'accessMethod', NULL, NULL, NULL, NULL, ${METHOD("u")}, ${METHOD("p")}
+FROM pairs p JOIN parents u ON u.oid = p.parent
+WHERE p.relkind = 'r' AND (u.relam <> 0
+  OR p.relam <> (SELECT m.oid FROM pg_catalog.pg_am m WHERE m.amname = ${DEFAULT_METHOD}))
 UNION ALL
 SELECT p.child, 'storageParameters', o.option_name, NULL, NULL, NULL, NULL, o.option_value
-FROM pairs p JOIN pg_catalog.pg_class c ON c.oid = p.child AND c.reloptions IS NOT NULL,
-  pg_catalog.pg_options_to_table(c.reloptions) o
-WHERE c.relkind = 'r'
+FROM pairs p, pg_catalog.pg_options_to_table(p.reloptions) o
+WHERE p.relkind = 'r'
 UNION ALL
 SELECT p.child, 'storageParameters', 'toast.' || o.option_name, NULL, NULL, NULL, NULL, o.option_value
-FROM pairs p JOIN pg_catalog.pg_class c ON c.oid = p.child
-JOIN pg_catalog.pg_class t ON t.oid = c.reltoastrelid AND t.reloptions IS NOT NULL,
+FROM pairs p JOIN pg_catalog.pg_class t ON t.oid = p.reltoastrelid AND t.reloptions IS NOT NULL,
   pg_catalog.pg_options_to_table(t.reloptions) o
 UNION ALL
 SELECT p.child, 'comment', NULL, NULL, NULL, NULL, NULL, d.description
-FROM pairs p JOIN pg_catalog.pg_description d
-  ON d.objoid = p.child AND d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objsubid = 0`;
+FROM pairs p JOIN comments d ON d.relation = p.child AND d.attribute = 0`;
