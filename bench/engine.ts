@@ -14,8 +14,9 @@ import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { type TestDatabase, testServer } from "../test/support/postgres";
 import { TestStack } from "../test/support/stack";
-import { addDefault, addToLive, type Bounds, createFresh } from "./support/bareDdl";
+import { addDefault, addToLive, type Bounds, createFresh, createParent } from "./support/bareDdl";
 import { median, table } from "./support/figures";
+import { floorProgram, seconds } from "./support/floor";
 
 /** Set by `test/support/in-memory` before anything else is imported. */
 const inMemory = process.env.PGPARTITION_TEST_ROOT !== undefined;
@@ -41,16 +42,6 @@ new pgp.PartitionedTable("events", {
   defaultPartition: ${defaultPartition},
 }, { provider });
 `;
-
-/** A stack with one trivial resource of the engine's own, whose state holds as much as the set's. */
-const floorProgram = (outputs: unknown) =>
-  `new pulumi.Stash("floor", { input: JSON.parse(${JSON.stringify(JSON.stringify(outputs))}) });`;
-
-async function seconds(work: () => Promise<unknown>): Promise<number> {
-  const started = performance.now();
-  await work();
-  return (performance.now() - started) / 1000;
-}
 
 /** Times of one round in seconds. */
 interface Round {
@@ -100,7 +91,10 @@ class Rivals {
     const noChanges = ["preview", "--expect-no-changes"];
     const up = await seconds(() => this.stack.mustUp());
     const outputs = await this.outputs(PARTITIONS);
-    const bare = await seconds(() => createFresh(this.twin.connection, boundsOf(outputs)));
+    const bare = await seconds(async () => {
+      await createParent(this.twin.connection);
+      await createFresh(this.twin.connection, boundsOf(outputs));
+    });
     const floor = await TestStack.create({ program: floorProgram(outputs) });
     const floorUp = await seconds(() => floor.mustUp());
     const preview = await seconds(() => this.stack.mustRun(noChanges));
@@ -121,7 +115,7 @@ class Rivals {
     const known = boundsOf(before);
     const all = Object.entries(boundsOf(await this.outputs(PARTITIONS + ahead + (hasDefault ? 1 : 0))));
     const added = Object.fromEntries(all.filter(([name]) => !Object.hasOwn(known, name)));
-    const bare = await seconds(() => addToLive(this.twin.connection, added, hasDefault));
+    const bare = await seconds(() => addToLive(this.twin.connection, added, hasDefault ? 1 : undefined));
     return { up, bare };
   }
 

@@ -37,22 +37,27 @@ async function inBatches(
   }
 }
 
-/** The parent and its partitions, as they are made while nobody can be using them. */
-export function createFresh(connection: object, bounds: Bounds): Promise<void> {
+export function createParent(connection: object): Promise<void> {
   return connected(connection, async (client) => {
     await client.query(
       "CREATE TABLE events (id bigint NOT NULL, created_at timestamptz NOT NULL, payload text, PRIMARY KEY (id, created_at)) PARTITION BY RANGE (created_at)",
     );
-    await inBatches(client, bounds, FRESH_BATCH, (name, { from, to }) => [
-      `CREATE TABLE ${name} PARTITION OF events FOR VALUES FROM ('${from}') TO ('${to}')`,
-    ]);
   });
 }
 
-/** Partitions added to a parent in use; beside a DEFAULT partition each has a transaction of its own. */
-export function addToLive(connection: object, bounds: Bounds, hasDefault: boolean): Promise<void> {
+/** The partitions, as they are made while nobody can be using the parent. */
+export function createFresh(connection: object, bounds: Bounds): Promise<void> {
   return connected(connection, (client) =>
-    inBatches(client, bounds, hasDefault ? 1 : ATTACH_BATCH, (name, { from, to }) => [
+    inBatches(client, bounds, FRESH_BATCH, (name, { from, to }) => [
+      `CREATE TABLE ${name} PARTITION OF events FOR VALUES FROM ('${from}') TO ('${to}')`,
+    ]),
+  );
+}
+
+/** Partitions added to a parent in use, so many in a transaction; beside a DEFAULT partition each has one of its own. */
+export function addToLive(connection: object, bounds: Bounds, batch: number = ATTACH_BATCH): Promise<void> {
+  return connected(connection, (client) =>
+    inBatches(client, bounds, batch, (name, { from, to }) => [
       `CREATE TABLE ${name} (LIKE events INCLUDING ALL EXCLUDING IDENTITY)`,
       `ALTER TABLE events ATTACH PARTITION ${name} FOR VALUES FROM ('${from}') TO ('${to}')`,
     ]),

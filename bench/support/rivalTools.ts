@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { cacheRoot, installOnce } from "../../tools/cache";
 import { logToStderr, run, withProgress } from "../../tools/processes";
 
-const PARTSMITH = "1.10.0";
+export const PARTSMITH = "1.10.0";
 
 /** The `pg-partsmith` command, in a Python environment of its own. */
 export async function ensurePartsmith(): Promise<string> {

@@ -1,0 +1,98 @@
+/** The preview of a large set that finds nothing to do, beside what the engine alone takes for a state of that size. */
+import { Client } from "pg";
+import { testServer } from "../../test/support/postgres";
+import { TestStack } from "../../test/support/stack";
+import { FRESH_BATCH } from "../../topology/plan";
+import { floorProgram, seconds } from "./floor";
+
+/** Leaves are so many tenants, each with so many days: a flat table of 10,000 takes PostgreSQL minutes to make. */
+export interface Shape {
+  tenants: number;
+  days: number;
+}
+
+/** Seconds, of each round. */
+export interface PreviewFigures {
+  own: number[];
+  floor: number[];
+}
+
+const FIRST_DAY = Date.UTC(2026, 0, 1);
+const DAY_MS = 86_400_000;
+
+export async function measurePreviews(
+  shape: Shape,
+  rounds: number,
+  log: (text: string) => void,
+): Promise<PreviewFigures> {
+  const database = await (await testServer(18)).createDatabase();
+  await makeByHand(database.connection, shape);
+  const stack = await TestStack.create({ database: database.connection, program: programOf(shape) });
+  log(`tables made; adopting them: ${await seconds(() => stack.mustUp())}`);
+  const set = (await stack.exportState()).resources.find(({ type }) => type.endsWith(":PartitionSet"));
+  const floor = await TestStack.create({ program: floorProgram(set?.outputs) });
+  await floor.mustUp();
+  const figures: PreviewFigures = { own: [], floor: [] };
+  const preview = (one: TestStack) => seconds(() => one.mustRun(["preview", "--expect-no-changes"]));
+  // The first of each is a warm-up.
+  for (let round = 0; round <= rounds; round++) {
+    const time = { own: await preview(stack), floor: await preview(floor) };
+    log(`preview, round ${round}: ${time.own}, floor ${time.floor}`);
+    if (round === 0) continue;
+    figures.own.push(time.own);
+    figures.floor.push(time.floor);
+  }
+  await stack.remove();
+  await floor.remove();
+  return figures;
+}
+
+function tenantsOf({ tenants }: Shape): string[] {
+  return Array.from({ length: tenants }, (_, tenant) => `t${String(tenant).padStart(3, "0")}`);
+}
+
+function programOf(shape: Shape): string {
+  const values = Object.fromEntries(tenantsOf(shape).map((tenant) => [tenant, [tenant]]));
+  return `
+new pgp.PartitionedTable("events", {
+  columns: [
+    { name: "id", type: "bigint", nullable: false },
+    { name: "tenant", type: "text", nullable: false },
+    { name: "created_at", type: "timestamptz", nullable: false },
+  ],
+  primaryKey: ["id", "tenant", "created_at"],
+  partitionBy: { list: { column: "tenant", values: ${JSON.stringify(values)} } },
+  subPartitionBy: {
+    partitionBy: { range: { column: "created_at", every: "day" } },
+    window: { from: "${dateOf(0)}", ahead: ${shape.days - 1} },
+    asOf: "${dateOf(0)}",
+  },
+}, { provider });
+`;
+}
+
+async function makeByHand(connection: object, shape: Shape): Promise<void> {
+  const client = new Client(connection);
+  await client.connect();
+  await client.query("SET TimeZone = 'UTC'");
+  await client.query(
+    "CREATE TABLE events (id bigint NOT NULL, tenant text NOT NULL, created_at timestamptz NOT NULL, PRIMARY KEY (id, tenant, created_at)) PARTITION BY LIST (tenant)",
+  );
+  for (const tenant of tenantsOf(shape)) {
+    const table = `events_${tenant}`;
+    await client.query(
+      `CREATE TABLE ${table} PARTITION OF events FOR VALUES IN ('${tenant}') PARTITION BY RANGE (created_at)`,
+    );
+    const leaves = Array.from({ length: shape.days }, (_, day) => {
+      const [from, to] = [dateOf(day), dateOf(day + 1)];
+      return `CREATE TABLE ${table}_${from.replaceAll("-", "_")} PARTITION OF ${table} FOR VALUES FROM ('${from}') TO ('${to}')`;
+    });
+    while (leaves.length > 0) await client.query(leaves.splice(0, FRESH_BATCH).join(";"));
+  }
+  await client.query("VACUUM ANALYZE");
+  await client.end();
+}
+
+function dateOf(day: number): string {
+  return new Date(FIRST_DAY + day * DAY_MS).toISOString().slice(0, 10);
+}
