@@ -10,7 +10,7 @@
  * Rivals take turns in the same run, so that the ratios hold when the machine's speed drifts. BENCH_ROUNDS: default 5, of
  * plans and previews; BENCH_PARTITIONS: default 5000; BENCH_RIVAL=0: without pg-partsmith, whose fresh tree takes minutes.
  */
-import "./support/inMemory";
+import "../test/support/in-memory";
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { cpus, loadavg } from "node:os";
@@ -20,7 +20,7 @@ import { measurePreviews, type PreviewFigures } from "./support/previews";
 import { PARTSMITH } from "./support/rivalTools";
 import { LIVE_ROUNDS, measureTrees, type TreeFigures } from "./support/trees";
 
-/** Set by `support/inMemory` before anything else is imported. */
+/** Set by `test/support/in-memory` before anything else is imported. */
 const IN_MEMORY = process.env.PGPARTITION_TEST_ROOT !== undefined;
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5);
