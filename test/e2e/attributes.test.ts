@@ -1,7 +1,7 @@
 /** Attributes of partitions changed by hand: refresh finds them, the preview shows them with their repair, up repairs. */
 import assert from "node:assert/strict";
 import type { Client } from "pg";
-import { describeOnEachPostgres, type TestDatabase } from "../support/postgres";
+import { describeOnOldestAndNewest, type TestDatabase } from "../support/postgres";
 import { type Preview, TestStack } from "../support/stack";
 
 /** `events` has its first two months closed; nothing is declared about the storage of `plain`. */
@@ -29,7 +29,7 @@ const BY_HAND = `
   CREATE INDEX events_payload ON ONLY events (payload);
   ALTER TABLE plain_2026_01 SET (fillfactor = 60);`;
 
-describeOnEachPostgres("attributes of partitions", (server) => {
+describeOnOldestAndNewest("attributes of partitions", (server) => {
   let database: TestDatabase;
   let client: Client;
   let stack: TestStack;

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import type { Client } from "pg";
 import { interruptDetach, partitionsOf } from "../support/partitions";
-import { describeOnEachPostgres, type TestDatabase } from "../support/postgres";
+import { describeOnOldestAndNewest, type TestDatabase } from "../support/postgres";
 import { type CommandResult, type Preview, TestStack } from "../support/stack";
 
 /** `events`: months of 2026 and DEFAULT; `halves`, `lost` and `shape`: its first four months. */
@@ -65,7 +65,7 @@ function months(table: string, first: number, last: number): Record<string, stri
 
 const two = (number: number) => String(number).padStart(2, "0");
 
-describeOnEachPostgres("changes made by hand", (server) => {
+describeOnOldestAndNewest("changes made by hand", (server) => {
   let database: TestDatabase;
   let stack: TestStack;
   let client: Client;

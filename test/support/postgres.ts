@@ -81,21 +81,32 @@ export function testMajors(): Major[] {
 
 /** Declares a suite once for each major version under test; `server()` may be called in hooks and tests only. */
 export function describeOnEachPostgres(title: string, suite: (server: () => TestServer) => void): void {
-  for (const major of testMajors()) {
-    describe(`${title} (PostgreSQL ${major})`, () => {
-      let server: TestServer | undefined;
-      before(async function () {
-        this.timeout(0);
-        server = await testServer(major);
-      });
-      suite(() => {
-        if (server === undefined) {
-          throw new Error("server() is there in hooks and tests only");
-        }
-        return server;
-      });
+  for (const major of testMajors()) describeOn(major, title, suite);
+}
+
+/**
+ * The same for the oldest and the newest version: for what the engine does, which is the same on each, and is slow. What
+ * the versions between differ in is tried without the engine.
+ */
+export function describeOnOldestAndNewest(title: string, suite: (server: () => TestServer) => void): void {
+  const [oldest, newest] = [Math.min(...MAJORS), Math.max(...MAJORS)];
+  for (const major of testMajors()) if (major === oldest || major === newest) describeOn(major, title, suite);
+}
+
+function describeOn(major: Major, title: string, suite: (server: () => TestServer) => void): void {
+  describe(`${title} (PostgreSQL ${major})`, () => {
+    let server: TestServer | undefined;
+    before(async function () {
+      this.timeout(0);
+      server = await testServer(major);
     });
-  }
+    suite(() => {
+      if (server === undefined) {
+        throw new Error("server() is there in hooks and tests only");
+      }
+      return server;
+    });
+  });
 }
 
 const servers = new Map<Major, Promise<TestServer>>();
