@@ -2,33 +2,18 @@
  * Reads a partition set from the catalog: a fixed number of queries however many partitions and levels there are, and none
  * that waits for a lock which somebody holds on a partition.
  */
-import type { ActualPartition, KnownOids, PartitionBound, RelationName, Stranger } from "../topology/model";
+import type { ActualPartition, RelationName, Stranger } from "../topology/model";
 import { readCopying } from "./catalog/copying";
 import { type FoundAttributes, type Pair, readDifferences } from "./catalog/differences";
 import { readForeignKeys } from "./catalog/foreignKeys";
 import { readParents } from "./catalog/parent";
 import { type RelationRow, readRelations } from "./catalog/relations";
+import type { SetRequest } from "./catalog/request";
 import { readMisfits } from "./catalog/strangers";
 import { Tree } from "./catalog/tree";
 import type { Session } from "./connection";
 import { GUARD_NAME } from "./guard";
 import type { CatalogSet } from "./parent";
-
-/** What to read. */
-export interface SetRequest {
-  schema: string;
-  table: string;
-  /** Declared partitions of all levels: a relation of such a name that is no partition of the table is a stranger. */
-  names: RelationName[];
-  /** OIDs of partitions as the state knows them. */
-  known: KnownOids;
-  /** Bounds of the same partitions: PostgreSQL forgets the bound of a table that is detached. */
-  bounds?: Record<string, PartitionBound>;
-  /** Names of the partitions that they were partitions of, where it was not the table itself. */
-  under?: Record<string, string>;
-  /** True when partitions are to have no rights but their owner's. Default: false. */
-  revoked?: boolean;
-}
 
 /** Reads parent, children, known detached tables and strangers as they are at one moment. */
 export async function readSet(session: Session, request: SetRequest): Promise<CatalogSet> {

@@ -1,6 +1,6 @@
 /** Gives a new child what its parent has and PostgreSQL does not hand down: owner, rights, policies, statistics. */
 import type { RelationName } from "../topology/model";
-import type { TierStorage } from "../topology/storage";
+import type { TierStorage } from "../topology/tierStorage";
 import { nameWithSuffix, qualified, quoteIdent, quoteLiteral } from "./identifiers";
 import { type LockingStatement, locksOf, strongest } from "./locks";
 import type { ExtendedStatistics, Grant, ParentFacts, Policy } from "./parent";

@@ -1,5 +1,5 @@
 /** Storage as CREATE TABLE takes it. */
-import type { TierStorage } from "../topology/storage";
+import type { TierStorage } from "../topology/tierStorage";
 import { quoteIdent, quoteLiteral } from "./identifiers";
 
 /** `fillfactor` or `toast.autovacuum_enabled`, quoted part by part. */

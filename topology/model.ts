@@ -6,7 +6,7 @@
  */
 import type { AttributeDifference, ChildrenPolicy } from "./attributes";
 import type { Digits } from "./decimals";
-import type { StorageByTier, StoredAttributes } from "./storage";
+import type { StorageByTier, StoredAttributes } from "./tierStorage";
 
 /** Key types that a RANGE policy can step through. Other types can still be declared with explicit `partitions`. */
 export type RangeKeyType = MomentType | NumberType | "uuid";

@@ -1,7 +1,7 @@
 /** What a plan consists of: steps, and findings about what it cannot or need not do. Types only. */
 import type { AttributeDifference } from "./attributes";
 import type { PartitionBound, Question, RelationName, Reorganization, Strategy } from "./model";
-import type { TierStorage } from "./storage";
+import type { TierStorage } from "./tierStorage";
 
 export type StepKind =
   | "finalizeDetach"

@@ -3,30 +3,7 @@ import type { AttributeDifference } from "./attributes";
 import { momentOfKey, orderOf } from "./axis";
 import { describeBound } from "./bounds";
 import type { ActualPartition, DesiredSet, PartitionBound } from "./model";
-
-/** How the partitions of one tier are stored. An absent property is left as it is, and reported when it is unusual. */
-export interface TierStorage {
-  /** Storage parameters by PostgreSQL's names (`fillfactor`, `toast.autovacuum_enabled`); others are reset. */
-  parameters?: Record<string, string>;
-  tablespace?: string;
-  accessMethod?: string;
-}
-
-/** By tier. `closed`: live partitions whose upper bound is not after `asOf`; without it they are stored as `live`. */
-export interface StorageByTier {
-  live?: TierStorage;
-  closed?: TierStorage;
-}
-
-/** What a partition has of this. */
-export interface StoredAttributes {
-  parameters: Record<string, string>;
-  tablespace: string;
-  accessMethod: string;
-  comment?: string;
-  /** What it would have been made with. */
-  inherited: { tablespace: string; accessMethod: string };
-}
+import type { StoredAttributes, TierStorage } from "./tierStorage";
 
 /**
  * Moving a partition to another tablespace, access method or persistence rewrites it while nobody can use it; above this

@@ -4,7 +4,7 @@
  * except where a child's columns stand in another order than its parent's.
  */
 import { type AttributeDifference, type ChildAttribute, isAttribute } from "../../topology/attributes";
-import type { StoredAttributes } from "../../topology/storage";
+import type { StoredAttributes } from "../../topology/tierStorage";
 import type { Session } from "../connection";
 import { requalify } from "../requalify";
 import {

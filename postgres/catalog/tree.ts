@@ -2,13 +2,14 @@
 import { parseBound } from "../../topology/bounds";
 import type { ActualLevel, ActualPartition, PartitionBound, RelationName } from "../../topology/model";
 import { compareText } from "../../topology/values";
-import type { SetRequest } from "../catalog";
+
 import { losesForeignKeys } from "../locks";
 import type { CatalogParent, ChildFacts } from "../parent";
 import type { Pair } from "./differences";
 import type { ForeignKeys, Links } from "./foreignKeys";
 import type { ParentRow } from "./parent";
 import type { RelationRow } from "./relations";
+import type { SetRequest } from "./request";
 
 /** What the state knows of a partition, by its OID. */
 interface Known {

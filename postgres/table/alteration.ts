@@ -1,7 +1,9 @@
 /**
  * A change of a table that has to read rows: begun in a moment, then carried out partition by partition beside readers
- * and writers, and ended in a moment. What is half done can be seen in the catalog, so that the next run goes on. Types only.
+ * and writers, and ended in a moment. What is half done can be seen in the catalog, so that the next run goes on. And
+ * an index, which is built as the Index resource builds one. Types only.
  */
+import type { IndexDeclaration } from "../../topology/index/model";
 import type { Descendant } from "../../topology/table/model";
 import type { Statement } from "../statement";
 import type { Difference } from "./difference";
@@ -30,4 +32,12 @@ export interface Piece {
   statements: Statement[];
   /** Undoes what of this piece is there when rows are in the way. */
   takeBack: Statement[];
+}
+
+/** An index that is to be made, completed or replaced on the table and all its partitions. */
+export interface IndexWork {
+  difference: Difference;
+  index: IndexDeclaration;
+  /** Paths of differences that have to be put right first. */
+  requires: string[];
 }

@@ -5,7 +5,7 @@
  */
 import type { ActualTable, DeclaredTable } from "../../topology/table/model";
 import type { Statement } from "../statement";
-import type { Alteration } from "./alteration";
+import type { Alteration, IndexWork } from "./alteration";
 import { commentOnTable, lookupPath } from "./create";
 import type { Difference, DifferenceKind } from "./difference";
 import { addCheck, changeCheck, removeLeftOver } from "./rules/checks";
@@ -20,15 +20,7 @@ import {
 } from "./rules/columns";
 import { type Outcome, type Rule, reached, refuse } from "./rules/context";
 import { addForeignKey, changeForeignKey } from "./rules/foreign-keys";
-import {
-  addIndex,
-  addPrimaryKey,
-  addUnique,
-  changeIndex,
-  completePrimaryKey,
-  completeUnique,
-  type IndexWork,
-} from "./rules/indexes";
+import { addIndex, addPrimaryKey, addUnique, changeIndex, completePrimaryKey, completeUnique } from "./rules/indexes";
 import type { TreeFacts } from "./tree";
 
 /** A difference that is left as it is. */

@@ -1,7 +1,7 @@
 /** Indexes, unique constraints and the primary key of a Table with partitions. */
 import type { Session } from "../../postgres/connection";
+import type { IndexWork } from "../../postgres/table/alteration";
 import type { RefusedChange } from "../../postgres/table/change";
-import type { IndexWork } from "../../postgres/table/rules/indexes";
 import type { Context } from "../handler";
 import { buildIndex, type IndexPreview, previewIndex } from "../index/build";
 

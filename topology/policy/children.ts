@@ -1,7 +1,8 @@
 /** Inputs about what partitions have besides rows and bounds: `children` and `storage`. */
 import { type AttributeGroup, type ChildrenPolicy, DEFAULT_CHILDREN, type Inheritance } from "../attributes";
 import type { DesiredSet } from "../model";
-import { COMMENT_PLACEHOLDERS, type StorageByTier, type TierStorage } from "../storage";
+import { COMMENT_PLACEHOLDERS } from "../storage";
+import type { StorageByTier, TierStorage } from "../tierStorage";
 import { nearest } from "../values";
 import type { LevelPolicy } from "./levels";
 import { choice, fail, join, map, object, optional, type Reader, type Report, scalar, text } from "./reader";

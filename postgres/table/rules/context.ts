@@ -2,11 +2,10 @@
 import type { ActualTable, DeclaredColumn, DeclaredTable, Descendant } from "../../../topology/table/model";
 import { qualified } from "../../identifiers";
 import type { Lock, LockMode, Statement } from "../../statement";
-import type { Alteration } from "../alteration";
+import type { Alteration, IndexWork } from "../alteration";
 import { lock, statement } from "../create";
 import type { Difference } from "../difference";
 import type { TreeFacts } from "../tree";
-import type { IndexWork } from "./indexes";
 
 export interface Context {
   declared: DeclaredTable;

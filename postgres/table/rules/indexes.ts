@@ -1,19 +1,11 @@
 /** What is done about indexes, unique constraints and the primary key of a table with partitions: no writer waits. Pure. */
-import type { IndexConstraint, IndexDeclaration } from "../../../topology/index/model";
+import type { IndexConstraint } from "../../../topology/index/model";
 import type { DeclaredIndex, DeclaredKey, DeclaredUnique } from "../../../topology/table/model";
 import type { Statement } from "../../statement";
+import type { IndexWork } from "../alteration";
 import { createIndex, lock, primaryKeyClause, statement, uniqueClause } from "../create";
-import type { Difference } from "../difference";
 import { type Context, entry, type Outcome, property, type Rule, sameEntry } from "./context";
 import { freeName } from "./names";
-
-/** An index that is to be made, completed or replaced on the table and all its partitions. */
-export interface IndexWork {
-  difference: Difference;
-  index: IndexDeclaration;
-  /** Paths of differences that have to be put right first. */
-  requires: string[];
-}
 
 export const addPrimaryKey: Rule = (context) => {
   const { declared, relation, empty, actual } = context;
