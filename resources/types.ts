@@ -106,6 +106,8 @@ export interface SubPartitionBy {
   naming?: string | { partitions?: string; default?: string };
   /** Whether each of the tables has a DEFAULT partition. Default: false. */
   defaultPartition?: boolean;
+  /** As in the set, for each of the tables. */
+  removed?: "live" | "detached" | "dropped";
   /** The level below. */
   subPartitionBy?: SubPartitionBy;
 }
@@ -199,6 +201,12 @@ export interface PartitionPolicy {
   naming?: Input<string | { partitions?: string; default?: string }>;
   /** Whether there is a DEFAULT partition. Default: false. */
   defaultPartition?: Input<boolean>;
+  /**
+   * What becomes of partitions of a LIST that the last update declared and the program has left out since: `live` (default)
+   * reports them and leaves them attached, `detached` keeps their rows in tables beside the parent, `dropped` gives them up.
+   * Values that another partition takes are moved there with their rows, whatever this says.
+   */
+  removed?: Input<"live" | "detached" | "dropped">;
   /** How to treat attached partitions that nobody declared. Default: `report`. */
   unmanaged?: Input<"ignore" | "report" | "refuse">;
   /**

@@ -54,6 +54,8 @@ export interface KeyColumns {
 /** One entry of the expanded `partitions` map. */
 export type DesiredPartition = PartitionBound & {
   tier: Tier;
+  /** No longer declared: it is a partition of a LIST that the program has left out, and leaves as its level's `removed` says. */
+  removed?: true;
   /** Where it is declared to be; not there when nothing was said: in the schema of the table that it is a partition of. */
   schema?: string;
   /** How the rows of the partition are divided further; not there for a leaf. */

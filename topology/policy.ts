@@ -97,11 +97,12 @@ function checkedLevel(raw: Record<string, unknown>, policy: LevelPolicy): Record
 
 function entryMap(entries: readonly Entry[]): Record<string, DesiredPartition> {
   return Object.fromEntries(
-    entries.map(({ name, schema, bound, tier, level }): [string, DesiredPartition] => [
+    entries.map(({ name, schema, bound, tier, removed, level }): [string, DesiredPartition] => [
       name,
       {
         ...bound,
         tier,
+        ...(removed && { removed }),
         ...(schema === undefined ? {} : { schema }),
         ...(level && { partitionBy: level.partitionBy, partitions: entryMap(level.entries) }),
       },

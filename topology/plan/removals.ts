@@ -106,10 +106,12 @@ export function refuseMisfits(context: Context): void {
   }
 }
 
-/** Why a partition has its tier: the rule of the lifecycle, or the declaration. */
+/** Why a partition has its tier: the rule of the lifecycle, the declaration, or that there is none any more. */
 export function tierReason({ desired }: Context, name: string, tier: string): string {
   const reasons = desired.tierReasons ?? {};
-  return (Object.hasOwn(reasons, name) ? reasons[name] : undefined) ?? `declared as ${tier}`;
+  const reason = Object.hasOwn(reasons, name) ? reasons[name] : undefined;
+  if (reason !== undefined) return reason;
+  return desired.partitions[name]?.removed ? `no longer declared (removed: ${tier})` : `declared as ${tier}`;
 }
 
 /** Periods older than the policy keeps, which are not listed any more. What is declared to stay protects its range. */
@@ -164,7 +166,8 @@ function leavingAdvice({ name, bound }: ActualPartition): string {
   const entry = JSON.stringify({ [name]: { values: bound.values, tier: "detached" } });
   return (
     `Its rows stay. To take it out, write partitions: ${entry}, or tier "dropped" to give up the rows; to keep them in ` +
-    "another partition, add its values to that one. "
+    'another partition, add its values to that one. With removed: "detached" (or "dropped") groups that the program ' +
+    "leaves out later go that way by themselves. "
   );
 }
 

@@ -20,6 +20,8 @@ export interface Entry {
   path: string;
   /** Listed by the program itself, so that its tier is not the lifecycle's. */
   explicit?: boolean;
+  /** Declared by the last update and left out by the program since. */
+  removed?: true;
   /** What the program says about its own partitions. */
   inside?: Pick<Partial<ExplicitInputs>, "partitionBy" | "partitions" | "leaf">;
   /** Its own partitions; not there for a leaf. */

@@ -130,6 +130,7 @@ export interface Inputs {
   pins: Partial<PinInputs>[];
   naming: string | Partial<Naming>;
   defaultPartition: boolean;
+  removed: Tier;
   unmanaged: UnmanagedMode;
   reorganize: ReorganizeMode;
   onDelete: OnDelete;
@@ -214,6 +215,7 @@ const LEVEL = {
     ),
   ),
   defaultPartition: optional(flag),
+  removed: optional(tier),
   subPartitionBy: optional(anything),
 };
 
@@ -260,6 +262,7 @@ export const DEFAULTS = {
   schema: "public",
   ahead: 3,
   defaultPartition: false,
+  removed: "live",
   unmanaged: "report",
   reorganize: "online",
   onDelete: "refuse",

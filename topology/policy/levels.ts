@@ -1,7 +1,7 @@
 /** The policy of one level of a tree: read once, applied to every table of the level. */
 import { MAX_LEVELS, partitionKey, record } from "../level";
 import type { DesiredSet, RetiredBelow } from "../model";
-import { type Naming, resolveNaming } from "../names";
+import { type Naming, resolveNaming, strategyWord } from "../names";
 import { attempt } from "../values";
 import { readTemplates, type Templates } from "./entries";
 import { strategyRule } from "./explicit";
@@ -116,6 +116,8 @@ function resolveBelow(
 
 /** Properties that only a RANGE policy with periods can follow. */
 function refuseMisplaced(inputs: Partial<Inputs>, { strategy, stretches }: Partitioning, report: Report): void {
+  if (strategy !== "list" && inputs.removed !== undefined)
+    fail(report, "removed", `is for LIST policies, not ${strategyWord(strategy)}`);
   if (strategy === "hash" && inputs.defaultPartition === true)
     fail(report, "defaultPartition", "HASH has no DEFAULT partition");
   if (stretches !== undefined) return;

@@ -7,10 +7,11 @@ import { axisOf } from "../stretches";
 import { attempt } from "../values";
 import { defaultEntry, type Entry, type EntryContext, hashEntries, listEntries, periodEntries } from "./entries";
 import { type Explicit, explicitEntries, mergeEntries } from "./explicit";
-import { type Inputs, readDivided } from "./inputs";
+import { DEFAULTS, type Inputs, readDivided } from "./inputs";
 import { BELOW, type LevelPolicy, property, refuseNoPartitions, resolvePolicy } from "./levels";
 import { MAX_PARTITIONS } from "./periods";
 import { fail, join, type Report, within } from "./reader";
+import { removedEntries } from "./removed";
 
 /** One partitioned table of the tree. */
 interface TableRequest {
@@ -41,8 +42,10 @@ export function treeEntries(
   old: Record<string, unknown>,
   report: Report,
 ): Entry[] {
-  const schema = policy.inputs.partitionSchema;
-  const request = { table, schema, depth: 1, explicit, old, oldPartitions: old.partitions };
+  const { schema: place = DEFAULTS.schema, partitionSchema: schema } = policy.inputs;
+  // Another table's partitions may bear the same names.
+  const oldPartitions = old.table === table && old.schema === place ? old.partitions : undefined;
+  const request = { table, schema, depth: 1, explicit, old, oldPartitions };
   return tableEntries(policy, request, { report, count: 0 });
 }
 
@@ -50,7 +53,8 @@ function tableEntries(policy: LevelPolicy, request: TableRequest, growth: Growth
   const { report } = growth;
   if (growth.count > MAX_PARTITIONS) return [];
   const types = policy.partitioning.keyTypes;
-  const entries = mergeEntries(policyEntries(policy, request, report), request.explicit, types, report);
+  const declared = mergeEntries(policyEntries(policy, request, report), request.explicit, types, report);
+  const entries = [...declared, ...removedEntries(policy, request.oldPartitions, declared)];
   entries.sort((a, b) => compareBounds(a.bound, b.bound, types));
   growth.count += entries.length;
   if (growth.count > MAX_PARTITIONS) {

@@ -129,7 +129,8 @@ describe("a plan for bounds that differ from the real ones", () => {
     assert.deepEqual(reasons(made), [
       "warning partitions.us: app.us (IN (us)) is attached to app.t and is not declared. Its rows stay. To take it out, " +
         'write partitions: {"us":{"values":["us"],"tier":"detached"}}, or tier "dropped" to give up the rows; to keep them ' +
-        'in another partition, add its values to that one. Declare it in partitions, or set unmanaged to "ignore".',
+        'in another partition, add its values to that one. With removed: "detached" (or "dropped") groups that the program ' +
+        'leaves out later go that way by themselves. Declare it in partitions, or set unmanaged to "ignore".',
     ]);
     assert.deepEqual(moves(settle(lists({ eu: ["de", "us"] }), world)), ["eu,us > eu"]);
     const other = worldLike(lists({ eu: ["de"], us: ["us"] }), desired, ["us"]);
