@@ -2,7 +2,7 @@
  * Reads a partition set from the catalog: a fixed number of queries however many partitions and levels there are, and none
  * that waits for a lock which somebody holds on a partition.
  */
-import type { ActualPartition, RelationName, Stranger } from "../topology/model";
+import type { ActualPartition, RelationName, Stranger, UnfinishedReorganization } from "../topology/model";
 import { readCopying } from "./catalog/copying";
 import { type FoundAttributes, type Pair, readDifferences } from "./catalog/differences";
 import { readForeignKeys } from "./catalog/foreignKeys";
@@ -14,6 +14,7 @@ import { Tree } from "./catalog/tree";
 import type { Session } from "./connection";
 import { GUARD_NAME } from "./guard";
 import type { CatalogSet } from "./parent";
+import type { Unfinished } from "./reorganize/record";
 
 /** Reads parent, children, known detached tables and strangers as they are at one moment. */
 export async function readSet(session: Session, request: SetRequest): Promise<CatalogSet> {
@@ -41,8 +42,8 @@ async function readInTransaction(session: Session, request: SetRequest): Promise
   if (request.revoked) for (const { attributes } of parents.values()) attributes.grants = [];
   const top = root && parents.get(root.oid);
   const copying = top && (await readCopying(session, top));
-  const unfinished = copying?.unfinished ?? [];
-  const stagings = new Set(unfinished.map(({ staging }) => staging.oid));
+  const unfinished = copying?.unfinished.filter(({ parent }) => parents.has(parent)) ?? [];
+  const stagings = new Set(unfinished.map(({ reorganization: { staging } }) => staging.oid));
   const keys = await readForeignKeys(
     session,
     [...parents.keys()],
@@ -67,13 +68,13 @@ async function readInTransaction(session: Session, request: SetRequest): Promise
   return {
     source: "catalog",
     parent: facts && { ...facts, copying: copying?.facts },
-    children: children.map((partition) => withAttributes(partition, found)),
-    detached: detached.map((partition) => withAttributes(partition, found)),
+    children: children.map((partition) => completed(partition, found, unfinished)),
+    detached: detached.map((partition) => completed(partition, found, unfinished)),
     strangers: placed.map(({ row, above }) => ({
       ...stranger(row, above, tree.sizeOf(row), misfits[row.oid] ?? []),
       ...attributesOf(row.oid, found),
     })),
-    reorganizations: unfinished,
+    reorganizations: reorganizationsOf(root?.oid, unfinished),
     defaultGuards: fallback?.guarded ? [GUARD_NAME] : [],
     publicationsByName: top?.publicationsByName ?? [],
   };
@@ -87,12 +88,30 @@ function joiningOf(parent: number, tables: (Pick<ActualPartition, "oid" | "level
   ]);
 }
 
-function withAttributes(partition: ActualPartition, found: FoundAttributes | undefined): ActualPartition {
-  const { level } = partition;
-  const own = { ...partition, ...attributesOf(partition.oid, found) };
+/** With its attributes, and what interrupted runs have left below it. */
+function completed(
+  partition: ActualPartition,
+  found: FoundAttributes | undefined,
+  unfinished: readonly Unfinished[],
+): ActualPartition {
+  const { level, oid } = partition;
+  const own = { ...partition, ...attributesOf(oid, found) };
   if (level === undefined) return own;
-  const inside = (tables: ActualPartition[]) => tables.map((table) => withAttributes(table, found));
-  return { ...own, level: { ...level, children: inside(level.children), detached: inside(level.detached) } };
+  const inside = (tables: ActualPartition[]) => tables.map((table) => completed(table, found, unfinished));
+  const reorganizations = reorganizationsOf(oid, unfinished);
+  return {
+    ...own,
+    level: {
+      ...level,
+      children: inside(level.children),
+      detached: inside(level.detached),
+      ...(reorganizations.length === 0 ? {} : { reorganizations }),
+    },
+  };
+}
+
+function reorganizationsOf(oid: number | undefined, unfinished: readonly Unfinished[]): UnfinishedReorganization[] {
+  return unfinished.flatMap(({ parent, reorganization }) => (parent === oid ? [reorganization] : []));
 }
 
 function attributesOf(

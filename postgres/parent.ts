@@ -140,7 +140,10 @@ export interface ParentFacts extends RelationName {
 }
 
 /** The facts of the table that a step's partition belongs to, under the name that it has by then. */
-export function tableOfStep(step: Step, root: ParentFacts): ParentFacts {
+export function tableOfStep<Facts extends ParentFacts>(
+  step: Step,
+  root: Facts & { below: Record<number, Facts> },
+): Facts {
   const { under } = step;
   if (under === undefined) return root;
   const facts = root.below[under.oid] ?? { ...root, ...NO_LINKS, ancestors: [root, ...root.ancestors] };
@@ -148,7 +151,7 @@ export function tableOfStep(step: Step, root: ParentFacts): ParentFacts {
 }
 
 /** Without a database nothing is known of a partition's own DEFAULT and foreign keys. */
-const NO_LINKS = { defaultPartition: undefined, defaultDescendants: [], keys: [] };
+const NO_LINKS = { defaultPartition: undefined, defaultDescendants: [], keys: [], copying: undefined };
 
 /** The parent as the catalog shows it. */
 export interface CatalogParent extends ActualParent, ParentFacts {

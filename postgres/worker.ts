@@ -2,6 +2,7 @@
 import type { RelationName } from "../topology/model";
 import type { Step } from "../topology/steps";
 import { findBlockers, findSnapshots, findUsers, staying } from "./blockers";
+import { readTableOfStep } from "./catalog/copying";
 import type { Session } from "./connection";
 import { type Blocker, hasSqlstate, IdentityError, SQLSTATE } from "./errors";
 import { faultPoint } from "./faults";
@@ -47,7 +48,8 @@ export class Worker {
     const moving = steps.filter(isReorganization);
     for (const step of moving) {
       this.context.onStart(step);
-      this.outcomes.set(step.id, await reorganize({ ...this.context, ladder, step }));
+      const parent = await readTableOfStep(this.context.session, step, this.context.parent);
+      this.outcomes.set(step.id, await reorganize({ ...this.context, parent, ladder, step }));
     }
     return this.send(
       steps.filter((step) => !moving.includes(step)),

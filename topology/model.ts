@@ -204,6 +204,8 @@ export interface ActualLevel
   children: ActualPartition[];
   /** Tables that the state knows as its partitions (by OID) and that are detached now. */
   detached: ActualPartition[];
+  /** Absent: none, or planned from the state. */
+  reorganizations?: UnfinishedReorganization[];
 }
 
 /** A relation that stands where a partition should be made and is not one of ours. */

@@ -17,7 +17,7 @@ import {
   reportUnmanaged,
 } from "./plan/removals";
 import { placeMissing } from "./plan/reorganize";
-import { abandonOthers, finishSwapped } from "./plan/unfinished";
+import { abandonOthers, endBelowLeaving, finishSwapped } from "./plan/unfinished";
 import { join } from "./policy/reader";
 import type { Finding, Plan } from "./steps";
 
@@ -77,6 +77,7 @@ function decide(context: Context, build: DraftBuilder): void {
   placeMissing(context, build, matchLive(context, build, live));
   refuseMisfits(context);
   abandonOthers(context, build);
+  endBelowLeaving(context);
   adjustAttributes(context, build, live);
   reportBeyondHorizon(context);
 }

@@ -1,18 +1,22 @@
 /** What has to be known of the parent before rows of its children can be copied, and the copies that are under way. */
 
 import { parseBound } from "../../topology/bounds";
-import type { RelationName, UnfinishedReorganization } from "../../topology/model";
+import type { RelationName } from "../../topology/model";
+import type { Step } from "../../topology/steps";
 import { boundPredicate, hashPredicate } from "../boundSql";
 import type { Session } from "../connection";
 import { quoteIdent } from "../identifiers";
-import type { CopyFacts } from "../parent";
+import { type CatalogParent, type CopyFacts, tableOfStep } from "../parent";
 import { RESERVED_PREFIX } from "../reorganize/names";
-import { unfinishedFrom } from "../reorganize/record";
-import type { ParentRow } from "./parent";
+import { type Unfinished, unfinishedFrom } from "../reorganize/record";
+
+/** A partitioned table whose key is known. */
+type Keyed = Pick<CatalogParent, "oid" | "major" | "strategy" | "keys">;
 
 export interface Copying {
   facts: CopyFacts;
-  unfinished: UnfinishedReorganization[];
+  /** Of every table of the database that this role owns. */
+  unfinished: Unfinished[];
 }
 
 /** A bound that every row of the parent is within: that of the parent, or of a parent of it, below `above`. */
@@ -104,7 +108,7 @@ SELECT (SELECT json_agg(
     WHERE b.puballtables ${major < 15 ? "" : PUBLISHED_SCHEMA}) AS publications_of_all,
   (SELECT coalesce(json_agg(b.pubname ORDER BY b.pubname), '[]') FROM pg_catalog.pg_publication b
     JOIN pg_catalog.pg_publication_rel r ON r.prpubid = b.oid
-    WHERE r.prrelid = c.oid AND NOT b.pubviaroot) AS publications_of_leaves,
+    WHERE (r.prrelid = c.oid OR r.prrelid IN (SELECT above FROM levels)) AND NOT b.pubviaroot) AS publications_of_leaves,
   pg_catalog.row_security_active(c.oid) AS row_security_applies,
   (SELECT coalesce(json_agg(json_build_object('oid', s.oid, 'schema', n.nspname, 'name', s.relname,
       'comment', pg_catalog.obj_description(s.oid, 'pg_class')) ORDER BY s.oid), '[]')
@@ -113,7 +117,7 @@ SELECT (SELECT json_agg(
       AND pg_catalog.pg_has_role(s.relowner, 'USAGE')) AS stagings
 FROM parent c`;
 
-export async function readCopying(session: Session, parent: ParentRow): Promise<Copying | undefined> {
+export async function readCopying(session: Session, parent: Keyed): Promise<Copying | undefined> {
   const [row] = await session.query<Row>(copying(parent.major), [parent.oid, RESERVED_PREFIX]);
   if (row === undefined) return undefined;
   const keys = parent.keys.map(({ sql }, at) => sql + (row.key_options[at] ?? ""));
@@ -133,8 +137,7 @@ export async function readCopying(session: Session, parent: ParentRow): Promise<
       rowSecurityApplies: row.row_security_applies,
     },
     unfinished: row.stagings.flatMap(({ oid, schema, name, comment }) => {
-      const found = unfinishedFrom(parent.oid, { oid: Number(oid), schema, name }, comment);
-      return found === undefined ? [] : [found];
+      return unfinishedFrom({ oid: Number(oid), schema, name }, comment) ?? [];
     }),
   };
 }
@@ -149,4 +152,27 @@ function conditionOf(levels: Level[]): string | undefined {
     return condition === undefined ? [] : [condition];
   });
   return conditions.length === 0 ? undefined : conditions.join(" AND ");
+}
+
+/**
+ * The table that a step's partition belongs to, with what copying its rows needs. Of partitions that are partitioned themselves
+ * that is read when it is needed: there may be hundreds of them.
+ */
+export async function readTableOfStep(session: Session, step: Step, root: CatalogParent): Promise<CatalogParent> {
+  const table = tableOfStep(step, root);
+  return table.copying === undefined ? { ...table, copying: (await readCopying(session, table))?.facts } : table;
+}
+
+/** The set's own table as before, with what the steps need of the tables below it. */
+export async function withCopyFacts(
+  session: Session,
+  steps: readonly Step[],
+  root: CatalogParent,
+): Promise<CatalogParent> {
+  const below = { ...root.below };
+  for (const step of steps) {
+    if (step.reorganization === undefined || step.under === undefined) continue;
+    below[step.under.oid] = await readTableOfStep(session, step, { ...root, below });
+  }
+  return { ...root, below };
 }

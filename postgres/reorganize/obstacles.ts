@@ -4,7 +4,7 @@ import { MOVE_AT_ONCE_BYTES } from "../../topology/reorganization";
 import type { Finding, Step } from "../../topology/steps";
 import type { Session } from "../connection";
 import { qualified } from "../identifiers";
-import type { CatalogParent, ParentFacts } from "../parent";
+import { type CatalogParent, type ParentFacts, tableOfStep } from "../parent";
 
 /** What a source has of its own, which its replacement would not have, or which keeps it from being dropped. */
 export interface SourceFacts {
@@ -32,7 +32,10 @@ export function reorganizationObstacles(
   const bytes = reorganization.sources.reduce((sum, source) => sum + (source.bytes ?? 0), 0);
   const few = method === "moveInOneTransaction";
   const rules: [boolean, string][] = [
-    [parent.referencedBy.length > 0 || copying.selfReferenced, referencedText(parent)],
+    [
+      parent.referencedBy.length > 0 || copying.selfReferenced || (parent.itself ?? []).length > 0,
+      referencedText(parent),
+    ],
     [reorganization.sources.some(({ oid }) => isNoTable(parent, oid)), NO_TABLE],
     [copying.publicationsOfAll.length > 0, publishedText(copying.publicationsOfAll)],
     [copying.rowSecurityApplies, ROW_SECURITY],
@@ -105,17 +108,19 @@ FROM pg_catalog.pg_class c WHERE c.oid = ANY ($1::oid[])`;
 export async function preflightReorganizations(
   session: Session,
   steps: Step[],
-  parent: CatalogParent,
+  root: CatalogParent,
 ): Promise<Finding[]> {
   const moving = steps.flatMap((step) =>
-    step.reorganization === undefined || step.method === "abandon" ? [] : [{ step, about: step.reorganization }],
+    step.reorganization === undefined || step.method === "abandon"
+      ? []
+      : [{ step, about: step.reorganization, parent: tableOfStep(step, root) }],
   );
   if (moving.length === 0) return [];
   const oids = moving.flatMap(({ about }) => about.sources.map(({ oid }) => oid));
   const rows = await session.query<SourceRow>(SOURCES, [oids]);
-  const published = leavesPublished(parent);
+  const published = new Map(moving.flatMap(({ parent }) => leavesPublished(parent)).map((one) => [one.reason, one]));
   return [
-    ...moving.flatMap(({ step, about }) => {
+    ...moving.flatMap(({ step, about, parent }) => {
       const own = rows.filter((row) => about.sources.some(({ oid }) => oid === row.oid));
       return [
         ...reorganizationObstacles(step.method, about, parent, own).map((reason) =>
@@ -125,7 +130,7 @@ export async function preflightReorganizations(
         ...costs(step).map((reason) => finding("info", step, parent, reason)),
       ];
     }),
-    ...published,
+    ...published.values(),
   ];
 }
 

@@ -27,16 +27,21 @@ export function parseRecord(comment: string | null): RecordedReorganization | un
   }
 }
 
-/** The unfinished reorganization that a staging table stands for, when it is one of this parent. */
+/** An unfinished reorganization, and the OID of the table whose partitions it exchanges. */
+export interface Unfinished {
+  parent: number;
+  reorganization: UnfinishedReorganization;
+}
+
+/** The unfinished reorganization that a staging table stands for. */
 export function unfinishedFrom(
-  parentOid: number,
   staging: UnfinishedReorganization["staging"],
   comment: string | null,
-): UnfinishedReorganization | undefined {
+): Unfinished | undefined {
   const record = parseRecord(comment);
-  if (record === undefined || record.parent !== parentOid) return undefined;
-  const { phase, sources, targets } = record;
-  return { id: reorganizationId(parentOid, record), staging, phase, sources, targets };
+  if (record === undefined) return undefined;
+  const { parent, phase, sources, targets } = record;
+  return { parent, reorganization: { id: reorganizationId(parent, record), staging, phase, sources, targets } };
 }
 
 function isRecord(value: unknown): value is RecordedReorganization {

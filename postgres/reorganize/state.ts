@@ -38,7 +38,8 @@ export async function readState(session: Session, parentOid: number, layout: Lay
   const { schema, name } = layout.staging;
   const [row] = await session.query<StagingRow>(STAGING, [schema, name]);
   if (row === undefined) return undefined;
-  const found = unfinishedFrom(parentOid, { ...layout.staging, oid: row.oid }, row.comment);
+  const unfinished = unfinishedFrom({ ...layout.staging, oid: row.oid }, row.comment);
+  const found = unfinished?.parent === parentOid ? unfinished.reorganization : undefined;
   if (row.relkind !== "p" || found?.id !== layout.id) {
     throw new IdentityError(`${qualified(layout.staging)} is not the copy that its name says. It was left as it is.`);
   }

@@ -1,6 +1,8 @@
 /** The plan for what a session sees, after the preflight has had its say. The same for previews and for `up`. */
+import { withCopyFacts } from "../../postgres/catalog/copying";
 import type { Session } from "../../postgres/connection";
 import { lookInto } from "../../postgres/holdings";
+import type { ParentFacts } from "../../postgres/parent";
 import { preflight } from "../../postgres/preflight";
 import type { Answer, DesiredSet } from "../../topology/model";
 import { plan } from "../../topology/plan";
@@ -12,11 +14,21 @@ export async function decide(session: Session, desired: DesiredSet, observation:
   const { server, catalog } = observation;
   if (server === undefined || catalog === undefined) return plan(desired, observation.actual, observation.known);
   const planned = await answered(session, desired, observation);
-  const found = await preflight(session, server, planned, catalog);
+  const parent = catalog.parent && (await withCopyFacts(session, planned.steps, catalog.parent));
+  const found = await preflight(session, server, planned, { ...catalog, parent });
   const impossible = new Set(
     found.flatMap(({ severity, partition }) => (severity === "error" && partition !== undefined ? [partition] : [])),
   );
   return { ...planned, steps: without(planned.steps, impossible), findings: [...planned.findings, ...found] };
+}
+
+/** What the statements of this plan are made from; moving rows takes more than what every plan needs. */
+export async function factsFor(
+  session: Session,
+  { steps }: Plan,
+  { catalog, facts }: Observation,
+): Promise<ParentFacts> {
+  return catalog?.parent === undefined ? facts : withCopyFacts(session, steps, catalog.parent);
 }
 
 /** A plan asks what it cannot see; with the answers it may be another one, which asks again. */

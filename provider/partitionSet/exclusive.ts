@@ -1,6 +1,6 @@
 /** Why a step locks the parent in ACCESS EXCLUSIVE mode, and what would spare that: said wherever it does. Pure. */
 import { qualified } from "../../postgres/identifiers";
-import type { ParentFacts } from "../../postgres/parent";
+import { type ParentFacts, tableOfStep } from "../../postgres/parent";
 import type { Statement } from "../../postgres/statement";
 import type { Step, StepMethod } from "../../topology/steps";
 
@@ -32,7 +32,8 @@ function whyPlain({ defaultPartition, itself = [] }: ParentFacts): string {
 }
 
 /** Undefined when no statement takes that lock. */
-export function whyExclusive(step: Step, statements: Statement[], facts: ParentFacts): string | undefined {
+export function whyExclusive(step: Step, statements: Statement[], root: ParentFacts): string | undefined {
+  const facts = tableOfStep(step, root);
   const parent = qualified(facts);
   const exclusive = statements.some(({ locks }) =>
     locks.some(({ relation, mode }) => relation === parent && mode === "ACCESS EXCLUSIVE"),

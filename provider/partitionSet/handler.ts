@@ -13,7 +13,7 @@ import type { IndexPreview } from "../index/build";
 import { PartialFailure } from "../rpcErrors";
 import type { Properties } from "../values";
 import { applySet } from "./apply";
-import { decide } from "./decide";
+import { decide, factsFor } from "./decide";
 import { deleteSet } from "./delete";
 import { diffSet } from "./diff";
 import { whyExclusive } from "./exclusive";
@@ -66,7 +66,8 @@ async function preview(
         const seen = await observe(session, desired, olds);
         const made = await decide(session, desired, seen);
         const builds = await previewIncomplete(session, seen.actual.parent, made);
-        return { observation: seen, planned: made, indexes: builds };
+        const observed = { ...seen, facts: await factsFor(session, made, seen) };
+        return { observation: observed, planned: made, indexes: builds };
       }),
     async (reason) => {
       await context.log.diagnostic("warning", fromStateText(reason));

@@ -52,8 +52,10 @@ function levelAsSet(
   level: ActualLevel,
   { source, strangers, answers }: ActualSet,
 ): ActualSet {
-  const { children, detached } = level;
-  return { source, parent: parentOf(table, level), children, detached, strangers, ...(answers && { answers }) };
+  const { children, detached, reorganizations } = level;
+  const parent = parentOf(table, level);
+  const rest = { ...(answers && { answers }), ...(reorganizations && { reorganizations }) };
+  return { source, parent, children, detached, strangers, ...rest };
 }
 
 /** The steps of the level above that give the table its name, its bound or its place. */

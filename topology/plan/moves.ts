@@ -58,7 +58,7 @@ function markHandled({ desired, handled }: Context, child: ActualPartition): voi
 const KINDS: Record<string, string> = { p: "is partitioned itself", f: "is a foreign table" };
 
 function obstacleOf(
-  { desired, under, knownOids }: Context,
+  { desired, knownOids }: Context,
   children: readonly ActualPartition[],
   declared: readonly Declared[],
 ): { child: ActualPartition; reason: string } | undefined {
@@ -73,7 +73,6 @@ function obstacleOf(
     if (kind !== undefined) return { child, reason: `${what}, and ${kind}: its rows are not moved. ${AS_IT_IS}` };
     if (divided !== undefined)
       return { child, reason: `${what}, but ${divided.name} is declared as partitioned itself. ${AS_IT_IS}` };
-    if (under !== undefined) return { child, reason: `${what}; ${TOP_ONLY}. ${AS_IT_IS}` };
   }
   return undefined;
 }
@@ -83,10 +82,6 @@ const NOT_OURS =
   "have its owner give it up.";
 const ALLOW = 'Declare its bound as it is, or set reorganize to "online" to have the rows moved.';
 const AS_IT_IS = "Declare it as it is, or detach it by hand.";
-
-/** Why rows below a partition stay where they are. */
-export const TOP_ONLY =
-  "rows are moved between partitions of the set's own table only, not between those of a partition";
 
 interface LeftOver {
   child: ActualPartition;

@@ -1,8 +1,9 @@
 /** What an interrupted run has left of a reorganization: finished when the tables were exchanged, gone on with, or given up. */
-import type { ActualSet, RelationName, Reorganization, UnfinishedReorganization } from "../model";
+import type { Placing } from "../level";
+import type { ActualPartition, ActualSet, RelationName, Reorganization, UnfinishedReorganization } from "../model";
 import { reorganizationId } from "../reorganization";
-import type { Context } from "./context";
-import type { DraftBuilder } from "./drafts";
+import type { Context, Draft } from "./context";
+import { DraftBuilder } from "./drafts";
 
 /** Finishes those whose tables are exchanged already, whatever is declared now. */
 export function finishSwapped({ actual, drafts }: Context, build: DraftBuilder): void {
@@ -32,6 +33,38 @@ export function abandonOthers({ actual, drafts, parent }: Context, build: DraftB
     list.map((draft) => ({ ...draft, after: [...new Set([...draft.after, ...before])] }));
   drafts.reorganizations = following(drafts.reorganizations);
   drafts.rebounds = following(drafts.rebounds);
+}
+
+/**
+ * Copies inside partitions that leave: nobody would come back to them, and their triggers would go on writing. They are
+ * ended before.
+ */
+export function endBelowLeaving(context: Context): void {
+  const { drafts, childByOid, desired } = context;
+  const ended = new Map<number, string[]>();
+  for (const { oid } of [...drafts.making, ...drafts.detaches]) {
+    const child = childByOid.get(oid ?? 0);
+    if (oid === undefined || child === undefined) continue;
+    const steps = endingsIn(child, desired);
+    drafts.unfinished.push(...steps);
+    ended.set(
+      oid,
+      steps.map(({ id }) => id),
+    );
+  }
+  const following = (list: typeof drafts.additions) =>
+    list.map((draft) => ({ ...draft, after: [...draft.after, ...(ended.get(draft.oid ?? 0) ?? [])] }));
+  drafts.making = following(drafts.making);
+  drafts.detaches = following(drafts.detaches);
+}
+
+function endingsIn({ level, ...table }: ActualPartition, set: Placing): Draft[] {
+  const { schema, name, oid } = table;
+  const build = new DraftBuilder(set, { schema, name, oid });
+  const own = (level?.reorganizations ?? []).map((one) =>
+    one.phase === "swapped" ? build.finish(one) : build.abandon(one),
+  );
+  return [...own, ...(level?.children ?? []).flatMap((child) => endingsIn(child, set))];
 }
 
 /** Relations that an unfinished copy has made under declared names are no strangers. */

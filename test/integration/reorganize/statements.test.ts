@@ -1,6 +1,7 @@
 /** What a preview shows of a reorganization is what the server gets, with the locks that are said. */
 import assert from "node:assert/strict";
 import type { Client } from "pg";
+import { withCopyFacts } from "../../../postgres/catalog/copying";
 import type { Sessions } from "../../../postgres/connection";
 import { strongest } from "../../../postgres/locks";
 import { preflight } from "../../../postgres/preflight";
@@ -10,7 +11,7 @@ import { renderStep } from "../../../postgres/statements";
 import type { ReorganizationMethod } from "../../../topology/steps";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import { carryOut, planOf, range, read, readParentOf, sessionsOn } from "../postgres/support";
-import { leftovers, reorganizing } from "./support";
+import { leftovers, reorganizing, stepOf } from "./support";
 
 const METHODS: ReorganizationMethod[] = ["moveInOneTransaction", "copyAndSwap"];
 
@@ -59,26 +60,58 @@ describeOnEachPostgres("statements of a reorganization", (server) => {
       assert.deepEqual(sent, shown);
     });
 
-    it(`take the locks that are said (${method})`, async () => {
-      const step = await split(method);
-      const statements = renderStep(step, await readParentOf(sessions));
-      const parts = statements.flatMap(({ part }) => (part === undefined ? [] : [part]));
-      assert.ok(parts.length >= 2, parts.join(", "));
-      for (const segment of transactions(statements)) {
-        const predicted = Object.fromEntries(
-          strongest(segment.flatMap(({ locks }) => locks)).map(({ relation, mode }) => [relation, mode]),
-        );
-        const { before, traced } = await trace(
-          client,
-          segment.map(({ sql }) => sql),
-        );
-        // Tables that the transaction makes are in nobody's way.
-        const met = (modes: Record<string, LockMode>) =>
-          Object.fromEntries(Object.entries(modes).filter(([relation]) => before.has(relation)));
-        assert.deepEqual(met(traced), met(predicted), segment.map(({ sql }) => sql).join("\n"));
-      }
-      assert.deepEqual(await leftovers(client), []);
+    it(`take the locks that are said (${method})`, async () =>
+      takeLocks(renderStep(await split(method), await readParentOf(sessions))));
+
+    it(`take the locks that are said, below a partition (${method})`, async () => {
+      await client.query("ALTER TABLE s.p RENAME TO old");
+      await client.query(
+        "CREATE TABLE s.p (t int, k int, r int REFERENCES s.ref, PRIMARY KEY (t, k)) PARTITION BY LIST (t)",
+      );
+      await client.query("CREATE TABLE s.t PARTITION OF s.p FOR VALUES IN (1) PARTITION BY RANGE (k)");
+      await client.query("CREATE TABLE s.c PARTITION OF s.t FOR VALUES FROM (0) TO (100)");
+      await client.query("CREATE TABLE s.e PARTITION OF s.t DEFAULT");
+      await client.query("INSERT INTO s.p SELECT 1, i, i % 10 FROM generate_series(0, 149) i");
+      const { children } = await read(sessions);
+      const under = children[0]!;
+      const source = under.level!.children.find(({ name }) => name === "c")!;
+      const step = {
+        ...stepOf(method, {
+          sources: [source],
+          targets: [
+            { name: "c", bound: range("0", "50") },
+            { name: "f", bound: range("50", "100") },
+          ],
+        }),
+        under,
+      };
+      const root = await readParentOf(sessions);
+      const facts = await sessions.withSession((session) => withCopyFacts(session, [step], root));
+      await takeLocks(renderStep(step, facts));
+      const { rows } = await client.query(
+        "SELECT count(*)::int AS count, count(DISTINCT tableoid)::int AS tables FROM s.p",
+      );
+      assert.deepEqual(rows, [{ count: 150, tables: 3 }]);
     });
+  }
+
+  async function takeLocks(statements: ReturnType<typeof renderStep>): Promise<void> {
+    const parts = statements.flatMap(({ part }) => (part === undefined ? [] : [part]));
+    assert.ok(parts.length >= 2, parts.join(", "));
+    for (const segment of transactions(statements)) {
+      const predicted = Object.fromEntries(
+        strongest(segment.flatMap(({ locks }) => locks)).map(({ relation, mode }) => [relation, mode]),
+      );
+      const { before, traced } = await trace(
+        client,
+        segment.map(({ sql }) => sql),
+      );
+      // Tables that the transaction makes are in nobody's way.
+      const met = (modes: Record<string, LockMode>) =>
+        Object.fromEntries(Object.entries(modes).filter(([relation]) => before.has(relation)));
+      assert.deepEqual(met(traced), met(predicted), segment.map(({ sql }) => sql).join("\n"));
+    }
+    assert.deepEqual(await leftovers(client), []);
   }
 
   it("are refused beforehand where PostgreSQL or the data forbid it", async () => {
