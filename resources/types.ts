@@ -176,7 +176,7 @@ export interface Children {
 export interface TierStorage {
   /** Storage parameters by PostgreSQL's names (`fillfactor`, `toast.autovacuum_enabled`); all others are reset. */
   parameters?: Record<string, string | number | boolean>;
-  /** Partitions of up to 16 MB are moved in place, larger ones are refused. */
+  /** Partitions of up to 16 MB are moved in place, larger ones are copied beside the working application. */
   tablespace?: string;
   /** As `tablespace`; PostgreSQL 15 and later. */
   accessMethod?: string;

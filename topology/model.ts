@@ -6,7 +6,7 @@
  */
 import type { AttributeDifference, ChildrenPolicy } from "./attributes";
 import type { Digits } from "./decimals";
-import type { StorageByTier, StoredAttributes } from "./tierStorage";
+import type { StorageByTier, StoredAttributes, TierStorage } from "./tierStorage";
 
 /** Key types that a RANGE policy can step through. Other types can still be declared with explicit `partitions`. */
 export type RangeKeyType = MomentType | NumberType | "uuid";
@@ -276,12 +276,20 @@ export interface Answer {
   bytes?: number;
 }
 
+/** A table that a reorganization makes, with what is declared for it besides its bound. */
+export interface ReorganizationTarget {
+  name: string;
+  bound: PartitionBound;
+  storage?: TierStorage;
+  comment?: string;
+}
+
 /** Rows change tables: `sources` are replaced by `targets`, which together hold every row of theirs. */
 export interface Reorganization {
   /** Attached children of the parent; DEFAULT may be one of them. */
   sources: (RelationName & { oid: number; bound: PartitionBound; rows?: number; bytes?: number })[];
   /** Tables in the step's schema; they may bear names of sources, and DEFAULT may be one of them. */
-  targets: { name: string; bound: PartitionBound }[];
+  targets: ReorganizationTarget[];
 }
 
 /** A reorganization that a run has begun and not finished, as the comment on its staging table tells. */

@@ -8,6 +8,7 @@ import { reportBeyondHorizon } from "./plan/horizon";
 import { type LevelPlan, type LevelRequest, NOTHING, planBelow } from "./plan/levels";
 import { matchLive } from "./plan/live";
 import { numberSteps, orderSteps } from "./plan/order";
+import { relocateLarge } from "./plan/relocate";
 import {
   decideDetached,
   decideDropped,
@@ -76,6 +77,7 @@ function decide(context: Context, build: DraftBuilder): void {
   const live = inTier("live");
   placeMissing(context, build, matchLive(context, build, live));
   refuseMisfits(context);
+  relocateLarge(context, build, live);
   abandonOthers(context, build);
   endBelowLeaving(context);
   adjustAttributes(context, build, live);

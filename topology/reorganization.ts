@@ -20,11 +20,11 @@ const ID_LENGTH = 12;
 
 /**
  * The id of a reorganization: a run that finds an unfinished one knows by it whether it is the one that is wanted. Names of
- * sources do not count, their OIDs and bounds do.
+ * sources do not count, their OIDs and bounds do; comments of targets do not either.
  */
 export function reorganizationId(parentOid: number, { sources, targets }: Reorganization): string {
   const from = sources.map(({ oid, bound }) => JSON.stringify([oid, bound])).sort();
-  const to = targets.map(({ name, bound }) => JSON.stringify([name, bound])).sort();
+  const to = targets.map(({ name, bound, storage }) => JSON.stringify([name, bound, storage])).sort();
   return createHash("sha256")
     .update(JSON.stringify([parentOid, from, to]))
     .digest("hex")

@@ -6,8 +6,8 @@ import type { ActualPartition, DesiredSet, PartitionBound } from "./model";
 import type { StoredAttributes, TierStorage } from "./tierStorage";
 
 /**
- * Moving a partition to another tablespace, access method or persistence rewrites it while nobody can use it; above this
- * size in bytes that is refused (some 50 to 200 ms below it).
+ * Moving a partition to another tablespace, access method or persistence rewrites it while nobody can use it (some 50 to
+ * 200 ms up to this size in bytes); larger ones are made anew beside the working application.
  */
 export const REWRITE_LIMIT_BYTES = 16 * 1024 * 1024;
 
@@ -91,8 +91,9 @@ export function rewriteObstacle({ attribute }: AttributeDifference, bytes: numbe
   if (!REWRITING.has(attribute) || bytes === undefined || bytes <= REWRITE_LIMIT_BYTES) return undefined;
   const size = `${Math.round(bytes / 1024 / 1024)} MB`;
   return (
-    `To change that rewrites ${size} under ACCESS EXCLUSIVE, so that nobody can read or write the partition meanwhile; above ` +
-    `${REWRITE_LIMIT_BYTES / 1024 / 1024} MB that is left to you: do it by hand at a quiet time, or declare what is there.`
+    `To change that in place rewrites ${size} under ACCESS EXCLUSIVE, so that nobody can read or write the partition ` +
+    `meanwhile; above ${REWRITE_LIMIT_BYTES / 1024 / 1024} MB its rows are copied into a new table, which reorganize: "refuse" forbids. ` +
+    "Allow that, do it by hand at a quiet time, or declare what is there."
   );
 }
 

@@ -4,13 +4,13 @@
  */
 import type { RelationName } from "../../topology/model";
 import { boundClause } from "../boundSql";
-import { indexStatements, likeStatements } from "../childAttributes";
+import { indexStatements } from "../childAttributes";
 import { qualified } from "../identifiers";
 import type { Statement } from "../statement";
 import { keysOf, nameAfterSwap } from "./cleanup";
 import { fingerprintStatement } from "./copy";
 import { givesWay, type Layout } from "./names";
-import { dropGuard, guardStatements } from "./prepare";
+import { dropGuard, guardStatements, targetTable } from "./prepare";
 import {
   bystandingDefault,
   isDefault,
@@ -63,7 +63,7 @@ export function moveStatements(rendering: ReorganizationRendering): Move {
       before,
       ...layout.sources.map((source) => detach(parent, source)),
       ...replaced.filter((source) => givesWay(layout, source)).map((source) => rename(source, source.aside)),
-      ...made.flatMap((target) => likeStatements(parent, tableOf(target))),
+      ...made.flatMap((target) => targetTable(parent, target, tableOf(target))),
       ...replaced.flatMap((source) =>
         layout.targets.map((target) => copyRows(rendering, former.get(source) ?? source, target, tableOf(target))),
       ),

@@ -80,9 +80,22 @@ function targetStatements(rendering: ReorganizationRendering, target: Layout["ta
   const condition = rowsOf(target.bound, siblings(rendering), parent);
   const proof = copying.condition === undefined ? condition : `(${copying.condition}) AND (${condition})`;
   return [
-    ...likeStatements(parent, target.relation),
+    ...targetTable(parent, target, target.relation),
     statement(`ALTER TABLE ${name} ADD CONSTRAINT ${BOUND_CHECK} CHECK (${proof})`, []),
     statement(`ALTER TABLE ${qualified(layout.staging)} ATTACH PARTITION ${name} ${boundClause(target.bound)}`, []),
+  ];
+}
+
+/** A new table for the rows of a target, as it is declared. */
+export function targetTable(
+  parent: ParentFacts,
+  { storage, comment }: Layout["targets"][number],
+  relation: RelationName,
+): Statement[] {
+  const said = `COMMENT ON TABLE ${qualified(relation)} IS ${quoteLiteral(comment ?? "")}`;
+  return [
+    ...likeStatements(parent, relation, "", storage),
+    ...(comment === undefined ? [] : [statement(said, locksOf("maintainChild", parent, { child: relation }))]),
   ];
 }
 

@@ -120,7 +120,7 @@ function isChild(row: ChildRow | undefined, parentOid: number, bound: PartitionB
   return JSON.stringify(parseBound(row.bound)) === JSON.stringify(bound);
 }
 
-/** True when every target is attached as planned and no source is. */
+/** True when every target is attached as planned and is no source; a DEFAULT that only gave rows keeps its table. */
 export async function isReached(session: Session, parentOid: number, layout: Layout): Promise<boolean> {
   const rows = await session.query<ChildRow>(CHILDREN, [
     layout.sources.map(({ oid }) => oid),
@@ -128,7 +128,13 @@ export async function isReached(session: Session, parentOid: number, layout: Lay
     layout.targets.map(({ name }) => name),
   ]);
   const named = new Map(rows.filter(({ schema }) => schema === layout.staging.schema).map((row) => [row.name, row]));
-  return layout.targets.every(({ name, bound }) => isChild(named.get(name), parentOid, bound));
+  const sources = new Set(layout.sources.map(({ oid }) => oid));
+  const others = layout.targets.some(({ bound }) => !("default" in bound));
+  return layout.targets.every(({ name, bound }) => {
+    const row = named.get(name);
+    const mayStay = others && "default" in bound;
+    return isChild(row, parentOid, bound) && (mayStay || !sources.has(row?.oid ?? 0));
+  });
 }
 
 /** @throws IdentityError unless every source is the partition, under the name and with the bound, that was planned for. */

@@ -20,7 +20,7 @@ export type AttributeDeclaration = StorageDeclaration & Pick<DesiredSet, "childr
 /** Differences of a declared partition by what becomes of them. */
 export interface Treated {
   repair: AttributeDifference[];
-  /** Would be repaired if that did not rewrite a table of this size. */
+  /** Would be repaired in place if that did not rewrite a table of this size. */
   refuse: AttributeDifference[];
   report: AttributeDifference[];
 }

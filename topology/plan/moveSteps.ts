@@ -1,6 +1,6 @@
 /** The steps of a move: the reorganization itself, and what happens to its targets afterwards. */
 import { compareBounds, describeBound } from "../bounds";
-import { schemaOf } from "../level";
+import { besideBound, schemaOf } from "../level";
 import type { Reorganization } from "../model";
 import { COPY_BYTES_PER_SECOND, MOVE_AT_ONCE_BYTES } from "../reorganization";
 import type { ReorganizationMethod } from "../steps";
@@ -17,7 +17,7 @@ export function draftMove(context: Context, build: DraftBuilder, move: Move): vo
   if (scattered(context, move, targets)) return;
   const room = roomFor(context, move, targets);
   if (room === undefined) return;
-  const reorganization = reorganizationOf(move, targets);
+  const reorganization = reorganizationOf(context, move, targets);
   const way = wayOf(context, move, reorganization);
   const reason = `${whatText(move, targets)}; ${way.how}`;
   const draft = build.reorganize(reorganization, way.method, reason, way.size, room);
@@ -30,11 +30,11 @@ export function draftMove(context: Context, build: DraftBuilder, move: Move): vo
     drafts.detaches.push(build.detachMade(name, bound, why, draft.id));
     if (tier === "dropped") drafts.drops.push(build.dropMade(name, why, draft.id));
   }
-  const gone = new Set(leaving.map(({ name }) => name));
+  const gone = new Set([...leaving, ...(move.why === undefined ? [] : targets)].map(({ name }) => name));
   context.unchanged = context.unchanged.filter((name) => !gone.has(name));
 }
 
-function reorganizationOf({ sources }: Move, targets: readonly Target[]): Reorganization {
+function reorganizationOf({ desired }: Context, { sources }: Move, targets: readonly Target[]): Reorganization {
   return {
     sources: sources.map(({ schema, name, oid, bound, rows, bytes }) => ({
       schema,
@@ -44,7 +44,10 @@ function reorganizationOf({ sources }: Move, targets: readonly Target[]): Reorga
       ...(rows === undefined ? {} : { rows }),
       ...(bytes === undefined ? {} : { bytes }),
     })),
-    targets: targets.map(({ name, bound }) => ({ name, bound })),
+    targets: targets.map(({ name, bound, leaves }) => {
+      const declared = leaves === undefined && Object.hasOwn(desired.partitions, name) && desired.partitions[name];
+      return { name, bound, ...(declared && besideBound(desired, name, declared)) };
+    }),
   };
 }
 
@@ -99,14 +102,15 @@ interface Way {
 }
 
 /** How rows are moved: at once while they are few, else beside the working application. */
-function wayOf(context: Context, { sources }: Move, reorganization: Reorganization): Way {
+function wayOf(context: Context, { sources, why }: Move, reorganization: Reorganization): Way {
   const looks = sources.map((source) => ({ source, answer: ask(context, source) }));
   const known = looks.every(({ answer }) => answer?.found !== "unknown");
   const bytes = sum(looks.map(({ source, answer }) => answer?.bytes ?? source.bytes));
   const size = sizeOf(sum(sources.map(({ rows }) => rows)), bytes);
   if (resumed(context, reorganization) !== undefined)
     return { method: "copyAndSwap", size, how: "goes on with the copy that an interrupted run has begun" };
-  if (known && bytes !== undefined && bytes <= MOVE_AT_ONCE_BYTES) {
+  // In one transaction a DEFAULT would keep the table that is to be made anew.
+  if (why === undefined && known && bytes !== undefined && bytes <= MOVE_AT_ONCE_BYTES) {
     const moved = movedAtOnce(context, sources, reorganization);
     return { method: "moveInOneTransaction", size: moved, how: "small enough for one transaction" };
   }
@@ -146,7 +150,8 @@ function durationText(seconds: number): string {
 }
 
 /** `splits public.events_2024 (2024-01-01 … 2025-01-01) into 12`. */
-function whatText({ sources, withDefault }: Move, targets: readonly Target[]): string {
+function whatText({ sources, withDefault, why }: Move, targets: readonly Target[]): string {
+  if (why !== undefined) return why;
   const tables = sources.filter(({ bound }) => !("default" in bound));
   const made = targets.filter(({ bound }) => !("default" in bound));
   const [only] = tables;

@@ -22,6 +22,8 @@ export interface Move {
   targets: Target[];
   /** DEFAULT gives or takes rows. */
   withDefault: boolean;
+  /** Why a table is made anew whose bound is as declared. */
+  why?: string;
 }
 
 /** The move that brings the rows of a component where they are declared; undefined when it is refused (then reported). */
