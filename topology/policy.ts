@@ -3,11 +3,18 @@ import type { Comparison } from "./difference";
 import { isMomentType, isNumberType, keyClass } from "./keys";
 import { record } from "./level";
 import type { DesiredPartition, DesiredSet, InputFailure, RangeKeyType } from "./model";
-import { attributesOfInputs, refuseNeverClosed } from "./policy/children";
+import { attributesOfInputs } from "./policy/children";
 import { checkNames, type Entry } from "./policy/entries";
 import { explicitEntries } from "./policy/explicit";
 import { DEFAULTS, type Inputs, needsUnknown, readInputs } from "./policy/inputs";
-import { type LevelPolicy, property, refuseNoPartitions, resolvePolicy, retiredBelow } from "./policy/levels";
+import {
+  type LevelPolicy,
+  property,
+  refuseNeverClosed,
+  refuseNoPartitions,
+  resolvePolicy,
+  retiredBelow,
+} from "./policy/levels";
 import { defined, type Partitioning, resolvePartitioning } from "./policy/partitioning";
 import { closedAt, resolveSchedule, type Schedule, tierReason } from "./policy/periods";
 import type { Report } from "./policy/reader";

@@ -22,7 +22,7 @@ export interface Suite {
 
 /** The tests below `test/<name>`. */
 export interface TestFiles {
-  /** Into how many processes they are dealt out, of which several run at once. Default: all in one, which runs alone. */
+  /** Into how many processes they are dealt out, which run beside those of other suites. Default: one process, which runs alone. */
   parts?: number;
   /** They start the compiled provider. */
   onBuild?: boolean;
@@ -34,7 +34,12 @@ export const SUITES: readonly Suite[] = [
   { name: "lint", title: "Lint", check: () => asOneTest("biome", ["check", "."]) },
   { name: "build", title: "Build", check: buildAsOneTest },
   { name: "unit", title: "Unit tests", tests: {} },
-  { name: "model", title: "Random sequences of changes on PostgreSQL 14 to 18", prepare: preparePostgres, tests: {} },
+  {
+    name: "model",
+    title: "Random sequences of changes on PostgreSQL 14 to 18",
+    prepare: preparePostgres,
+    tests: { parts: 1 },
+  },
   {
     name: "e2e",
     title: "End-to-end tests through the Pulumi engine",

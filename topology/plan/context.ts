@@ -14,11 +14,11 @@ import type {
   Question,
   RelationName,
   Stranger,
+  UnfinishedReorganization,
 } from "../model";
 import { OverlapIndex } from "../overlap";
 import { join } from "../policy/reader";
 import type { Finding, IncompleteIndex, Step } from "../steps";
-import { isCopy } from "./unfinished";
 
 /** A step before it has its place in the order. */
 export type Draft = Omit<Step, "transaction" | "indivisible"> & {
@@ -253,4 +253,10 @@ export function note(
 /** Property path of a partition of this level. */
 export function pathOf({ path }: Place, name: string): string {
   return join(join(path, "partitions"), name);
+}
+
+/** Relations that an unfinished copy has made under declared names are no strangers. */
+function isCopy({ reorganizations }: ActualSet, of: RelationName | undefined): boolean {
+  const same = ({ staging }: UnfinishedReorganization) => staging.schema === of?.schema && staging.name === of.name;
+  return reorganizations?.some(same) ?? false;
 }

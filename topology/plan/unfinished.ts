@@ -1,6 +1,6 @@
 /** What an interrupted run has left of a reorganization: finished when the tables were exchanged, gone on with, or given up. */
 import type { Placing } from "../level";
-import type { ActualPartition, ActualSet, RelationName, Reorganization, UnfinishedReorganization } from "../model";
+import type { ActualPartition, Reorganization, UnfinishedReorganization } from "../model";
 import { reorganizationId } from "../reorganization";
 import type { Context, Draft } from "./context";
 import { DraftBuilder } from "./drafts";
@@ -65,10 +65,4 @@ function endingsIn({ level, ...table }: ActualPartition, set: Placing): Draft[] 
     one.phase === "swapped" ? build.finish(one) : build.abandon(one),
   );
   return [...own, ...(level?.children ?? []).flatMap((child) => endingsIn(child, set))];
-}
-
-/** Relations that an unfinished copy has made under declared names are no strangers. */
-export function isCopy({ reorganizations }: ActualSet, of: RelationName | undefined): boolean {
-  const same = ({ staging }: UnfinishedReorganization) => staging.schema === of?.schema && staging.name === of.name;
-  return reorganizations?.some(same) ?? false;
 }

@@ -4,8 +4,7 @@ import type { DesiredSet } from "../model";
 import { COMMENT_PLACEHOLDERS } from "../storage";
 import type { StorageByTier, TierStorage } from "../tierStorage";
 import { nearest } from "../values";
-import type { LevelPolicy } from "./levels";
-import { choice, fail, join, map, object, optional, type Reader, type Report, scalar, text } from "./reader";
+import { choice, fail, join, map, object, optional, type Reader, scalar, text } from "./reader";
 
 /** The groups of `children`, and the template of every partition's comment. */
 export type ChildrenInputs = ChildrenPolicy & { comment: string };
@@ -114,18 +113,6 @@ const knownParameters: typeof tier = (value, path, report) => {
 };
 
 export const storage = object<StorageInputs>({ live: optional(knownParameters), closed: optional(knownParameters) });
-
-/** Without periods nothing says which partitions are closed. */
-export function refuseNeverClosed(
-  inputs: { storage?: Partial<StorageInputs> },
-  policy: LevelPolicy,
-  report: Report,
-): void {
-  const closes = ({ partitioning, below }: LevelPolicy): boolean =>
-    partitioning.stretches !== undefined || (below !== undefined && closes(below));
-  if (inputs.storage?.closed === undefined || closes(policy)) return;
-  fail(report, "storage.closed", "needs partitionBy.range.every, on any level: asOf says which periods are closed");
-}
 
 /** What inputs say about partitions besides their bounds. */
 export function attributesOfInputs(inputs: {

@@ -164,3 +164,11 @@ export function refuseNoPartitions(policy: LevelPolicy, report: Report): void {
 export function property(value: unknown, key: string): unknown {
   return record(value)[key];
 }
+
+/** Without periods nothing says which partitions are closed. */
+export function refuseNeverClosed(inputs: Partial<Inputs>, policy: LevelPolicy, report: Report): void {
+  const closes = ({ partitioning, below }: LevelPolicy): boolean =>
+    partitioning.stretches !== undefined || (below !== undefined && closes(below));
+  if (inputs.storage?.closed === undefined || closes(policy)) return;
+  fail(report, "storage.closed", "needs partitionBy.range.every, on any level: asOf says which periods are closed");
+}
