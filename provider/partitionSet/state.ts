@@ -152,7 +152,7 @@ function promise(step: Step, partitions: Record<string, RecordedPartition>, plac
   const divided = level === undefined ? dividedAs(before) : recordNew(level);
   if (step.kind === "adjust") {
     const repaired = step.differences?.map(({ attribute }) => attribute) ?? [];
-    if (before) partitions[name] = withoutRepaired(before, repaired);
+    if (before) partitions[name] = withoutRepairedBelow(before, repaired);
   } else if (step.kind === "drop") delete partitions[name];
   else if (step.kind === "detach" && before) partitions[name] = { ...before, tier: "detached" };
   else if (step.kind === "rename" && before) {
@@ -173,6 +173,17 @@ function withoutRepaired(
   const repaired = new Set(attributes);
   const left = Object.entries(differs ?? {}).filter(([attribute]) => !repaired.has(attribute));
   return left.length === 0 ? partition : { ...partition, differs: Object.fromEntries(left) };
+}
+
+/** What is below a partition that is put right was compared with it as it was. */
+function withoutRepairedBelow(partition: RecordedPartition, attributes: readonly string[]): RecordedPartition {
+  const repaired = withoutRepaired(partition, attributes);
+  if (partition.partitions === undefined) return repaired;
+  const below = Object.entries(partition.partitions).map(([name, entry]): [string, RecordedPartition] => [
+    name,
+    withoutRepairedBelow(entry, attributes),
+  ]);
+  return { ...repaired, partitions: Object.fromEntries(below) };
 }
 
 type Divided = Pick<RecordedPartition, "partitionBy" | "partitions">;

@@ -14,7 +14,7 @@ interface Leaf {
 const LEAVES = `
 SELECT t.relid::regclass::text AS name, t.parentrelid::regclass::text AS parent,
   EXISTS (SELECT FROM pg_partitioned_table p WHERE p.partrelid = t.parentrelid AND p.partdefid <> 0) AS beside_default
-FROM pg_partition_tree($1::regclass) t WHERE t.isleaf AND t.parentrelid IS NOT NULL ORDER BY t.relid`;
+FROM pg_partition_tree($1::regclass) t WHERE t.parentrelid IS NOT NULL ORDER BY t.relid`;
 
 /** Leaves a partition half detached, as a time-out does. */
 async function interrupt(client: Client, other: Client, { name, parent, beside_default }: Leaf): Promise<void> {

@@ -29,9 +29,11 @@ export class Ledger {
     private readonly spec: Spec,
   ) {}
 
-  /** Inserts rows through the parent; those that no partition takes are forgotten. */
-  async insert(rows: readonly NewRow[]): Promise<void> {
-    if (rows.length === 0) return;
+  /**
+   * Inserts rows through the parent. Those that are refused are forgotten; gives back what the declaration says of them.
+   */
+  async insert(rows: readonly NewRow[], declared?: DesiredSet): Promise<string[]> {
+    if (rows.length === 0) return [];
     const values = rows.map((row) => {
       this.lastId += 1;
       const keys = this.spec.levels.flatMap((level, depth) => valuesOf(level, row[depth] ?? { place: 0, fine: 0 }));
@@ -42,16 +44,29 @@ export class Ledger {
       FOR one IN INSERT INTO ${this.own}.rows VALUES ${values.join(", ")} RETURNING * LOOP
         BEGIN
           INSERT INTO ${this.schema}.t SELECT (one).*;
-        EXCEPTION WHEN check_violation THEN DELETE FROM ${this.own}.rows WHERE id = (one).id;
+        EXCEPTION WHEN check_violation THEN INSERT INTO ${this.own}.refused VALUES ((one).id);
         END;
       END LOOP; END $$`);
+    const { rows: refused } = await this.client.query<{ id: string }>(`DELETE FROM ${this.own}.refused RETURNING id`);
+    if (refused.length === 0) return [];
+    const belongings = declared === undefined ? new Map<number, Belonging>() : await this.belongings(declared);
+    const ids = refused.map(({ id }) => Number(id));
+    await this.forget(ids);
+    return ids.flatMap((id) => {
+      const { name, tier } = belongings.get(id) ?? {};
+      return tier === "live" ? [`row ${id} of ${name}`] : [];
+    });
+  }
+
+  private async forget(ids: number[]): Promise<void> {
+    await this.client.query(`DELETE FROM ${this.own}.rows WHERE id = ANY ($1)`, [ids]);
   }
 
   /** Rows that somebody has deleted by hand. */
   async forgetMissing(): Promise<void> {
     const places = await this.whereabouts();
     const gone = [...places].filter(([, { state }]) => state === "gone").map(([id]) => id);
-    await this.client.query(`DELETE FROM ${this.own}.rows WHERE id = ANY ($1)`, [gone]);
+    await this.forget(gone);
   }
 
   /** Every row of the ledger, by id. @throws when a row is there twice, is there changed, or was never inserted. */

@@ -48,14 +48,14 @@ function reporterOf(major: Major) {
 }
 
 /** Roles belong to the whole server. */
-async function makeRole(server: TestServer): Promise<void> {
+export async function makeRole(server: TestServer): Promise<void> {
   const database = await server.createDatabase();
   const client = await database.client();
   await client.query(`CREATE ROLE ${ROLE}`);
   await database.drop();
 }
 
-async function withLane(server: TestServer, action: (lane: Lane) => Promise<void>): Promise<void> {
+export async function withLane(server: TestServer, action: (lane: Lane) => Promise<void>): Promise<void> {
   const { connection, client, drop } = await server.createDatabase();
   const database = databaseOf(connection);
   try {

@@ -4,6 +4,7 @@ import type { Client } from "pg";
 import type { Database } from "../../provider/database";
 import type { Properties } from "../../provider/values";
 import { entriesOf } from "../../topology/level";
+import type { DesiredSet } from "../../topology/model";
 import { changed } from "./changes";
 import { drift } from "./drift";
 import type { Sequence, Step } from "./generate";
@@ -53,6 +54,8 @@ class Run {
   private readonly subject: Subject;
   private readonly ledger: Ledger;
   private readonly own: string;
+  /** What is there as declared; undefined when that is not known. */
+  private settled: DesiredSet | undefined;
   private readonly built = new Map<string, Line[] | undefined>();
 
   constructor(
@@ -75,8 +78,9 @@ class Run {
     await this.lane.client.query(`DROP SCHEMA IF EXISTS ${this.schema}, ${this.own} CASCADE`);
   }
 
+  /** A declared partition that an update has made takes rows. */
   async insert(rows: Sequence["rows"]): Promise<void> {
-    await this.ledger.insert(rows);
+    assert.deepEqual(await this.ledger.insert(rows, this.settled), [], "rows have a place");
   }
 
   async step({ drift: byHand, refresh, change, rows }: Step): Promise<void> {
@@ -84,6 +88,7 @@ class Run {
       const what = await drift(this.lane.client, this.lane.other, this.schema, byHand);
       this.trace.push(what ?? "by hand: nothing");
       await this.ledger.forgetMissing();
+      this.settled = undefined;
     }
     if (refresh) {
       await this.subject.refresh();
@@ -105,6 +110,7 @@ class Run {
     const before = await ledger.whereabouts();
     const shapeBefore = await shapeOf(lane.client, schema);
     const outcome = await subject.up(news);
+    this.settled = undefined;
     tally.ups += 1;
     if (outcome.refused.length > 0) tally.refused += 1;
     for (const reason of outcome.refused) {
@@ -120,6 +126,7 @@ class Run {
     await this.expectRows(news, before, after, outcome);
     await this.expectNothingLeft(news, outcome);
     await this.expectDeclaredShape(news, outcome);
+    this.settled = outcome.refused.length === 0 ? desiredOf(news) : undefined;
   }
 
   /** Every row is where the declaration has it, and only rows that it gives up are gone. */

@@ -43,7 +43,7 @@ export async function makeTable(client: Client, schema: string, spec: Spec): Pro
     CREATE TRIGGER t_touched BEFORE UPDATE ON ${t} FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()`);
 }
 
-/** Where the model keeps what the table was given: `rows`, and a partitioned table for each HASH level. */
+/** Where the model keeps what the table was given: `rows`, those it did not take, and a partitioned table for each HASH level. */
 export async function makeLedger(client: Client, schema: string, spec: Spec): Promise<void> {
   const hashes = spec.levels.flatMap((level, depth) =>
     level.strategy === "hash"
@@ -53,6 +53,9 @@ export async function makeLedger(client: Client, schema: string, spec: Spec): Pr
       : [],
   );
   await client.query(
-    [`CREATE SCHEMA ${schema}; CREATE TABLE ${schema}.rows (${columnList(spec)})`, ...hashes].join(";\n"),
+    [
+      `CREATE SCHEMA ${schema}; CREATE TABLE ${schema}.rows (${columnList(spec)}); CREATE TABLE ${schema}.refused (id bigint)`,
+      ...hashes,
+    ].join(";\n"),
   );
 }

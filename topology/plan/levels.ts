@@ -3,6 +3,7 @@ import { describeKey, levelKey, parentOf, setBelow } from "../level";
 import type { ActualLevel, ActualPartition, ActualSet, DesiredSet, KnownOids, Question } from "../model";
 import type { Finding } from "../steps";
 import { type Context, note, type Place, pathOf, qualified } from "./context";
+import { belowRepaired } from "./inherited";
 import type { Order, Placed } from "./order";
 
 /** What one level is planned from. */
@@ -31,7 +32,8 @@ export function planBelow(context: Context, planLevel: (request: LevelRequest) =
     if (desired === undefined) return undeclared(context, name, table);
     if (table.level === undefined) return undivided(context, desired, table);
     const under = { schema: desired.schema, name, oid: table.oid };
-    const actual = levelAsSet(under, table.level, context.actual);
+    const repaired = context.drafts.adjustments.find(({ oid }) => oid === table.oid)?.differences ?? [];
+    const actual = levelAsSet(under, belowRepaired(table.level, repaired, context.desired), context.actual);
     const { tree, noticed, incomplete } = context;
     const place = { path: pathOf(context, name), under, tree, noticed, incomplete };
     return following(planLevel({ desired, actual, known: context.known, place }), stepsAbout(context, table));

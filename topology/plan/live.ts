@@ -163,7 +163,7 @@ function roomFor(context: Context, name: string, bound: PartitionBound): string[
 }
 
 /** The partition's own table: half detached under its name, or known by its OID under any name. */
-function returning(context: Context, name: string): ActualPartition | undefined {
+export function returning(context: Context, name: string): ActualPartition | undefined {
   const own = ownChild(context, name) ?? knownChild(context, name);
   if (own?.state === "pending") return own;
   const oid = oidOf(context.known, name);

@@ -2,6 +2,7 @@
 import { uncovered } from "../coverage";
 import { boundOf } from "../level";
 import type { ActualPartition } from "../model";
+import { withoutAstray } from "./astray";
 import { type Component, componentsOf } from "./components";
 import { ask, type Context, type Declared, knownChild, ownChild } from "./context";
 import type { DraftBuilder } from "./drafts";
@@ -33,7 +34,7 @@ export function placeMissing(context: Context, build: DraftBuilder, missing: rea
     });
   }
   for (const fit of fits) reboundWith(context, build, fit);
-  for (const declared of free) addMissing(context, build, declared);
+  for (const declared of withoutAstray(context, free)) addMissing(context, build, declared);
   moves.push(...rowsInDefault(context));
   for (const move of joinMoves(context, moves)) draftMove(context, build, move);
 }

@@ -342,3 +342,32 @@ describe("a plan for bounds that differ from the real ones", () => {
     });
   });
 });
+
+describe("a table that comes back", () => {
+  it("is not attached with rows that belong elsewhere by now, nor does another table take their place", () => {
+    const there = lists({ a: ["x", "y"], b: ["z"] });
+    const desired = lists({ a: ["x"], b: ["z"], c: ["y"], d: ["w"] });
+    const world = worldLike(there, desired, ["x", "y"]);
+    world.detach(world.find("a")!);
+    const made = world.plan(desired);
+    assert.deepEqual(ids(made), ["create:d likeAttach"]);
+    assert.deepEqual(
+      reasons(made).map((reason) => reason.replace(/\. .*/s, "")),
+      ["a", "c"].map(
+        (name) =>
+          `error partitions.${name}: app.a is detached and holds rows of IN (y), which a is no longer declared for`,
+      ),
+    );
+    assert.deepEqual(ids(settle(there, world)), ["attach:a attach"], "its former bound brings it back");
+    settle(desired, world);
+    assert.deepEqual(world.visible(), ["x", "y"]);
+  });
+
+  it("is attached with a smaller bound when all of its rows belong there", () => {
+    const desired = lists({ a: ["x"], c: ["y"] });
+    const world = worldLike(lists({ a: ["x", "y"] }), desired, ["x"]);
+    world.detach(world.find("a")!);
+    settle(desired, world);
+    assert.deepEqual(world.attached(), ["a", "c"]);
+  });
+});
