@@ -273,6 +273,15 @@ describe("a plan for bounds that differ from the real ones", () => {
     );
   });
 
+  it("puts right a DEFAULT that gives rows away and keeps its table", () => {
+    const desired = desiredOf({ ...AB, rest: "default" });
+    const world = filled(desired, { rest: "default" }, [1, 11, 30]);
+    const actual = world.actual();
+    actual.children[0]!.differences = [{ attribute: "owner", expected: "alice", found: "bob" }];
+    world.actual = () => actual;
+    assert.deepEqual(ids(world.plan(desired)), ["reorganize:a moveInOneTransaction", "adjust:rest adjust"]);
+  });
+
   it("leaves what nobody declared alone when that is to be refused", () => {
     const desired = desiredOf(AB, { unmanaged: "refuse" });
     const made = filled(desired, { year: ["0", "20"] }, [1]).plan(desired);
