@@ -79,17 +79,36 @@ async function count(session: Session, table: Question["table"], predicate: stri
   return counted === undefined || counted > COUNTED_ROWS ? undefined : counted;
 }
 
-async function sizeOf(session: Session, table: Question["table"]): Promise<Pick<Answer, "found" | "bytes">> {
+/**
+ * The CHECK that DETACH CONCURRENTLY makes of a bound is known by its form, and by its columns: those that the table and
+ * the ones above it are divided by.
+ */
+const BOUND_CHECKS = `
+  SELECT k.conname::text FROM pg_catalog.pg_constraint k
+  WHERE k.conrelid = $1 AND k.contype = 'c' AND k.coninhcount = 0
+    AND pg_catalog.pg_get_constraintdef(k.oid) ~ '^CHECK \\(\\(+("([^"]|"")+"|[^ "]+) IS (NOT )?NULL\\)'
+    AND k.conkey <@ ARRAY(
+      SELECT c.attnum FROM pg_catalog.pg_partition_ancestors($1::oid::regclass) above(relid)
+      JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = above.relid AND above.relid <> $1
+      JOIN pg_catalog.pg_attribute u ON u.attrelid = p.partrelid AND u.attnum = ANY (p.partattrs)
+      JOIN pg_catalog.pg_attribute c ON c.attrelid = $1 AND c.attname = u.attname)
+  ORDER BY 1`;
+
+async function sizeOf(
+  session: Session,
+  table: Question["table"],
+): Promise<Pick<Answer, "found" | "bytes" | "boundChecks">> {
   const rows = await briefly(session, () =>
-    session.query<{ occupied: boolean; bytes: string }>(
-      `SELECT EXISTS (SELECT FROM ${qualified(table)}) AS occupied,
+    session.query<{ occupied: boolean; bytes: string; checks: string[] }>(
+      `SELECT EXISTS (SELECT FROM ${qualified(table)}) AS occupied, ARRAY(${BOUND_CHECKS}) AS checks,
          pg_catalog.pg_total_relation_size($1::oid::regclass)::text AS bytes`,
       [table.oid],
     ),
   );
   const [row] = rows ?? [];
   if (row === undefined) return { found: "unknown" };
-  return { found: row.occupied ? "some" : "none", bytes: Number(row.bytes) };
+  const checks = row.checks.length > 0 ? { boundChecks: row.checks } : {};
+  return { found: row.occupied ? "some" : "none", bytes: Number(row.bytes), ...checks };
 }
 
 async function briefly<T>(session: Session, query: () => Promise<T>): Promise<T | undefined> {

@@ -112,7 +112,16 @@ function attach(rendering: Rendering): Statement[] {
 }
 
 function detachAttach(rendering: Rendering): Statement[] {
-  return [...detachPlain(rendering), attachStatement(rendering, "scan")];
+  return [...detachPlain(rendering), ...dropFormerChecks(rendering), attachStatement(rendering, "scan")];
+}
+
+/** What DETACH CONCURRENTLY once left on the table would refuse rows that the new bound lets in. */
+function dropFormerChecks(rendering: Rendering): Statement[] {
+  const { step, childName, facts } = rendering;
+  return (step.formerChecks ?? []).map((name) => {
+    const sql = `ALTER TABLE ${childName} DROP CONSTRAINT IF EXISTS ${quoteIdent(name)}`;
+    return locking(rendering, "addGuard", sql, { descendants: facts.descendants });
+  });
 }
 
 function attachStatement(rendering: Rendering, childHold: Lock["hold"]): Statement {

@@ -257,7 +257,7 @@ export interface ActualSet {
   answers?: Answer[];
 }
 
-/** Does this table hold rows of this bound? Without a bound: how large is it? */
+/** Does this table hold rows of this bound? Without a bound: how large is it, and does a CHECK keep it to its bound? */
 export interface Question {
   table: RelationName & { oid: number };
   within?: PartitionBound;
@@ -274,6 +274,8 @@ export interface Answer {
   rows?: number;
   /** Real size with indexes and TOAST; only without a bound. */
   bytes?: number;
+  /** CHECKs of its own that say its bound, as DETACH CONCURRENTLY leaves them; only without a bound. */
+  boundChecks?: string[];
 }
 
 /** A table that a reorganization makes, with what is declared for it besides its bound. */

@@ -79,6 +79,8 @@ export interface Step {
   oid?: number;
   /** For `rename`: the name and schema it has now. */
   current?: RelationName;
+  /** For `rebound`: CHECKs on the table that say its former bound, and would refuse rows of the new one. */
+  formerChecks?: string[];
   /** For `adjust`: what is put right. */
   differences?: AttributeDifference[];
   /** For `create`: what is declared for the partition besides its bound. */

@@ -127,9 +127,16 @@ export class DraftBuilder {
   }
 
   /** Another bound for the same table: detached and attached in one transaction, so that no row is ever out of sight. */
-  rebound(child: ActualPartition, bound: PartitionBound, reason: string, after: string[]): Draft {
+  rebound(
+    child: ActualPartition,
+    bound: PartitionBound,
+    reason: string,
+    after: string[],
+    formerChecks: string[] = [],
+  ): Draft {
     return {
       ...this.base("rebound", child, after),
+      ...(formerChecks.length > 0 ? { formerChecks } : {}),
       method: "detachAttach",
       bound,
       oid: child.oid,

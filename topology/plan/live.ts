@@ -3,7 +3,18 @@ import { describeBound } from "../bounds";
 import { besideBound, boundOf, isInPlace, newLevel, relationsBelow, schemaOf, setBelow } from "../level";
 import type { ActualPartition, PartitionBound, Stranger } from "../model";
 import type { NewLevel } from "../steps";
-import { type Context, type Declared, inTree, knownChild, note, oidOf, ownChild, placeKey, qualified } from "./context";
+import {
+  ask,
+  type Context,
+  type Declared,
+  inTree,
+  knownChild,
+  note,
+  oidOf,
+  ownChild,
+  placeKey,
+  qualified,
+} from "./context";
 import type { DraftBuilder } from "./drafts";
 import { afterFinalize, keyOf, makeRoom } from "./removals";
 import { renameAll, renameOne, type WantedRename } from "./renames";
@@ -83,7 +94,8 @@ export function rebound(
   const reason = `its bound is ${describeBound(child.bound)} instead of the declared one`;
   const relation = { ...child, name, schema: schemaOf(context.desired, name) };
   context.settled.set(name, child);
-  context.drafts.rebounds.push(build.rebound(relation, bound, reason, room));
+  const former = ask(context, child)?.boundChecks;
+  context.drafts.rebounds.push(build.rebound(relation, bound, reason, room, former));
 }
 
 /** The step after which a child no longer holds its range; undefined when it stays. */

@@ -49,6 +49,17 @@ describeOnEachPostgres("rows that a plan asks about", (server) => {
       assert.deepEqual([some?.found, some?.bytes], ["some", rows[0].bytes]);
     }));
 
+  it("come with the CHECKs that say the table's bound, as DETACH CONCURRENTLY leaves them, and no others", () =>
+    withFamily(server().createDatabase(), {}, async ({ client, sessions }) => {
+      await client.query("ALTER TABLE s.p DETACH PARTITION s.c1 CONCURRENTLY");
+      await client.query("ALTER TABLE s.p ATTACH PARTITION s.c1 FOR VALUES FROM (10) TO (20)");
+      await client.query(
+        "ALTER TABLE s.c1 ADD CONSTRAINT sane CHECK (k <> 13 OR true), ADD CHECK (note IS NOT NULL OR k > 0)",
+      );
+      const [told] = await ask(client, sessions, "c1", [undefined]);
+      assert.deepEqual(told?.boundChecks, ["c1_k_check"]);
+    }));
+
   it("stay unknown while somebody holds the table", () =>
     withFamily(server().createDatabase(), { withDefault: true }, async ({ client, sessions }) => {
       await client.query("BEGIN; LOCK TABLE s.d IN ACCESS EXCLUSIVE MODE");

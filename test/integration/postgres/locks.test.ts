@@ -81,6 +81,10 @@ const CASES: Record<Exclude<StepMethod, Elsewhere | "detachConcurrently">, Case[
   detachPlain: [{ make: aboutC1("detachPlain") }],
   detachAttach: [
     { prepare: ["DELETE FROM s.p WHERE k >= 19"], make: aboutC1("detachAttach", { bound: range("10", "25") }) },
+    {
+      prepare: ["ALTER TABLE s.c1 ADD CONSTRAINT c1_k_check CHECK (k IS NOT NULL AND k < 20)"],
+      make: aboutC1("detachAttach", { bound: range("10", "25"), formerChecks: ["c1_k_check"] }),
+    },
   ],
   finalize: [
     {

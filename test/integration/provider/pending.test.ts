@@ -92,6 +92,25 @@ describeOnEachPostgres("a pending detach", (server) => {
     assert.deepEqual(await Promise.all(MONTHS.map(rows)), [[1], [2], [3]]);
   });
 
+  it("leaves nothing on the partition that would refuse rows of another bound later on", async () => {
+    await interrupt("events_2026_03");
+    const after = await upWithoutEngine(database.connection, program(), state);
+    const month = (from: string, to: string) => ({ from: `2026-${from}-01`, to: `2026-${to}-01` });
+    const longer = {
+      partitionBy: { range: { column: "at", type: "date" } },
+      window: undefined,
+      asOf: undefined,
+      partitions: {
+        events_2026_01: month("01", "02"),
+        events_2026_02: month("02", "03"),
+        events_2026_03: month("03", "05"),
+      },
+    };
+    await upWithoutEngine(database.connection, program(longer), after);
+    await client.query("INSERT INTO events VALUES (4, '2026-04-15')");
+    assert.deepEqual(await rows("events_2026_03"), [3, 4]);
+  });
+
   it("waits for an older snapshot, says whose it is, and is finished once that has ended", async () => {
     await interrupt("events_2026_02");
     const report = await database.client("report");
