@@ -37,7 +37,7 @@ UNION ALL
 SELECT c.relname, concat_ws(' ', 'constraint', CASE WHEN k.contype IN ('c', 'f') THEN k.conname END,
   pg_get_constraintdef(k.oid), 'below ' || p.contype::text, k.convalidated::text, k.conislocal::text, k.coninhcount)
 FROM tree c JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype <> 'n' LEFT JOIN pg_constraint p ON p.oid = k.conparentid
-WHERE NOT (k.contype = 'c' AND k.conislocal AND c.relispartition AND k.conname ~ '_k[0-9].*_check[0-9]*$')
+WHERE NOT (k.contype = 'c' AND c.relispartition AND k.conname ~ '_check[0-9]*$')
 UNION ALL
 SELECT c.relname, concat_ws(' ', 'trigger', g.tgname, g.tgenabled::text,
   regexp_replace(pg_get_triggerdef(g.oid), ' ON \\S+ ', ' '), (g.tgparentid <> 0)::text)
