@@ -20,6 +20,8 @@ export type LockingStatement =
   | "grantOnChild"
   | "statisticsOfChild"
   | "rewriteChild"
+  | "addForeignKey"
+  | "validateForeignKey"
   | "dropForeignKey"
   | "dropTable";
 
@@ -32,6 +34,8 @@ type Part =
   | "default"
   | "defaultDescendants"
   | "references"
+  | "referenced"
+  | "ancestorsOfReferenced"
   | "referencesOfDetached"
   | "referencedBy"
   | "ancestorsWhenReferenced"
@@ -106,6 +110,13 @@ const RULES: Record<LockingStatement, Partial<Record<Part, Rule>>> = {
   grantOnChild: { child: { ...AS, since: 18 } },
   statisticsOfChild: {},
   rewriteChild: { child: { ...AEL, hold: "rewrite" } },
+  addForeignKey: { child: SRE, references: SRE },
+  validateForeignKey: {
+    child: { ...SUE, hold: "scan" },
+    references: AS,
+    referenced: { mode: "ROW SHARE" },
+    ancestorsOfReferenced: AS,
+  },
   dropForeignKey: { child: AEL, descendants: AEL, references: AEL },
   dropTable: { child: AEL, descendants: AEL },
 };
@@ -116,6 +127,8 @@ export interface LockTarget {
   descendants?: RelationName[];
   /** Instead of the parent's, for statements about one foreign key. */
   references?: RelationName[];
+  /** Referenced tables of the foreign keys that a child keeps where PostgreSQL drops others. */
+  keptReferences?: RelationName[];
   /** Referenced tables whose foreign key the child has already: ATTACH merges the two under ACCESS EXCLUSIVE. */
   mergedReferences?: RelationName[];
   /** True when nothing of DEFAULT is read: a validated CHECK proves that no row of it belongs to the child. */
@@ -140,7 +153,9 @@ export function locksOf(statement: LockingStatement, parent: ParentFacts, target
     default: others ? [others] : [],
     defaultDescendants: others ? parent.defaultDescendants : [],
     references: target.references ?? parent.references,
-    referencesOfDetached: losesForeignKeys(parent) ? [] : parent.references,
+    referenced: target.references?.slice(0, 1) ?? [],
+    ancestorsOfReferenced: above(target.references?.[0], [parent, ...parent.ancestors]),
+    referencesOfDetached: losesForeignKeys(parent) ? (target.keptReferences ?? []) : parent.references,
     referencedBy: parent.referencedBy,
   };
   const rules = (Object.entries(RULES[statement]) as [Part, Rule][]).filter(
@@ -158,12 +173,18 @@ export function locksOf(statement: LockingStatement, parent: ParentFacts, target
   return strongest([...locks, ...merged]);
 }
 
-/** PostgreSQL 14 drops every foreign key of a partition that leaves a table which references a partitioned one. */
+/** PostgreSQL 14 drops the foreign keys to partitioned tables of a partition that is detached. */
 export function losesForeignKeys({
   major,
   referencesPartitioned,
 }: Pick<ParentFacts, "major" | "referencesPartitioned">): boolean {
   return major < 15 && referencesPartitioned === true;
+}
+
+/** Tables above the one that a key of the tree on itself leads to. */
+function above(referenced: RelationName | undefined, chain: RelationName[]): RelationName[] {
+  const at = chain.findIndex((one) => referenced !== undefined && qualified(one) === qualified(referenced));
+  return at < 0 ? [] : chain.slice(at + 1);
 }
 
 function holdOf(part: Part, rule: Rule, target: LockTarget): Lock["hold"] {

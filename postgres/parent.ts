@@ -75,11 +75,20 @@ export interface ChildForeignKey {
   name: string;
   /** The referenced table; then its partitions, each of which has triggers of the key. */
   references: RelationName[];
+  /** The referenced table is partitioned. */
+  partitioned: boolean;
+}
+
+/** A foreign key that goes when the partition, of which `on` is a leaf, is detached. */
+export interface LostForeignKey extends ChildForeignKey {
+  on: RelationName;
 }
 
 export interface ChildFacts {
   relkind: string;
   foreignKeys: ChildForeignKey[];
+  /** PostgreSQL 14 only; of a partition of which nobody knows yet: none. */
+  lostForeignKeys?: LostForeignKey[];
   /** Everything below a sub-partitioned child. */
   descendants: RelationName[];
 }

@@ -6,7 +6,6 @@ import { findBlockers, findSnapshots, findUsers, onePerSession } from "./blocker
 import type { Session } from "./connection";
 import { describeBlockers } from "./errors";
 import { qualified } from "./identifiers";
-import { losesForeignKeys } from "./locks";
 import { locksNeeded, readLockRoom } from "./lockTable";
 import type { CatalogParent, CatalogSet } from "./parent";
 import { missingPrivileges } from "./privileges";
@@ -35,7 +34,7 @@ export async function preflight(
     ...(await holders(session, plan, parent)),
     ...(await lockTable(session, plan, parent)),
     ...publications(plan, set, parent),
-    ...lostForeignKeys(plan, parent),
+    ...(await unrepairable(session, plan, parent)),
     ...(await preflightReorganizations(session, plan.steps, parent)),
   ];
 }
@@ -91,16 +90,24 @@ async function lockTable(session: Session, plan: Plan, parent: CatalogParent): P
   });
 }
 
-/** A partition that is dropped needs them no more. */
-function lostForeignKeys(plan: Plan, parent: CatalogParent): Finding[] {
-  if (!losesForeignKeys(parent)) return [];
-  const dropped = new Set(plan.steps.flatMap(({ kind, oid }) => (kind === "drop" ? [oid] : [])));
-  const leaving = plan.steps.filter(({ kind, oid }) => (kind === "detach" || kind === "rebound") && !dropped.has(oid));
-  return leaving.map((step) => {
+/** Who puts a foreign key back needs the right to make one, as its first owner did. */
+async function unrepairable(session: Session, plan: Plan, parent: CatalogParent): Promise<Finding[]> {
+  const keeping = plan.steps.filter(({ keepsForeignKeys }) => keepsForeignKeys);
+  const tables = keeping.flatMap(({ oid = 0 }) =>
+    (parent.childFacts[oid]?.lostForeignKeys ?? []).flatMap(({ references: [target] }) =>
+      target ? [qualified(target)] : [],
+    ),
+  );
+  const rows = await session.query<{ name: string; role: string }>(
+    `SELECT name, current_user::text AS role FROM pg_catalog.unnest($1::text[]) AS wanted(name)
+     WHERE NOT pg_catalog.has_table_privilege(name, 'REFERENCES')`,
+    [[...new Set(tables)]],
+  );
+  return rows.map(({ name, role }) => {
     const reason =
-      `PostgreSQL ${parent.major} drops the foreign keys of ${step.partition} to ${qualified(parent)} and to other partitioned tables` +
-      " when it is detached; 15 and later keep them. Detached, it takes rows that they would refuse: add them by hand, or upgrade first.";
-    return finding("warning", join("partitions", step.partition), qualified(parent), reason);
+      `PostgreSQL ${parent.major} drops foreign keys of a partition that is detached, and ${role} may not put those to ${name}` +
+      ` back: GRANT REFERENCES ON ${name} TO ${role}.`;
+    return finding("error", "", name, reason);
   });
 }
 

@@ -39,6 +39,8 @@ export interface Statement {
   alone?: boolean;
   /** What the statements from this one on are for, when a step has several parts; shown above it. */
   part?: string;
+  /** The step's own result is there before it, so that this one is sent without asking whether there is anything to do. */
+  afterwards?: boolean;
   /** After it the relations are locked: the executor looks again whether they still are the ones planned for. */
   recheck?: boolean;
 }

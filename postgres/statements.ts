@@ -8,6 +8,7 @@ import { attributeStatements, indexStatements, likeStatements } from "./childAtt
 import { GUARD_NAME } from "./guard";
 import { qualified, quoteIdent, quoteLiteral } from "./identifiers";
 import { type LockingStatement, type LockTarget, locksOf, strongest } from "./locks";
+import { keepForeignKeys } from "./lostForeignKeys";
 import { type ChildFacts, type ParentFacts, tableOfStep } from "./parent";
 import { renderReorganization } from "./reorganize/render";
 import type { Lock, Statement } from "./statement";
@@ -17,6 +18,8 @@ import { commentsMade, insideStatements, partitionByClause, relationsMade } from
 /** A step and what its statements are made from. */
 interface Rendering {
   step: Step;
+  /** The set's own table. */
+  root: ParentFacts;
   parent: ParentFacts;
   child: RelationName;
   childName: string;
@@ -38,6 +41,7 @@ export function renderStep(step: Step, root: ParentFacts): Statement[] {
   };
   return METHODS[step.method]({
     step,
+    root,
     parent,
     child,
     childName: qualified(child),
@@ -155,12 +159,19 @@ function detachPlain(rendering: Rendering): Statement[] {
   const { childName, parentName, parent } = rendering;
   const order = [...parent.lockFirst.map(qualified), parentName, childName];
   const detach = locking(rendering, "detach", `ALTER TABLE ${parentName} DETACH PARTITION ${childName}`);
-  return [...lockStatements(rendering, order), detach];
+  return [...lockStatements(rendering, order), detach, ...kept(rendering)];
+}
+
+function kept({ step, root, parent, child, facts }: Rendering): Statement[] {
+  return step.keepsForeignKeys ? keepForeignKeys(root, parent, child, facts) : [];
 }
 
 function finalize(rendering: Rendering): Statement[] {
   const { childName, parentName } = rendering;
-  return [locking(rendering, "finalize", `ALTER TABLE ${parentName} DETACH PARTITION ${childName} FINALIZE`)];
+  return [
+    locking(rendering, "finalize", `ALTER TABLE ${parentName} DETACH PARTITION ${childName} FINALIZE`),
+    ...kept(rendering),
+  ];
 }
 
 /** `LOCK TABLE` of exactly these relations (`ONLY`), in this order; PostgreSQL does not lock foreign tables so. */
@@ -244,7 +255,8 @@ function locking(
   sql: string,
   target: Partial<LockTarget> = {},
 ): Statement {
-  const locks = locksOf(kind, parent, { child, descendants: facts.descendants, ...target });
+  const keptReferences = facts.foreignKeys.flatMap(({ references }) => references);
+  const locks = locksOf(kind, parent, { child, descendants: facts.descendants, keptReferences, ...target });
   return { sql, locks, transactional: true };
 }
 

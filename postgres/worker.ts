@@ -106,7 +106,7 @@ export class Worker {
       for (const { step, statement } of segment.items) {
         if (step !== current) {
           current = step;
-          skip = await this.begin(step);
+          skip = statement.afterwards ? false : await this.begin(step);
         }
         if (skip) continue;
         faultPoint("betweenStatements");

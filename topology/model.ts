@@ -198,7 +198,14 @@ export interface ActualPartition extends RelationName {
 export interface ActualLevel
   extends Pick<
     ActualParent,
-    "strategy" | "keyColumns" | "keyTypes" | "defaultPartition" | "references" | "referencedBy" | "itself"
+    | "strategy"
+    | "keyColumns"
+    | "keyTypes"
+    | "defaultPartition"
+    | "references"
+    | "referencedBy"
+    | "itself"
+    | "losesForeignKeys"
   > {
   /** Attached and pending children. */
   children: ActualPartition[];
@@ -238,6 +245,8 @@ export interface ActualParent extends RelationName {
   referencedBy: RelationName[];
   /** The parent and its partitions at every level, when a foreign key of the parent references the parent. */
   itself?: RelationName[];
+  /** PostgreSQL drops foreign keys of a partition that is detached from it (14, where a referenced table is partitioned). */
+  losesForeignKeys?: boolean;
 }
 
 /** What is there: read from the catalog, or reconstructed from the state when no database can be reached. */

@@ -107,6 +107,8 @@ export interface Step {
    * transaction itself; a row that arrived since makes the step fail and changes nothing.
    */
   requireEmpty?: boolean;
+  /** For `detach` and `finalizeDetach`: foreign keys that PostgreSQL drops with it are put back, since the table stays. */
+  keepsForeignKeys?: true;
   /** Steps with the same number share one transaction. Steps that cannot run in one have a number of their own. */
   transaction: number;
   /** All steps of its transaction are done, or none: what one of them gives back another one takes over. */

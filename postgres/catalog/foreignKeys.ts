@@ -95,7 +95,7 @@ function childKeys(rows: readonly Row[]): ChildForeignKey[] {
     if (row.constraint === null) continue;
     const last = keys.at(-1);
     if (last?.name === row.constraint) last.references.push(nameOf(row));
-    else keys.push({ name: row.constraint, references: [nameOf(row)] });
+    else keys.push({ name: row.constraint, references: [nameOf(row)], partitioned: row.partitioned });
   }
   return keys;
 }

@@ -110,7 +110,7 @@ export class Tree {
         row.oid,
         {
           relkind: row.relkind,
-          foreignKeys: loses.has(row.parent ?? 0) ? [] : (keys.ofChildren.get(row.oid) ?? []),
+          ...this.foreignKeysOf(row, keys, loses.has(row.parent ?? 0)),
           descendants: this.descendantsOf(row).map(({ schema, name }) => ({ schema, name })),
         },
       ]),
@@ -119,6 +119,24 @@ export class Tree {
     const top = all.find(({ oid }) => oid === this.root?.oid);
     const below = Object.fromEntries(all.filter((parent) => parent !== top).map((parent) => [parent.oid, parent]));
     return top && { ...top, below };
+  }
+
+  /** What a detach leaves a partition, and what it takes from its leaves. */
+  private foreignKeysOf(
+    row: RelationRow,
+    { ofChildren }: ForeignKeys,
+    loses: boolean,
+  ): Pick<ChildFacts, "foreignKeys" | "lostForeignKeys"> {
+    const all = ofChildren.get(row.oid) ?? [];
+    if (!loses) return { foreignKeys: all };
+    const leaves = [row, ...this.descendantsOf(row)].filter(({ relkind }) => relkind === "r");
+    return {
+      foreignKeys: all.filter(({ partitioned }) => !partitioned),
+      lostForeignKeys: leaves.flatMap(({ oid, schema, name }) => {
+        const lost = (ofChildren.get(oid) ?? []).filter(({ partitioned }) => partitioned);
+        return lost.map((key) => ({ ...key, on: { schema, name } }));
+      }),
+    };
   }
 
   private parent(parent: ParentRow, keys: ForeignKeys, childFacts: Record<number, ChildFacts>): CatalogParent {
@@ -134,6 +152,7 @@ export class Tree {
       keys: parent.keys.map(({ sql, type }) => ({ sql, type })),
       ancestors: parent.ancestors,
       ...this.links(parent, keys),
+      losesForeignKeys: losesForeignKeys({ ...parent, ...keys.linksOf(parent.oid) }),
       attributes: parent.attributes,
       childFacts,
       childBounds: (this.below.get(parent.oid) ?? []).map((row) => ({ oid: row.oid, bound: boundOf(row) })),
@@ -198,7 +217,7 @@ export class Tree {
   private level(oid: number, facts: CatalogParent): ActualLevel | undefined {
     const own = facts.below[oid];
     if (own === undefined) return undefined;
-    const { strategy, keyColumns, keyTypes, defaultPartition, references, referencedBy, itself } = own;
+    const { strategy, keyColumns, keyTypes, defaultPartition, references, referencedBy, itself, ...more } = own;
     return {
       strategy,
       keyColumns,
@@ -207,6 +226,7 @@ export class Tree {
       references,
       referencedBy,
       itself,
+      losesForeignKeys: more.losesForeignKeys,
       children: this.children(oid, facts),
       detached: this.detached(oid, facts),
     };

@@ -1,5 +1,6 @@
 /** Why a step locks the parent in ACCESS EXCLUSIVE mode, and what would spare that: said wherever it does. Pure. */
 import { qualified } from "../../postgres/identifiers";
+import { losesForeignKeys } from "../../postgres/locks";
 import { type ParentFacts, tableOfStep } from "../../postgres/parent";
 import type { Statement } from "../../postgres/statement";
 import type { Step, StepMethod } from "../../topology/steps";
@@ -21,12 +22,16 @@ const REASONS: Partial<Record<StepMethod, Reason>> = {
   finalize: () => SELF_REFERENCE,
 };
 
-function whyPlain({ defaultPartition, itself = [] }: ParentFacts): string {
+function whyPlain(facts: ParentFacts): string {
+  const { defaultPartition, itself = [] } = facts;
   if (defaultPartition !== undefined) {
     return `PostgreSQL refuses DETACH CONCURRENTLY beside a DEFAULT partition; it is used once ${qualified(defaultPartition)} is gone (defaultPartition: false)`;
   }
   if (itself.length > 0) {
     return "the table references itself, and DETACH CONCURRENTLY then takes the same lock; without that foreign key it does not";
+  }
+  if (losesForeignKeys(facts)) {
+    return `PostgreSQL ${facts.major} drops the partition's foreign keys to partitioned tables; in one transaction with the detach they are put back`;
   }
   return "others write into this range until the next step, and an interrupted DETACH CONCURRENTLY would refuse their rows; declared without a successor for its range it is detached concurrently";
 }

@@ -52,6 +52,7 @@ export function orderSteps(context: Context): Order {
   const linked = parent.references.length > 0 || parent.referencedBy.length > 0;
   const limit = fresh ? FRESH_BATCH : hadDefault || linked ? 1 : ATTACH_BATCH;
   const itself = (parent.itself ?? []).length > 0;
+  const keeps = keeping(context);
   const detach = detachMethod(hadDefault || getsDefault || itself, drafts.finalize);
   const ranges = additions.filter((draft) => !isDefault(draft));
   const guard = fresh ? undefined : guardFor(context, ranges);
@@ -59,10 +60,10 @@ export function orderSteps(context: Context): Order {
   const guarded = ranges.map((draft) => (on === undefined ? draft : { ...draft, after: [...draft.after, on.id] }));
   return {
     first: [
-      ...alone(drafts.finalize),
+      ...alone(drafts.finalize.map(keeps)),
       ...alone(drafts.unfinished),
       ...alone(drafts.renames),
-      ...alone(drafts.making),
+      ...alone(drafts.making.map(keeps)),
       // Whatever no partition takes any more has a place in the new DEFAULT from then on.
       ...alone(drafts.reorganizations.filter(makesDefault)),
       ...drafts.rebounds.flatMap((draft) => [
@@ -78,7 +79,7 @@ export function orderSteps(context: Context): Order {
       ...alone(drafts.reorganizations.filter((draft) => !makesDefault(draft))),
       ...alone(drafts.adjustments),
     ],
-    last: [...alone(drafts.detaches.map(detach)), ...alone(drafts.drops)],
+    last: [...alone(drafts.detaches.map(keeps).map(detach)), ...alone(drafts.drops)],
   };
 }
 
@@ -123,15 +124,26 @@ function besideRebounds({ additions, rebounds }: Drafts): Map<Draft, Draft> {
   return new Map(pairs);
 }
 
+/** Marks what is detached and neither dropped nor attached again, where that costs it foreign keys. */
+function keeping({ parent, drafts }: Context): (draft: Draft) => Draft {
+  if (!parent.losesForeignKeys) return (draft) => draft;
+  const passing = new Set([...drafts.drops, ...drafts.additions].map(({ oid }) => oid));
+  return (draft) => (passing.has(draft.oid) ? draft : { ...draft, keepsForeignKeys: true });
+}
+
 /**
  * CONCURRENTLY where PostgreSQL allows it: not beside a DEFAULT. Of a table that references itself it locks the parent
  * just as the plain form does. What only makes room is detached in the plain form, because others go on writing into its
- * range: an interruption then leaves it attached, not half detached.
+ * range: an interruption then leaves it attached, not half detached. Foreign keys that go with a detach can be put back in
+ * its transaction only.
  */
 function detachMethod(plain: boolean, finalize: readonly Draft[]): (draft: Draft) => Draft {
   if (plain) return (draft) => draft;
   const pending = finalize.map(({ id }) => id);
-  return (draft) => ({ ...draft, method: "detachConcurrently", after: [...new Set([...draft.after, ...pending])] });
+  return (draft) =>
+    draft.keepsForeignKeys
+      ? draft
+      : { ...draft, method: "detachConcurrently", after: [...new Set([...draft.after, ...pending])] };
 }
 
 /**

@@ -104,6 +104,8 @@ export interface Family {
   withDefault?: boolean;
   /** `s.p` references `s.ref`, which has partitions when this is `partitioned`. */
   out?: boolean | "partitioned";
+  /** `s.p` references the ordinary table `s.plain` as well. */
+  also?: boolean;
   /** `s.inb` references `s.p`. */
   in?: boolean;
   /** `s.p` references itself; every row refers to one of `s.c0`. */
@@ -116,6 +118,7 @@ export interface Family {
 export async function createFamily(client: Client, family: Family = {}): Promise<void> {
   const reference = [
     family.out ? ", CONSTRAINT fk FOREIGN KEY (r) REFERENCES s.ref" : "",
+    family.also ? ", CONSTRAINT also FOREIGN KEY (r) REFERENCES s.plain" : "",
     family.self ? ", CONSTRAINT up FOREIGN KEY (r) REFERENCES s.p (k)" : "",
   ].join("");
   await client.query("CREATE SCHEMA s");
@@ -124,6 +127,7 @@ export async function createFamily(client: Client, family: Family = {}): Promise
   );
   if (family.out === "partitioned") await client.query("CREATE TABLE s.ref0 PARTITION OF s.ref DEFAULT");
   await client.query("INSERT INTO s.ref SELECT generate_series(0, 99)");
+  if (family.also) await client.query("CREATE TABLE s.plain AS TABLE s.ref; ALTER TABLE s.plain ADD PRIMARY KEY (r)");
   await client.query(
     "CREATE TABLE s.g (tenant int NOT NULL, k int NOT NULL, r int, note text) PARTITION BY LIST (tenant)",
   );
