@@ -138,8 +138,11 @@ export function canonicalValue(type: string | undefined, value: string | number 
 /** The ends of a RANGE that no value reaches, and the infinities within. */
 const RANKS: Record<string, number> = { MINVALUE: -2, "-infinity": -1, infinity: 1, MAXVALUE: 2 };
 
+const LONGEST_RANKED = Math.max(...Object.keys(RANKS).map(({ length }) => length));
+
+/** Asked for every pair of values: a property is looked up for short texts only, since for a new text that is slow. */
 function rank(type: KeyClass, text: string): number {
-  const known = RANKS[text];
+  const known = text.length > LONGEST_RANKED ? undefined : RANKS[text];
   if (known === undefined) return 0;
   return Math.abs(known) === 2 || isMomentType(type) ? known : 0;
 }
