@@ -1,9 +1,13 @@
-/** The preview of a large set that finds nothing to do, beside what the engine alone takes for a state of that size. */
+/** The preview of a large set that finds nothing to do, beside what the engine takes for properties of that size alone. */
+import { appendFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Client } from "pg";
+import { encode } from "../../provider/values";
 import { testServer } from "../../test/support/postgres";
 import { TestStack } from "../../test/support/stack";
 import { FRESH_BATCH } from "../../topology/plan";
-import { floorProgram, seconds } from "./floor";
+import { seconds } from "./floor";
 
 /** Leaves are so many tenants, each with so many days: a flat table of 10,000 takes PostgreSQL minutes to make. */
 export interface Shape {
@@ -29,9 +33,8 @@ export async function measurePreviews(
   await makeByHand(database.connection, shape);
   const stack = await TestStack.create({ database: database.connection, program: programOf(shape) });
   log(`tables made; adopting them: ${await seconds(() => stack.mustUp())}`);
-  const set = (await stack.exportState()).resources.find(({ type }) => type.endsWith(":PartitionSet"));
-  const floor = await TestStack.create({ program: floorProgram(set?.outputs) });
-  await floor.mustUp();
+  const scratch = await mkdtemp(join(tmpdir(), "pgpartition-floor-"));
+  const floor = await floorStack(await stateOf(stack), scratch);
   const figures: PreviewFigures = { own: [], floor: [] };
   const preview = (one: TestStack) => seconds(() => one.mustRun(["preview", "--expect-no-changes"]));
   // The first of each is a warm-up.
@@ -44,7 +47,39 @@ export async function measurePreviews(
   }
   await stack.remove();
   await floor.remove();
+  await rm(scratch, { recursive: true });
   return figures;
+}
+
+interface SetState {
+  inputs: Record<string, unknown>;
+  outputs: Record<string, unknown>;
+}
+
+async function stateOf(stack: TestStack): Promise<SetState> {
+  const { resources } = await stack.exportState();
+  const set = resources.find(({ type }) => type.endsWith(":PartitionSet")) as Partial<SetState> | undefined;
+  if (set?.inputs === undefined || set.outputs === undefined) throw new Error("the state holds no set");
+  return { inputs: set.inputs, outputs: set.outputs };
+}
+
+/**
+ * A stack with one resource of the same properties, from a provider that does nothing. (A resource whose program gives it
+ * so many properties would take far longer: the SDK is slow with them.)
+ */
+async function floorStack({ inputs, outputs }: SetState, scratch: string): Promise<TestStack> {
+  const [ins, outs] = [join(scratch, "inputs"), join(scratch, "outputs")];
+  await writeFile(ins, encode(inputs).serializeBinary());
+  await writeFile(outs, encode(outputs).serializeBinary());
+  const command = `#!/bin/sh\nexec "${process.execPath}" "${join(__dirname, "floorProvider.ts")}"\n`;
+  await writeFile(join(scratch, "pulumi-resource-floor"), command, { mode: 0o755 });
+  const floor = await TestStack.create({
+    program: `class Floor extends pulumi.CustomResource {}\nnew Floor("floor:index:Floor", "floor", {});`,
+    env: { FLOOR_INPUTS: ins, FLOOR_OUTPUTS: outs },
+  });
+  await appendFile(join(floor.directory, "Pulumi.yaml"), `    - name: floor\n      path: ${JSON.stringify(scratch)}\n`);
+  await floor.mustUp();
+  return floor;
 }
 
 function tenantsOf({ tenants }: Shape): string[] {

@@ -20,6 +20,7 @@ import { COLUMN_GRANTS, GRANTS, UNEQUAL } from "./differences/grants";
 import { PARENT_POLICIES, POLICIES } from "./differences/policies";
 import { PUBLICATIONS, RELATION, TRIGGERS } from "./differences/relation";
 import {
+  ABOVE_FOREIGN,
   CHILD_STATISTICS,
   EXTENDED_STATISTICS,
   INDEX_TARGETS,
@@ -71,6 +72,7 @@ const WITH = [
   PARENT_STATISTICS,
   CHILD_STATISTICS,
   PARTNERS,
+  ABOVE_FOREIGN,
 ];
 
 const RULES = [

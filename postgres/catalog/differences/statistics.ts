@@ -63,14 +63,20 @@ JOIN pg_catalog.pg_attribute a ON a.attrelid = p.child_index AND a.attnum = u.at
 JOIN pg_catalog.pg_class k ON k.oid = p.child_index
 WHERE p.has_expressions AND a.attstattarget IS DISTINCT FROM u.attstattarget`;
 
+/** Tables with a foreign table below them; there are three levels at most. */
+export const ABOVE_FOREIGN = `
+above_foreign AS MATERIALIZED (
+  SELECT f.parent AS relation FROM pairs f WHERE f.relkind = 'f'
+  UNION SELECT m.parent FROM pairs f JOIN pairs m ON m.child = f.parent WHERE f.relkind = 'f'
+)`;
+
 /**
  * The column stands for the reason for which a part is not built: a foreign table has no index, and exclusion constraints
- * and deferrable ones cannot be built CONCURRENTLY. There are three levels at most.
+ * and deferrable ones cannot be built CONCURRENTLY.
  */
 export const INDEXES = `
 SELECT p.child, 'indexes', k.relname::text,
-  CASE WHEN EXISTS (SELECT FROM pairs f LEFT JOIN pairs m ON m.child = f.parent
-      WHERE f.relkind = 'f' AND p.child IN (f.parent, m.parent)) THEN 'A foreign table below it has no index.'
+  CASE WHEN p.child IN (SELECT relation FROM above_foreign) THEN 'A foreign table below it has no index.'
     WHEN EXISTS (SELECT FROM pg_catalog.pg_constraint o WHERE o.conindid = p.parent_index AND o.contype IN ('p', 'u', 'x')
       AND (o.contype = 'x' OR o.condeferrable))
       THEN 'PostgreSQL builds exclusion constraints and deferrable ones only under a lock that writers wait for: add it to the partition by hand.'
