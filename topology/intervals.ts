@@ -95,9 +95,13 @@ export function periodWall(grid: CalendarGrid, number: number): Temporal.PlainDa
   const begin = new Date(0);
   begin.setUTCFullYear(start.year, start.month - 1, start.day);
   ADD[add](begin, number * each * grid.count);
-  const [year, month, day, hour] = [begin.getUTCFullYear(), begin.getUTCMonth(), begin.getUTCDate(), begin.getUTCHours()];
   try {
-    return new Temporal.PlainDateTime(year, month + 1, day, hour);
+    return new Temporal.PlainDateTime(
+      begin.getUTCFullYear(),
+      begin.getUTCMonth() + 1,
+      begin.getUTCDate(),
+      begin.getUTCHours(),
+    );
   } catch {
     throw new ValueError("the period lies outside the years 0001 to 9999");
   }
