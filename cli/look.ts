@@ -2,13 +2,14 @@
 import { readSet } from "../postgres/catalog";
 import { readLeftovers } from "../postgres/catalog/leftovers";
 import type { Session, Sessions } from "../postgres/connection";
+import { readDescribeOptions } from "../postgres/describeOptions";
 import { errorCode, explainError } from "../postgres/errors";
 import { readDefinition } from "../postgres/index/definition";
 import { type Queryable, queryable } from "../postgres/table/client";
 import { compareTable } from "../postgres/table/compare";
 import { readTable } from "../postgres/table/read";
 import { describeSet } from "../topology/describe/describe";
-import type { DescribeOptions, Note, Properties } from "../topology/describe/model";
+import type { Note, Properties } from "../topology/describe/model";
 import { describeTable, type FoundIndex } from "../topology/describe/table";
 import type { ActualSet, RelationName } from "../topology/model";
 import type { ActualTable, DeclaredTable } from "../topology/table/model";
@@ -33,41 +34,13 @@ export async function look(
     const actual = await readSet(session, { schema: relation.schema, table: relation.name, names: [], known: {} });
     if (actual.parent === undefined)
       return { reasons: [`${relation.schema}.${relation.name} is not a partitioned table of ${sessions.target}.`] };
-    const described = describeSet(actual, await optionsOf(session));
+    const described = describeSet(actual, await readDescribeOptions(session));
     if ("reasons" in described) return described;
     const notes = [...described.notes, ...(await leftoverNotes(session, actual))];
     const table = withTable ? await tableOf(session, relation, described.inputs) : { notes: [] };
     return { set: described.inputs, ...table, notes: [...notes, ...table.notes] };
   });
 }
-
-/** The session's own zone is pinned to UTC; what it would have been is the database's. */
-async function optionsOf(session: Session): Promise<DescribeOptions> {
-  const [row] = await session.query<{ now: string; zone: string }>(
-    `SELECT pg_catalog.date_trunc('second', pg_catalog.now())::text AS now,
-       (SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'TimeZone') AS zone`,
-  );
-  if (row === undefined) throw new Error("The server did not say what time it is.");
-  return { now: row.now, timezones: [row.zone, "UTC", ...COMMON, ...Intl.supportedValuesOf("timeZone")] };
-}
-
-/** Of several zones with the same midnights people mostly mean one of these. */
-const COMMON = [
-  "America/New_York",
-  "America/Chicago",
-  "America/Denver",
-  "America/Los_Angeles",
-  "America/Sao_Paulo",
-  "Europe/London",
-  "Europe/Berlin",
-  "Europe/Helsinki",
-  "Europe/Istanbul",
-  "Asia/Kolkata",
-  "Asia/Shanghai",
-  "Asia/Tokyo",
-  "Australia/Sydney",
-  "Pacific/Auckland",
-];
 
 /** Detached tables have nothing that says so; these have the columns and the beginning of a partition's name. */
 async function leftoverNotes(session: Session, actual: ActualSet): Promise<Note[]> {

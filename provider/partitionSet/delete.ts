@@ -7,13 +7,14 @@ import type { Plan } from "../../topology/steps";
 import type { Context, DeleteRequest } from "../handler";
 import type { Observation } from "./observe";
 import { withOccupancy } from "./occupancy";
+import { checkedInputs } from "./read";
 import { reconcile } from "./reconcile";
 
 /** Where the partitions of a destroyed set go. */
 const TARGET: Record<OnDelete, Tier> = { refuse: "dropped", detach: "detached", drop: "dropped" };
 
 export async function deleteSet(context: Context, { olds, oldInputs }: DeleteRequest): Promise<void> {
-  const desired = desiredFromChecked(oldInputs);
+  const desired = desiredFromChecked(checkedInputs(oldInputs));
   const mode = (oldInputs.onDelete ?? "refuse") as OnDelete;
   const { reasons } = await reconcile(context, desired, olds, async (session, observation) => {
     if (observation.actual.parent === undefined) return { steps: [], findings: [], unchanged: [] };

@@ -46,8 +46,8 @@ export function diffSet({ olds, oldInputs, news }: DiffRequest): {
 }
 
 /**
- * The declared policy. Right after an import only the names are compared: the imported inputs list partitions one by one,
- * and a program that says the same by a policy describes no change. They have not been through Check, which would have
+ * The declared policy. Right after an import only the names are compared: a program that says what the import found in other
+ * words, such as a list of the partitions, describes no change. The imported inputs have not been through Check, which would have
  * filled in `onDelete`.
  */
 function policyDifferences(olds: Properties, oldInputs: Properties, news: Properties): PropertyDifference[] {

@@ -1,9 +1,11 @@
 /** Refresh and import of a PartitionSet. */
 import { readSet } from "../../postgres/catalog";
+import { readDescribeOptions } from "../../postgres/describeOptions";
 import { readServer } from "../../postgres/server";
+import { describeSet } from "../../topology/describe/describe";
 import { partitionKey, plainType } from "../../topology/level";
-import type { ActualLevel, ActualParent, ActualSet } from "../../topology/model";
-import { desiredFromChecked } from "../../topology/policy";
+import type { ActualLevel } from "../../topology/model";
+import { desiredFromChecked, expand } from "../../topology/policy";
 import type { Context, ReadRequest, Resource } from "../handler";
 import { identityOf } from "../identity";
 import { formatId, parseId, requireDatabase } from "../ids";
@@ -26,7 +28,7 @@ export async function readSetResource(context: Context, request: ReadRequest): P
 }
 
 async function refreshSet(context: Context, { id, olds, oldInputs }: ReadRequest): Promise<Resource | undefined> {
-  const desired = desiredFromChecked(oldInputs);
+  const desired = desiredFromChecked(checkedInputs(oldInputs));
   const { actual, identity, known } = await context.database.sessions.withSession((session) =>
     observe(session, desired, { ...olds, acceptIdentity: oldInputs.acceptIdentity }),
   );
@@ -45,35 +47,25 @@ async function importSet(context: Context, id: string): Promise<Resource | undef
       `"${id}" is not an id of a PartitionSet; write database/schema.table, for example app/public.events.`,
     );
   }
-  const { server, actual } = await context.database.sessions.withSession(async (session) => ({
+  const { server, actual, options } = await context.database.sessions.withSession(async (session) => ({
     server: await readServer(session),
+    options: await readDescribeOptions(session),
     actual: await readSet(session, { schema: target.schema, table: target.table, names: [], known: {} }),
   }));
   requireDatabase(target, server.database);
   if (actual.parent === undefined) return undefined;
-  const inputs = importedInputs(actual.parent, actual);
-  const outputs = outputsFromActual(inputs, actual, identityOf(server, actual.parent.oid));
+  const described = describeSet(actual, options);
+  if ("reasons" in described) throw new Error(`${id} cannot be described:\n${described.reasons.join("\n")}`);
+  for (const { severity, text } of described.notes) await context.log.diagnostic(severity, text);
+  const inputs = { schema: actual.parent.schema, ...described.inputs };
+  const ours = ownPart(desiredFromChecked(checkedInputs(inputs)), actual, {});
+  const outputs = outputsFromActual(inputs, ours, identityOf(server, actual.parent.oid));
   return { id: formatId(target), inputs, outputs: { ...outputs, imported: true } };
 }
 
-/** Inputs that describe exactly what is there, each partition by name. Pure. */
-export function importedInputs(parent: ActualParent, actual: ActualSet): Properties {
-  const { schema, name } = parent;
-  return { schema, table: name, ...importedLevel({ ...parent, ...actual }) };
-}
-
-/** A level with no partitions of its own is still said to be one. */
-function importedLevel({ children, ...key }: Pick<ActualLevel, "strategy" | "keyColumns" | "keyTypes" | "children">) {
-  const live = children.filter(({ state }) => state === "live");
-  return {
-    partitionBy: partitionByOf(key),
-    partitions: Object.fromEntries(
-      live.map(({ name, bound, level }): [string, Properties] => [
-        name,
-        { ...bound, ...(level === undefined ? {} : importedLevel(level)) },
-      ]),
-    ),
-  };
+/** Right after an import the inputs are those that it has found, which have not been through Check. */
+export function checkedInputs(inputs: Properties): Properties {
+  return inputs.onDelete === undefined ? expand(inputs).checked : inputs;
 }
 
 /** The key as a set declares it. @throws when it has an expression. */

@@ -142,7 +142,7 @@ export class TestStack {
 
   async exportState(): Promise<{
     text: string;
-    resources: { urn: string; type: string; outputs?: Record<string, unknown> }[];
+    resources: { urn: string; type: string; inputs?: Record<string, unknown>; outputs?: Record<string, unknown> }[];
   }> {
     const file = join(this.directory, "state.json");
     await this.mustRun(["stack", "export", "--file", file]);
