@@ -55,9 +55,11 @@ export function orderSteps(context: Context): Order {
   const keeps = keeping(context);
   const detach = detachMethod(hadDefault || getsDefault || itself, drafts.finalize);
   const ranges = additions.filter((draft) => !isDefault(draft));
-  const guard = fresh ? undefined : guardFor(context, ranges);
+  const changing = [...drafts.rebounds, ...drafts.additions].filter((draft) => !isDefault(draft));
+  const guard = fresh ? undefined : guardFor(context, changing);
   const on = guard?.on;
-  const guarded = ranges.map((draft) => (on === undefined ? draft : { ...draft, after: [...draft.after, on.id] }));
+  const guarded = (draft: Draft) =>
+    on === undefined || isDefault(draft) ? draft : { ...draft, after: [...draft.after, on.id] };
   return {
     first: [
       ...alone(drafts.finalize.map(keeps)),
@@ -66,14 +68,14 @@ export function orderSteps(context: Context): Order {
       ...alone(drafts.making.map(keeps)),
       // Whatever no partition takes any more has a place in the new DEFAULT from then on.
       ...alone(drafts.reorganizations.filter(makesDefault)),
+      ...(on === undefined ? [] : alone([on])),
       ...drafts.rebounds.flatMap((draft) => [
-        ...alone([draft]),
+        ...alone([guarded(draft)]),
         ...drafts.additions
           .filter((other) => beside.get(other) === draft)
-          .map((other): Placed => ({ draft: { ...other, beside: true }, limit: 1 })),
+          .map((other): Placed => ({ draft: { ...guarded(other), beside: true }, limit: 1 })),
       ]),
-      ...(on === undefined ? [] : alone([on])),
-      ...added([...guarded, ...(fresh ? additions.filter(isDefault) : [])], method, limit),
+      ...added([...ranges.map(guarded), ...(fresh ? additions.filter(isDefault) : [])], method, limit),
       ...(guard === undefined ? [] : alone([guard.off])),
       ...(fresh ? [] : added(additions.filter(isDefault), method, 1)),
       ...alone(drafts.reorganizations.filter((draft) => !makesDefault(draft))),

@@ -61,6 +61,33 @@ describeOnEachPostgres("executor", (server) => {
       assert.deepEqual(rows, [{ count: 1 }]);
     }));
 
+  it("guards DEFAULT while a partition gets another bound, with what takes over the rest of the old one", () =>
+    withFamily(server().createDatabase(), { withDefault: true }, async ({ client, sessions }) => {
+      await client.query("DELETE FROM s.p WHERE k >= 15");
+      const after = ["guardDefault:d"];
+      const parent = await readParentOf(sessions);
+      const [wide, rest] = [range("10", "15"), range("15", "25")];
+      const together = { transaction: 7, indivisible: true as const, after };
+      const steps = [
+        step("guard", "d", { excludes: [wide, rest] }),
+        step("detachAttach", "c1", { bound: wide, oid: await oidOf(client, "s.c1"), ...together }),
+        step("likeAttach", "c2", { bound: rest, ...together }),
+        step("unguard", "d", { after }),
+      ];
+      const locks = steps.slice(1, 3).flatMap((one) => renderStep(one, parent).flatMap((sent) => sent.locks));
+      assert.deepEqual(
+        [...new Set(locks.filter(({ relation }) => relation === '"s"."d"').map(({ hold }) => hold))],
+        ["instant"],
+      );
+      const report = await carryOut(sessions, steps);
+      assert.deepEqual([report.done.length, report.failed], [4, []]);
+      assert.deepEqual((await read(sessions)).defaultGuards, []);
+      assert.deepEqual((await childrenOf(client)).slice(1, 3), [
+        "c1 FOR VALUES FROM (10) TO (15)",
+        "c2 FOR VALUES FROM (15) TO (25)",
+      ]);
+    }));
+
   it("takes the guard away even when the attachment failed", () =>
     withFamily(server().createDatabase(), { withDefault: true }, async ({ client, sessions }) => {
       await client.query("CREATE TABLE s.c2 (k int)");

@@ -149,5 +149,27 @@ describe("plan", () => {
       assert.deepEqual(made.steps[1]?.after, ["guardDefault:rest"]);
       assert.deepEqual(made.steps[2]?.after, ["guardDefault:rest"], "even when an attach failed");
     });
+
+    it("a guard for a large DEFAULT, around what gets another bound with what takes over the rest", () => {
+      const desired = desiredOf({ a: ["0", "5"], b: ["5", "10"], rest: "default" });
+      const world = worldOf(desired, { a: ["0", "10"], rest: "default" });
+      const { oid } = world.find("rest")!;
+      world.parent.defaultPartition = { schema: "app", name: "rest", oid, bytes: GUARD_DEFAULT_BYTES + 1 };
+      const made = settle(desired, world);
+      assert.deepEqual(ids(made), [
+        "guardDefault:rest guard",
+        "rebound:a detachAttach",
+        "create:b likeAttach",
+        "unguardDefault:rest unguard",
+      ]);
+      assert.deepEqual(made.steps[0]?.excludes, [span("0", "5"), span("5", "10")]);
+      assert.deepEqual(
+        made.steps.slice(1, 3).map(({ after, transaction }) => [after.includes("guardDefault:rest"), transaction]),
+        [
+          [true, 2],
+          [true, 2],
+        ],
+      );
+    });
   });
 });
