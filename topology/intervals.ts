@@ -107,7 +107,7 @@ export function periodWall(grid: CalendarGrid, number: number): Temporal.PlainDa
   }
 }
 
-/** Readings of a clock that is never set are what `Date` counts in UTC: ten times as fast as Temporal, for every period. */
+/** Readings of a clock that is never set are what `Date` counts in UTC, in half the time that Temporal takes. */
 const ADD: Record<UnitRule["add"], (date: Date, count: number) => void> = {
   hours: (date, count) => date.setTime(date.getTime() + count * HOUR_MS),
   days: (date, count) => date.setTime(date.getTime() + count * 24 * HOUR_MS),

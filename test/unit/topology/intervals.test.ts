@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Temporal } from "temporal-polyfill";
+import { Temporal } from "temporal-polyfill";
 import { momentType } from "../../../topology/axis";
 import { compareEnds } from "../../../topology/bounds";
 import { parseAnchor, parseEvery, periodOf, periodStart, periodWall } from "../../../topology/intervals";
@@ -103,6 +103,18 @@ describe("periods", () => {
         assert(periodStart(grid, number) <= text && text < periodStart(grid, number + 1));
       }),
       { numRuns: 200 },
+    );
+  });
+
+  it("begin where the calendar has so many units more than at the anchor", () => {
+    const units = { hour: "hours", day: "days", week: "weeks", month: "months", year: "years" } as const;
+    fc.assert(
+      fc.property(anyCalendar, fc.integer({ min: -2000, max: 2000 }), (grid, number) => {
+        const { unit, count, anchor = "2026-04-06" } = grid;
+        const many = unit === "quarter" ? { months: 3 * count * number } : { [units[unit]]: count * number };
+        const begin = Temporal.PlainDateTime.from(anchor).add(many);
+        assert.equal(String(periodWall({ ...grid, anchor }, number)), String(begin));
+      }),
     );
   });
 
