@@ -4,9 +4,13 @@
  * turn in the same run.
  *
  * - idle reader: a transaction that has read the table stays open for BENCH_READER_SECONDS (default 8);
+ * - idle reader, referenced: the same while another table, read and written as well, references this one;
  * - busy: no transaction stays, but there is nearly always one that has just read the table.
  *
- * BENCH_ROUNDS: default 3. What the others need is fetched once into the cache outside the checkout.
+ * Then every operation of this module beside a steady mixed load, see support/mixedLoad.
+ *
+ * BENCH_ROUNDS: default 3; 0 leaves the others out, and with them all but the operations. What the others need is fetched
+ * once into the cache outside the checkout.
  */
 import "../test/support/in-memory";
 
@@ -19,10 +23,13 @@ import type { Client } from "pg";
 import { type TestDatabase, testServer } from "../test/support/postgres";
 import { median } from "./support/figures";
 import { type Disturbance, disturbance, type Load, STALL_MS, startLoad } from "./support/load";
+import { brokenByOperations, measureOperations, operationsTable, RISE_LIMIT_MS } from "./support/mixedLoad";
 import { type Command, monthStart, progress, type Rival, rivals } from "./support/rivals";
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 3);
 const READER_MS = Number(process.env.BENCH_READER_SECONDS ?? 8) * 1000;
+/** A long reader is an observation of its own. */
+const RESULT = READER_MS >= 60_000 ? "locks-long-reader.md" : "locks.md";
 const JOB = 6;
 /** Before the job, for comparison. */
 const CALM_MS = 2_000;
@@ -33,8 +40,18 @@ const POLL_MS = 20;
 /** The limits of this module: one wait, all waits of one client, end after the reader's end, rise of the p99. */
 const LIMITS = { longest: 250, stalled: 1000, after: 2000, p99Rise: 250 };
 
-type Scenario = "idle reader" | "busy";
-const SCENARIOS: Scenario[] = ["idle reader", "busy"];
+interface Scenario {
+  title: string;
+  /** Of a single table, or one that another references. */
+  referenced?: boolean;
+  busy?: boolean;
+}
+
+const SCENARIOS: Scenario[] = [
+  { title: `A reader idle in its transaction for ${READER_MS / 1000} s` },
+  { title: "The same, and an incoming foreign key, whose table is read and written too", referenced: true },
+  { title: "Nobody stays, but somebody has always just read the table", busy: true },
+];
 
 interface Figures extends Disturbance {
   /** Of 6, when the process had ended. */
@@ -55,6 +72,11 @@ const JOBS: string[][] = [
   ["INSERT INTO events SELECT nextval('ids'), '2090-01-01Z', 'x'", `UPDATE events SET payload = 'y' WHERE id = 3`],
 ];
 
+const REFERENCING_JOBS: string[][] = [
+  ["SELECT count(*) FROM entry"],
+  [`INSERT INTO entry SELECT nextval('ids'), 801, '${monthStart(0)}Z'::timestamptz + interval '1 hour'`],
+];
+
 /** Overlapping transactions that have read everything. */
 const BUSY: string[][] = [0, 1].map(() => ["BEGIN", "SELECT count(*) FROM events", "SELECT pg_sleep(0.02)", "COMMIT"]);
 
@@ -69,6 +91,11 @@ async function measure(rival: Rival, scenario: Scenario): Promise<Figures> {
       `INSERT INTO events SELECT n * 100 + g, '${monthStart(-8)}Z'::timestamptz + n * interval '1 month' + g * interval '1 hour', 'x'
        FROM generate_series(0, 8) n, generate_series(1, 100) g`,
     );
+    if (scenario.referenced) {
+      await client.query(
+        "CREATE TABLE entry (entry bigint, id bigint, created_at timestamptz, FOREIGN KEY (id, created_at) REFERENCES events)",
+      );
+    }
     await client.query("ANALYZE events");
     const command = await rival.command(database.connection, scratch);
     return await disturb(database, client, command, scenario);
@@ -81,12 +108,13 @@ async function measure(rival: Rival, scenario: Scenario): Promise<Figures> {
 async function disturb(database: TestDatabase, client: Client, command: Command, scenario: Scenario): Promise<Figures> {
   const reader = await database.client("report");
   await reader.query("BEGIN");
-  if (scenario === "idle reader") await reader.query("SELECT count(*) FROM events");
-  const load = await startLoad(database, scenario === "busy" ? [...JOBS, ...BUSY] : JOBS);
+  if (!scenario.busy) await reader.query("SELECT count(*) FROM events");
+  const more = [...(scenario.referenced ? REFERENCING_JOBS : []), ...(scenario.busy ? BUSY : [])];
+  const load = await startLoad(database, [...JOBS, ...more]);
   await pause(CALM_MS);
   const started = performance.now();
   const work = start(command);
-  if (scenario === "idle reader") await pause(READER_MS);
+  if (!scenario.busy) await pause(READER_MS);
   const readerEnd = performance.now();
   const ended = reader.query("COMMIT");
   const finished = await untilDone(client, work, readerEnd);
@@ -166,7 +194,7 @@ function tableOf(rows: Row[], scenario: Scenario): string {
     ];
     return `| ${rival} | ${cells.join(" | ")} |`;
   });
-  const end = scenario === "busy" ? "done after the start, ms" : "done after the reader's end, ms";
+  const end = scenario.busy ? "done after the start, ms" : "done after the reader's end, ms";
   const head = ["", "longest wait, ms", "total stall, ms", "rise of the p99, ms", "done", end, "failed statements"];
   const notes = rows.flatMap(({ rival, all }) => {
     const said = all.find((one) => one.said !== "")?.said;
@@ -189,55 +217,64 @@ function broken(all: Figures[], scenario: Scenario): string[] {
   const found = {
     longest: of(({ longest }) => longest),
     stalled: of(({ stalled }) => stalled),
-    after: scenario === "busy" ? 0 : of(({ after }) => after ?? Number.POSITIVE_INFINITY),
+    after: scenario.busy ? 0 : of(({ after }) => after ?? Number.POSITIVE_INFINITY),
     p99Rise: of(({ p99Rise }) => p99Rise),
   };
   const over = Object.entries(LIMITS).filter(([name, limit]) => found[name as keyof typeof LIMITS] > limit);
   const failed = all.some(({ failures }) => failures > 0) ? ["an application statement failed"] : [];
-  return [...over.map(([name, limit]) => `${scenario}: ${name} over ${limit} ms`), ...failed];
+  return [...over.map(([name, limit]) => `${scenario.title}: ${name} over ${limit} ms`), ...failed];
 }
 
-async function main(): Promise<void> {
-  const [load = 0] = loadavg();
-  const results = new Map<Scenario, Row[]>();
-  for (const scenario of SCENARIOS) {
+async function againstRivals(): Promise<{ text: string[]; broken: string[] }> {
+  const text: string[] = [];
+  const kept: string[] = [];
+  for (const scenario of ROUNDS > 0 ? SCENARIOS : []) {
     const rows = rivals().map((rival) => ({ rival, all: [] as Figures[] }));
     for (let round = 1; round <= ROUNDS; round++) {
       for (const { rival, all } of rows) {
         const found = await measure(rival, scenario);
         all.push(found);
-        process.stderr.write(`${scenario}, round ${round}, ${rival.name}: ${JSON.stringify(found)}\n`);
+        process.stderr.write(`${scenario.title}, round ${round}, ${rival.name}: ${JSON.stringify(found)}\n`);
       }
     }
-    results.set(
-      scenario,
-      rows.map(({ rival, all }) => ({ rival: rival.name, all })),
-    );
+    const shown = rows.map(({ rival, all }) => ({ rival: rival.name, all }));
+    text.push(`## ${scenario.title}`, "", tableOf(shown, scenario));
+    kept.push(...broken(rows[0]?.all ?? [], scenario));
   }
-  const limits = [...results].flatMap(([scenario, rows]) => broken(rows[0]?.all ?? [], scenario));
+  return { text, broken: kept };
+}
+
+async function main(): Promise<void> {
+  const [load = 0] = loadavg();
+  const rivalled = await againstRivals();
+  const [loadThen = 0] = loadavg();
+  const operated = await measureOperations(READER_MS);
+  const limits = [...rivalled.broken, ...brokenByOperations(operated)];
   const text = [
-    "# Two months more, the four oldest away, beside an application",
+    "# Beside an application at work",
     "",
-    `PostgreSQL 18, ${cpus().length} cores, load ${load.toFixed(1)} before the first of ${ROUNDS} rounds. A table by month with a`,
-    "DEFAULT partition; two readers and two writers without a pause of more than 5 ms. Medians, and the worst round in",
-    `parentheses. A statement is held up when it takes over ${STALL_MS} ms more than usual; the total is that of the client that`,
-    "was held up most. The rise of the p99 is against the two seconds before the job.",
+    `PostgreSQL 18, ${cpus().length} cores, load ${load.toFixed(1)} before the first of ${ROUNDS} rounds. The job: two months more, the four`,
+    "oldest away, of a table by month with a DEFAULT partition; two readers and two writers without a pause of more than 5 ms.",
+    "Medians, and the worst round in parentheses. A statement is held up when it takes over",
+    `${STALL_MS} ms more than usual; the total is that of the client that was held up most. The rise of the p99 is against the two`,
+    "seconds before the job.",
     "",
-    ...[...results].flatMap(([scenario, rows]) => [
-      scenario === "busy"
-        ? "## Nobody stays, but somebody has always just read the table"
-        : `## A reader idle in its transaction for ${READER_MS / 1000} s`,
-      "",
-      tableOf(rows, scenario),
-    ]),
+    ...rivalled.text,
+    "## Every operation of this module beside a steady load",
+    "",
+    `Load of the machine ${loadThen.toFixed(1)} before it. Each operation has a table of its own with two clients that read and write it without`,
+    `a pause of more than 25 ms; one transaction has read all tables and stays, with its snapshot, for ${READER_MS / 1000} s. The operations`,
+    "begin one after the other and run side by side; the p99 is that of the statements on the operation's table.",
+    "",
+    operationsTable(operated),
     limits.length === 0
-      ? `This module keeps its limits: no wait over ${LIMITS.longest} ms, ${LIMITS.stalled} ms of them together, done ${LIMITS.after} ms after the reader, p99 up by ${LIMITS.p99Rise} ms at most, no failed statement.`
+      ? `This module keeps its limits: no wait over ${LIMITS.longest} ms, ${LIMITS.stalled} ms of them together, done ${LIMITS.after} ms after the reader, p99 up by ${LIMITS.p99Rise} ms at most, no failed statement; p99 beside an operation up by ${RISE_LIMIT_MS} ms at most.`
       : `Limits that this module did not keep: ${limits.join("; ")}.`,
     "",
   ].join("\n");
   process.stdout.write(text);
   await mkdir(join(__dirname, "results"), { recursive: true });
-  await writeFile(join(__dirname, "results", "locks.md"), text);
+  await writeFile(join(__dirname, "results", RESULT), text);
   if (limits.length > 0) process.exitCode = 1;
 }
 

@@ -19,7 +19,7 @@ export interface Load {
 }
 
 /** One client for each job, a list of statements that are sent one after the other, over and over. */
-export async function startLoad(database: TestDatabase, jobs: string[][]): Promise<Load> {
+export async function startLoad(database: TestDatabase, jobs: string[][], pauseMs = PAUSE_MS): Promise<Load> {
   const load: Load = { statements: [], failures: [], stop: async () => undefined };
   let running = true;
   const loops = jobs.map(async (job, client) => {
@@ -32,7 +32,7 @@ export async function startLoad(database: TestDatabase, jobs: string[][]): Promi
         });
         load.statements.push({ client, started, ms: performance.now() - started });
       }
-      await pause(PAUSE_MS);
+      await pause(pauseMs);
     }
     await session.end();
   });
