@@ -79,7 +79,7 @@ export function indexStatements(parent: ParentFacts, child: RelationName): State
   const targets = indexTargets.map(({ index, column, target }) => {
     const action = quoteLiteral(`ALTER INDEX %I.%I ALTER COLUMN ${column} SET STATISTICS ${target}`);
     const sql = `pg_catalog.format(${action}, ${quoteLiteral(child.schema)}, c.relname)`;
-    return statementOnChild("statisticsOfChild", parent, child, withPartOf(index, name, sql));
+    return statementOnChild("maintainChild", parent, child, withPartOf(index, name, sql, true));
   });
   return [...replicaIndexStatements(parent, child), ...targets];
 }
@@ -92,10 +92,13 @@ export function replicaIndexStatements(parent: ParentFacts, child: RelationName)
   return [statementOnChild("alterChild", parent, child, withPartOf(replicaIndex, name, sql))];
 }
 
-/** Runs what the expression `sql` comes to for `c`, the child's part of an index of the parent. */
-function withPartOf(parentIndex: number, child: string, sql: string): string {
+/**
+ * Runs what the expression `sql` comes to for `c`, the child's part of an index of the parent. `locks`: the child as that
+ * index is, whose name nobody can tell beforehand.
+ */
+function withPartOf(parentIndex: number, child: string, sql: string, locks = false): string {
   const body =
-    `BEGIN EXECUTE (SELECT ${sql} FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid` +
+    `BEGIN ${locks ? `LOCK TABLE ONLY ${child} IN SHARE UPDATE EXCLUSIVE MODE; ` : ""}EXECUTE (SELECT ${sql} FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid` +
     ` WHERE x.indrelid = ${quoteLiteral(child)}::pg_catalog.regclass AND ${parentIndex} IN` +
     " (SELECT relid FROM pg_catalog.pg_partition_ancestors(x.indexrelid) WHERE relid <> x.indexrelid)); END";
   return `DO ${quoteLiteral(body)}`;

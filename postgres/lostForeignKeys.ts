@@ -40,7 +40,7 @@ function definitionsOf(root: ParentFacts, lost: readonly LostForeignKey[]): Kept
     const at = counts.get(place) ?? 0;
     counts.set(place, at + 1);
     const same = (root.copying?.foreignKeys ?? []).filter(
-      ({ references }) => qualified(references) === qualified(target),
+      ({ references: [table] }) => table !== undefined && qualified(table) === qualified(target),
     );
     const found = same[at];
     return found === undefined ? [] : [{ key, name: found.name, definition: found.definition }];

@@ -103,8 +103,8 @@ export interface CopyFacts {
    * schema-qualified. Empty: there is none.
    */
   key: { column: string; equals: string }[];
-  /** Foreign keys of the parent as PostgreSQL prints them. */
-  foreignKeys: { name: string; definition: string; references: RelationName; valid: boolean }[];
+  /** Foreign keys of the parent as PostgreSQL prints them; `references`: the table, then what is below it. */
+  foreignKeys: { name: string; definition: string; references: RelationName[]; valid: boolean }[];
   /** The condition that the bounds of the parent and of its own parents put on every row; undefined: none. */
   condition?: string;
   /** The parent, or one of its partitions, is referenced by a foreign key of the parent itself. */

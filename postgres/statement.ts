@@ -35,6 +35,8 @@ export interface Statement {
    * Nobody waits behind it.
    */
   waitsFor?: string[];
+  /** The same for relations of which only those matter who write to them. */
+  waitsForWriters?: string[];
   /** Committed by itself: what comes before it and what comes after it are other transactions. */
   alone?: boolean;
   /** What the statements from this one on are for, when a step has several parts; shown above it. */

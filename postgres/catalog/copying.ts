@@ -33,7 +33,7 @@ interface Row extends Record<string, unknown> {
   levels: Level[];
   columns: { name: string; generated: boolean }[];
   key: { column: string; schema: string; operator: string }[] | null;
-  foreign_keys: { name: string; definition: string; references: RelationName; valid: boolean }[];
+  foreign_keys: { name: string; definition: string; references: RelationName[]; valid: boolean }[];
   self_referenced: boolean;
   publications_of_all: string[];
   publications_of_leaves: string[];
@@ -56,6 +56,11 @@ WITH RECURSIVE parent AS (
   SELECT i.inhrelid AS oid, i.inhparent AS above, 1 AS level FROM pg_catalog.pg_inherits i WHERE i.inhrelid = $1
   UNION ALL
   SELECT i.inhrelid, i.inhparent, levels.level + 1 FROM levels JOIN pg_catalog.pg_inherits i ON i.inhrelid = levels.above
+), referenced AS (
+  SELECT DISTINCT k.confrelid AS root, k.confrelid AS oid, 0 AS level FROM pg_catalog.pg_constraint k
+  WHERE k.conrelid = $1 AND k.contype = 'f'
+  UNION ALL
+  SELECT r.root, i.inhrelid, r.level + 1 FROM referenced r JOIN pg_catalog.pg_inherits i ON i.inhparent = r.oid
 ), unique_key AS (
   SELECT x.indrelid, x.indkey, x.indclass, x.indnkeyatts FROM pg_catalog.pg_index x
   WHERE x.indrelid = $1 AND x.indisunique AND x.indimmediate AND x.indisvalid AND x.indpred IS NULL AND x.indexprs IS NULL
@@ -98,9 +103,11 @@ SELECT (SELECT json_agg(
     JOIN pg_catalog.pg_operator o ON o.oid = m.amopopr JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
     WHERE k.position <= x.indnkeyatts) AS key,
   (SELECT coalesce(json_agg(json_build_object('name', k.conname, 'definition', pg_catalog.pg_get_constraintdef(k.oid),
-      'valid', k.convalidated, 'references', json_build_object('schema', n.nspname, 'name', r.relname)) ORDER BY k.conname), '[]')
+      'valid', k.convalidated, 'references', (
+        SELECT json_agg(json_build_object('schema', n.nspname, 'name', r.relname) ORDER BY t.level, n.nspname, r.relname)
+        FROM referenced t JOIN pg_catalog.pg_class r ON r.oid = t.oid
+        JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace WHERE t.root = k.confrelid)) ORDER BY k.conname), '[]')
     FROM pg_catalog.pg_constraint k LEFT JOIN pg_catalog.pg_constraint up ON up.oid = k.conparentid
-    JOIN pg_catalog.pg_class r ON r.oid = k.confrelid JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
     WHERE k.conrelid = c.oid AND k.contype = 'f' AND (up.oid IS NULL OR up.conrelid <> k.conrelid)) AS foreign_keys,
   EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.conrelid = c.oid AND k.confrelid = c.oid)
     AS self_referenced,

@@ -12,10 +12,11 @@ export function renderIndexStep(step: IndexStep, declared: IndexDeclaration): St
 
 const RENDERERS: Record<IndexStepKind, (step: IndexStep, declared: IndexDeclaration) => Statement[]> = {
   dropInvalid: ({ index, table }) => [
-    alone(`DROP INDEX CONCURRENTLY ${qualified(index)}`, [
-      lock(table, "SHARE UPDATE EXCLUSIVE"),
-      lock(index, "ACCESS EXCLUSIVE"),
-    ]),
+    alone(
+      `DROP INDEX CONCURRENTLY ${qualified(index)}`,
+      [lock(table, "SHARE UPDATE EXCLUSIVE"), lock(index, "ACCESS EXCLUSIVE")],
+      { waitsFor: [qualified(table)] },
+    ),
   ],
   create: (step, declared) => [
     ...path(declared, "SET LOCAL"),
@@ -27,18 +28,21 @@ const RENDERERS: Record<IndexStepKind, (step: IndexStep, declared: IndexDeclarat
   ],
   build: (step, declared) => [
     ...path(declared, "SET").map((statement) => ({ ...statement, transactional: false, alone: true })),
-    alone(`CREATE ${createClause(declared, step.table, { index: step.index.name, concurrently: true })}`, [
-      lock(step.table, "SHARE UPDATE EXCLUSIVE", "build"),
-    ]),
+    alone(
+      `CREATE ${createClause(declared, step.table, { index: step.index.name, concurrently: true })}`,
+      [lock(step.table, "SHARE UPDATE EXCLUSIVE", "build")],
+      { waitsForWriters: [qualified(step.table)] },
+    ),
     ...useForConstraint(step),
     ...attach(step),
   ],
   adopt: (step) => [...useForConstraint(step), ...attach(step)],
   rebuild: ({ index, table }) => [
-    alone(`REINDEX INDEX CONCURRENTLY ${qualified(index)}`, [
-      lock(table, "SHARE UPDATE EXCLUSIVE", "build"),
-      lock(index, "SHARE UPDATE EXCLUSIVE"),
-    ]),
+    alone(
+      `REINDEX INDEX CONCURRENTLY ${qualified(index)}`,
+      [lock(table, "SHARE UPDATE EXCLUSIVE", "build"), lock(index, "SHARE UPDATE EXCLUSIVE")],
+      { waitsFor: [qualified(table)] },
+    ),
   ],
   rename: ({ index, name }) => [renameTo(index, name)],
   swap: (step) => [...dropIndex(step), comment(step.index, step.comment), renameTo(step.index, step.name)],
@@ -151,6 +155,6 @@ function transactional(sql: string, locks: Lock[]): Statement {
 }
 
 /** Committed by PostgreSQL itself, in several transactions; no block around it is allowed. */
-function alone(sql: string, locks: Lock[]): Statement {
-  return { sql, locks, transactional: false, alone: true };
+function alone(sql: string, locks: Lock[], waits: Pick<Statement, "waitsFor" | "waitsForWriters">): Statement {
+  return { sql, locks, transactional: false, alone: true, ...waits };
 }

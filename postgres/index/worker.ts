@@ -1,7 +1,6 @@
 /** Carries out one step of an index's plan: short transactions under the lock ladder, and builds that block nobody. */
 import type { IndexDeclaration, IndexStep } from "../../topology/index/model";
-import type { RelationName } from "../../topology/model";
-import { findBlockers, findSnapshots } from "../blockers";
+import { findBlockers, findSnapshots, findUsers } from "../blockers";
 import type { Session, Sessions } from "../connection";
 import { type Blocker, explainError, hasSqlstate, IdentityError, SQLSTATE } from "../errors";
 import { faultPoint } from "../faults";
@@ -9,7 +8,7 @@ import { qualified, quoteIdent } from "../identifiers";
 import { type Clock, climb, type LockLadder } from "../ladder";
 import { strongest } from "../locks";
 import { lockTimeout } from "../segments";
-import type { Statement } from "../statement";
+import type { Lock, Statement } from "../statement";
 import { type BuildProgress, withProgress } from "./progress";
 import { renderIndexStep } from "./render";
 
@@ -110,7 +109,7 @@ export class IndexWorker {
     faultPoint("beforeTransaction");
     let looks = 0;
     await this.climbing(
-      (ms) => idleHolders(session, step.table, looks++ < LOOKS_FOR_NOBODY ? 0 : ms),
+      (ms) => idleHolders(session, statement, looks++ < LOOKS_FOR_NOBODY ? 0 : ms),
       async () => {
         try {
           await withProgress(sessions, session, onProgress, () => session.query(statement.sql));
@@ -193,8 +192,10 @@ export class IndexWorker {
 }
 
 /** Sessions idle in a transaction, and prepared ones, that a concurrent build of this table would wait for. */
-async function idleHolders(session: Session, table: RelationName, ms: number): Promise<Blocker[]> {
-  const holders = await findBlockers(session, [{ relation: qualified(table), mode: "SHARE", hold: "build" }]);
+async function idleHolders(session: Session, statement: Statement, ms: number): Promise<Blocker[]> {
+  const { waitsFor = [], waitsForWriters = [] } = statement;
+  const writers = waitsForWriters.map((relation): Lock => ({ relation, mode: "SHARE", hold: "build" }));
+  const holders = [...(await findUsers(session, waitsFor)), ...(await findBlockers(session, writers))];
   const found = [...holders, ...(await findSnapshots(session, ms))];
   return found.filter(({ gid, state, ageMs }) => gid !== undefined || (state?.startsWith("idle in") && ageMs >= ms));
 }

@@ -15,8 +15,7 @@ export function keysOf(
   { parent, copying }: ReorganizationRendering,
   source: Layout["sources"][number],
 ): { name: string; references: RelationName[] }[] {
-  const known = parent.childFacts[source.oid]?.foreignKeys ?? copying.foreignKeys;
-  return known.map(({ name, references }) => ({ name, references: [references].flat() }));
+  return parent.childFacts[source.oid]?.foreignKeys ?? copying.foreignKeys;
 }
 
 /**
@@ -47,15 +46,17 @@ export function dropSourceStatements(
 
 /**
  * Indexes and statistics of a target that was made under a reserved name are named after it, as PostgreSQL named them. A
- * name that is taken gets a number.
+ * name that is taken gets a number. The indexes are locked as the table is, so that the lock can be told beforehand.
  */
 export function renameParts(target: Layout["targets"][number]): Statement[] {
   const { relation, name } = target;
   if (relation.name === name) return [];
   const { schema } = relation;
-  const table = quoteLiteral(qualified({ schema, name }));
+  const named = { schema, name };
+  const table = quoteLiteral(qualified(named));
   const body = `DECLARE made record; wanted text; number int;
 BEGIN
+  LOCK TABLE ONLY ${qualified(named)} IN SHARE UPDATE EXCLUSIVE MODE;
   FOR made IN
     SELECT 'INDEX' AS kind, c.relname AS name FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid
     WHERE x.indrelid = ${table}::pg_catalog.regclass AND pg_catalog.starts_with(c.relname, ${quoteLiteral(relation.name)})
@@ -74,7 +75,9 @@ BEGIN
       wanted || CASE WHEN number > 0 THEN number::text ELSE '' END);
   END LOOP;
 END`;
-  return part(`name the indexes of ${name}`, [statement(`DO ${quoteLiteral(body)}`, [])]);
+  return part(`name the indexes of ${name}`, [
+    statement(`DO ${quoteLiteral(body)}`, [lock(named, "SHARE UPDATE EXCLUSIVE")]),
+  ]);
 }
 
 /** The targets are its partitions only as long as the reorganization is not finished. */
@@ -95,7 +98,7 @@ export function dropTargetKeys({ copying }: ReorganizationRendering, target: Lay
   return copying.foreignKeys.map(({ name, references }) =>
     statement(
       `ALTER TABLE ${qualified(target.relation)} DROP CONSTRAINT IF EXISTS ${quoteIdent(name)}`,
-      [lock(target.relation, "ACCESS EXCLUSIVE"), lock(references, "ACCESS EXCLUSIVE")],
+      [target.relation, ...references].map((relation) => lock(relation, "ACCESS EXCLUSIVE")),
       { alone: true },
     ),
   );

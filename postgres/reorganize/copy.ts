@@ -19,7 +19,7 @@ export function batchStatements(rendering: ReorganizationRendering, source: Sour
   const copy =
     `INSERT INTO ${qualified(layout.staging)} (${columns}) SELECT ${columns} FROM ONLY ${qualified(source)}` +
     ` WHERE ctid >= $1::tid AND ctid < $2::tid FOR SHARE ON CONFLICT (${keyList(rendering)}) DO NOTHING`;
-  const locks = [lock(source, "ROW SHARE"), ...writing(layout)];
+  const locks = [lock(source, "ROW SHARE"), ...writing(rendering)];
   return part(`copy ${source.name}, some blocks in each transaction`, [
     statement(copy, locks),
     statement(`UPDATE ${qualified(layout.progress)} SET next = $2 WHERE source = $1`, [
@@ -28,13 +28,19 @@ export function batchStatements(rendering: ReorganizationRendering, source: Sour
   ]);
 }
 
-function writing({ staging, targets }: Layout): Lock[] {
-  return [staging, ...targets.map(({ relation }) => relation)].map((relation) => lock(relation, "ROW EXCLUSIVE"));
+/** The CHECKs of HASH partitions look up the parent's key. */
+function writing({ parent, layout }: ReorganizationRendering): Lock[] {
+  const written = [layout.staging, ...layout.targets.map(({ relation }) => relation)];
+  return [
+    ...written.map((relation) => lock(relation, "ROW EXCLUSIVE")),
+    ...(parent.strategy === "hash" ? [lock(parent, "ACCESS SHARE")] : []),
+  ];
 }
 
 /**
  * Rows that only left a note: their sources are locked first, so that nobody changes them meanwhile and nobody who does
- * waits for the copy in the opposite order.
+ * waits for the copy in the opposite order. Once the copy has foreign keys, their checks lock what they reference as those
+ * of any writer do.
  */
 export function repairStatements(rendering: ReorganizationRendering): Statement[] {
   const { layout } = rendering;
@@ -48,12 +54,12 @@ export function repairStatements(rendering: ReorganizationRendering): Statement[
     ...layout.sources.map((source) =>
       statement(`SELECT FROM ONLY ${qualified(source)} AS one WHERE ${same} FOR SHARE`, [lock(source, "ROW SHARE")]),
     ),
-    statement(`DELETE FROM ${qualified(layout.staging)} AS one WHERE ${same}`, writing(layout)),
+    statement(`DELETE FROM ${qualified(layout.staging)} AS one WHERE ${same}`, writing(rendering)),
     ...layout.sources.map((source) =>
       statement(
         `INSERT INTO ${qualified(layout.staging)} (${list}) SELECT ${columns.map((column) => `one.${column}`).join(", ")}` +
           ` FROM ONLY ${qualified(source)} AS one WHERE ${same} FOR SHARE ON CONFLICT (${keyList(rendering)}) DO NOTHING`,
-        [lock(source, "ROW SHARE"), ...writing(layout)],
+        [lock(source, "ROW SHARE"), ...writing(rendering)],
       ),
     ),
     statement(`DELETE FROM ${missed} WHERE ${TAKEN}`, [note]),
@@ -72,7 +78,7 @@ export function restartStatements({ layout }: ReorganizationRendering): Statemen
     ...sources.map((source) =>
       statement(
         `UPDATE ${qualified(progress)} SET next = 0, stop = ${blocksOf(qualified(source))} WHERE source = ${source.oid}`,
-        [lock(progress, "ROW EXCLUSIVE"), lock(source, "ACCESS SHARE")],
+        [lock(progress, "ROW EXCLUSIVE")],
       ),
     ),
   ]);

@@ -61,7 +61,7 @@ export function moveStatements(rendering: ReorganizationRendering): Move {
     statements: part("move the rows in one transaction", [
       lockStatement([parent, ...layout.sources, ...(bystander === undefined ? [] : [bystander])]),
       before,
-      ...layout.sources.map((source) => detach(parent, source)),
+      ...layout.sources.map((source) => detach(rendering, source)),
       ...replaced.filter((source) => givesWay(layout, source)).map((source) => rename(source, source.aside)),
       ...made.flatMap((target) => targetTable(parent, target, tableOf(target))),
       ...replaced.flatMap((source) =>
@@ -69,8 +69,8 @@ export function moveStatements(rendering: ReorganizationRendering): Move {
       ),
       ...(kept === undefined ? [] : made.map((target) => takeRows(rendering, kept, target, tableOf(target)))),
       after,
-      ...made.flatMap((target) => attach(rendering, target, tableOf(target))),
-      ...(kept === undefined ? [] : attach(rendering, kept, kept)),
+      ...made.flatMap((target) => attach(rendering, target, tableOf(target), false)),
+      ...(kept === undefined ? [] : attach(rendering, kept, kept, true)),
       ...(bystander === undefined ? [] : [dropGuard(rendering, bystander)]),
       ...replaced.map((source) => drop(rendering, source, former.get(source) ?? source)),
     ]),
@@ -107,15 +107,16 @@ function otherBounds({ layout }: ReorganizationRendering, target: Layout["target
   return layout.targets.filter((other) => other !== target).map(({ bound }) => bound);
 }
 
-/** It looks through what it attaches, which is little. */
+/** It looks through what it attaches, which is little; `merged`: a table that has the parent's foreign keys already. */
 function attach(
   rendering: ReorganizationRendering,
   { bound }: Pick<Source, "bound">,
   relation: RelationName,
+  merged: boolean,
 ): Statement[] {
   const { parent } = rendering;
   const sql = `ALTER TABLE ${qualified(parent)} ATTACH PARTITION ${qualified(relation)} ${boundClause(bound)}`;
-  return [statement(sql, attachLocks(rendering, relation, "scan", false)), ...indexStatements(parent, relation)];
+  return [statement(sql, attachLocks(rendering, relation, "scan", merged)), ...indexStatements(parent, relation)];
 }
 
 /** In the same transaction: a table with the same rows that outlived it could be taken for a partition that is missing. */

@@ -3,8 +3,8 @@ import type { RelationName } from "../../topology/model";
 import { boundClause } from "../boundSql";
 import { indexStatements } from "../childAttributes";
 import { qualified, quoteIdent } from "../identifiers";
-import { locksOf, strongest } from "../locks";
-import type { ParentFacts } from "../parent";
+import { locksOf, losesForeignKeys, strongest } from "../locks";
+import type { CopyFacts, ParentFacts } from "../parent";
 import type { Lock, Statement } from "../statement";
 import { BOUND_CHECK, givesWay, type Layout } from "./names";
 import { commentStatement, dropGuard } from "./prepare";
@@ -26,15 +26,23 @@ export function foreignKeyStatements(
   const table = qualified(target.relation);
   return copying.foreignKeys.map(({ name, definition, references, valid }) => {
     const constraint = quoteIdent(name);
-    const referenced = lock(references, "SHARE ROW EXCLUSIVE");
+    const [referenced, ...below] = references;
     const add = `ALTER TABLE ${table} ADD CONSTRAINT ${constraint} ${definition}${valid ? " NOT VALID" : ""}`;
     return {
       name,
-      add: statement(add, [lock(target.relation, "SHARE ROW EXCLUSIVE"), referenced], { alone: true }),
+      add: statement(
+        add,
+        [target.relation, ...references].map((relation) => lock(relation, "SHARE ROW EXCLUSIVE")),
+        { alone: true },
+      ),
       ...(valid && {
         validate: statement(
           `ALTER TABLE ${table} VALIDATE CONSTRAINT ${constraint}`,
-          [lock(target.relation, "SHARE UPDATE EXCLUSIVE", "scan"), lock(references, "ROW SHARE", "scan")],
+          [
+            lock(target.relation, "SHARE UPDATE EXCLUSIVE", "scan"),
+            ...(referenced === undefined ? [] : [lock(referenced, "ROW SHARE", "scan")]),
+            ...below.map((relation) => lock(relation, "ACCESS SHARE", "scan")),
+          ],
           { alone: true },
         ),
       }),
@@ -55,7 +63,7 @@ export function swapStatements(rendering: ReorganizationRendering): Statement[] 
   return part("exchange sources and copy", [
     lockStatement([parent, ...sources, ...(bystander === undefined ? [] : [bystander])]),
     ...targets.map(({ relation }) => leaveStaging(layout, relation)),
-    ...defaultsFirst.map((source) => detach(parent, source)),
+    ...defaultsFirst.map((source) => detach(rendering, source)),
     ...sources.filter((source) => givesWay(layout, source)).map((source) => rename(source, source.aside)),
     ...targets
       .filter(({ relation, name }) => relation.name !== name)
@@ -81,9 +89,15 @@ function leaveStaging({ staging, targets }: Layout, relation: RelationName): Sta
   );
 }
 
-export function detach(parent: ParentFacts, child: RelationName): Statement {
+export function detach({ parent, copying }: ReorganizationRendering, child: RelationName): Statement {
   const sql = `ALTER TABLE ${qualified(parent)} DETACH PARTITION ${qualified(child)}`;
-  return statement(sql, locksOf("detach", parent, { child }));
+  const keptReferences = copying.foreignKeys.filter(survivesDetach(parent)).flatMap(({ references }) => references);
+  return statement(sql, locksOf("detach", parent, { child, keptReferences }));
+}
+
+/** What PostgreSQL 14 does not drop with the table that leaves: foreign keys to tables without partitions. */
+function survivesDetach(parent: ParentFacts): (key: CopyFacts["foreignKeys"][number]) => boolean {
+  return ({ references }) => !losesForeignKeys(parent) || references.length === 1;
 }
 
 export function rename(relation: RelationName, name: string): Statement {
@@ -106,13 +120,19 @@ function attach(rendering: ReorganizationRendering, target: Layout["targets"][nu
   ];
 }
 
-/** A DEFAULT that has left, or is proven, is not looked through. */
+/**
+ * A DEFAULT that has left, or is proven, is not looked through. A table that comes with the parent's foreign keys is not
+ * read for them, unless the server has dropped them when it left the table that it was a partition of.
+ */
 export function attachLocks(
   { parent, copying }: ReorganizationRendering,
   child: RelationName,
   childHold: Lock["hold"],
   merged = true,
 ): Lock[] {
-  const mergedReferences = merged ? copying.foreignKeys.filter(({ valid }) => valid).map((key) => key.references) : [];
-  return locksOf("attach", parent, { child, childHold, defaultProven: true, mergedReferences });
+  const valid = copying.foreignKeys.filter((key) => key.valid);
+  const coming = valid.filter(survivesDetach(parent));
+  const mergedReferences = merged ? coming.flatMap((key) => key.references) : [];
+  const reads = merged && coming.length < valid.length ? "scan" : childHold;
+  return locksOf("attach", parent, { child, childHold: reads, defaultProven: true, mergedReferences });
 }

@@ -7,8 +7,9 @@ import { faultPoint } from "../faults";
 import { qualified, quoteIdent } from "../identifiers";
 import type { Lock, Statement } from "../statement";
 import { inTransaction, type Queryable } from "./client";
-import { lock, renderCreateTable, statement, treeOf, unsupported } from "./create";
+import { lock, referencedTables, renderCreateTable, statement, treeOf, unsupported } from "./create";
 import { readRelation, readTable } from "./read";
+import { type Below, readBelow, readMajor } from "./tree";
 
 /**
  * Carries a transaction through the wait for its locks: may wait before it, and may call it again after it failed to
@@ -62,8 +63,9 @@ export async function createTable(
   for (const { property, reason } of unsupported(declared, rows[0]?.version ?? 0)) {
     throw new TableRefusal(property, reason);
   }
+  const statements = renderCreateTable(declared, await readBelow(client, declared.foreignKeys));
   try {
-    await applyStatements(client, renderCreateTable(declared), underLocks);
+    await applyStatements(client, statements, underLocks);
   } catch (error) {
     if (!hasSqlstate(error, SQLSTATE.invalidSchemaName)) throw error;
     throw new TableRefusal("schema", `${missingSchema(declared.schema)} Nothing was created.`);
@@ -108,16 +110,20 @@ export async function applyStatements(
   faultPoint("afterTransaction");
 }
 
-/** The statements that drop a table with all its partitions. Tables that it references are locked for a moment too. */
-export function renderDropTable(actual: ActualTable): [Statement, Statement] {
+/**
+ * The statements that drop a table with all its partitions. Tables that it references are locked for a moment too, as far
+ * as they have triggers for its foreign keys: before 15 a table with partitions has none.
+ */
+export function renderDropTable(actual: ActualTable, below: Below, major: number): [Statement, Statement] {
   const relation = qualified(actual);
   const tree = treeOf(actual).map((name) => lock(name, "ACCESS EXCLUSIVE"));
-  const referenced = actual.foreignKeys.map(({ references: { schema, table } }) => qualified({ schema, name: table }));
   return [
     statement(`LOCK TABLE ${relation} IN ACCESS EXCLUSIVE MODE`, tree),
     statement(
       `DROP TABLE ${relation}`,
-      [...new Set(referenced)].map((name) => lock(name, "ACCESS EXCLUSIVE")),
+      referencedTables(actual.foreignKeys, below)
+        .filter(({ partitioned }) => major >= 15 || !partitioned)
+        .map(({ name }) => lock(name, "ACCESS EXCLUSIVE")),
     ),
   ];
 }
@@ -142,7 +148,7 @@ export async function dropTable(
     return "absent";
   }
   refuseAnother(recorded, seen);
-  const statements = renderDropTable(seen);
+  const statements = renderDropTable(seen, await readBelow(client, seen.foreignKeys), await readMajor(client));
   const locks = statements.flatMap((one) => one.locks);
   await underLocks(locks, () =>
     inTransaction(client, "BEGIN ISOLATION LEVEL READ COMMITTED", () =>

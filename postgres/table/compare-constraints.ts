@@ -188,7 +188,7 @@ function checkContent(item: ActualTable["checks"][number]): Content {
   return { expression: item.expression, valid: String(item.valid), enforced: String(item.enforced) };
 }
 
-export function foreignKeyContent(item: Omit<ActualForeignKey, "name">): Content {
+export function foreignKeyContent(item: Omit<ActualForeignKey, "name" | "inherited">): Content {
   return {
     columns: names(item.columns),
     references: `${item.references.schema}.${item.references.table} ${names(item.references.columns)}`,

@@ -19,6 +19,7 @@ export interface ConstraintRow {
   deferred: boolean;
   valid: boolean;
   enforced: boolean;
+  inherited: boolean;
   ref_schema: string | null;
   ref_table: string | null;
   ref_columns: string[];
@@ -82,6 +83,7 @@ function foreignKeyFrom(row: ConstraintRow): ActualForeignKey {
     match: MATCHES[row.match] ?? "simple",
     valid: row.valid,
     enforced: row.enforced,
+    inherited: row.inherited,
   };
 }
 

@@ -16,6 +16,7 @@ import {
 } from "../../topology/table/model";
 import { qualified, quoteIdent, quoteLiteral } from "../identifiers";
 import type { Lock, LockMode, Statement } from "../statement";
+import type { Below } from "./tree";
 
 /** How a lock on one relation is written in a {@link Statement}. */
 export function lock(relation: string, mode: LockMode): Lock {
@@ -37,13 +38,13 @@ export function lookupPath(schema: string): Statement {
  * Everything that makes a declared table, to be run in one transaction. Foreign keys lock the tables they reference;
  * nothing else that exists is locked.
  */
-export function renderCreateTable(table: DeclaredTable): Statement[] {
+export function renderCreateTable(table: DeclaredTable, below: Below): Statement[] {
   const relation = qualified(table);
   return [
     lookupPath(table.schema),
     statement(createTable(table, relation, table.foreignKeys.map(foreignKeyClause)), [
       lock(relation, "ACCESS EXCLUSIVE"),
-      ...referencedTables(table.foreignKeys).map((name) => lock(name, "SHARE ROW EXCLUSIVE")),
+      ...referencedTables(table.foreignKeys, below).map(({ name }) => lock(name, "SHARE ROW EXCLUSIVE")),
     ]),
     ...table.indexes.map((index) => createIndex(index, relation)),
     ...(table.columns ?? []).flatMap((column) => [
@@ -108,9 +109,20 @@ export function foreignKeyClause(key: DeclaredForeignKey): string {
   );
 }
 
-/** The tables that foreign keys reference, each once, qualified. */
-export function referencedTables(keys: DeclaredForeignKey[]): string[] {
-  return [...new Set(keys.map(({ references: { schema, table } }) => qualified({ schema, name: table })))];
+/** The tables that foreign keys reference, and their partitions, each once; names are qualified. */
+export function referencedTables(
+  keys: Pick<DeclaredForeignKey, "references">[],
+  below: Below,
+): { name: string; partitioned: boolean }[] {
+  const names = new Set(keys.map(({ references: { schema, table } }) => qualified({ schema, name: table })));
+  const found = [...names].flatMap((name) => {
+    const partitions = below.get(name) ?? [];
+    return [
+      { name, partitioned: partitions.length > 0 },
+      ...partitions.map((one) => ({ name: qualified(one), partitioned: one.relkind === "p" })),
+    ];
+  });
+  return [...new Map(found.map((one) => [one.name, one])).values()];
 }
 
 /** An index on a table without partitions, or together with the table; on existing partitions it would build under SHARE. */

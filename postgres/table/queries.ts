@@ -60,7 +60,7 @@ const constraints = (expression: string, where: string) => `
 SELECT c.conrelid AS relation, c.conname::text AS name, c.contype::text AS type, ${names("c.conrelid", "c.conkey")} AS columns,
        ${expression} AS expression,
        c.condeferrable AS deferrable, c.condeferred AS deferred, COALESCE(i.indisvalid, c.convalidated) AS valid,
-       COALESCE((pg_catalog.to_jsonb(c) ->> 'conenforced')::boolean, true) AS enforced,
+       COALESCE((pg_catalog.to_jsonb(c) ->> 'conenforced')::boolean, true) AS enforced, c.conparentid <> 0 AS inherited,
        rn.nspname::text AS ref_schema, r.relname::text AS ref_table, ${names("c.confrelid", "c.confkey")} AS ref_columns,
        c.confdeltype::text AS on_delete, c.confupdtype::text AS on_update, c.confmatchtype::text AS match,
        ARRAY(SELECT a.attname::text
@@ -85,12 +85,12 @@ SELECT c.conrelid AS relation, c.conname::text AS name, c.contype::text AS type,
 export const CONSTRAINTS = constraints("pg_catalog.pg_get_expr(c.conbin, c.conrelid)", "c.conrelid = $1");
 
 /**
- * $1 oids of partitions: the constraints that are their own, and those that are not validated. Expressions are not
- * printed, as that would wait for whoever has locked a partition.
+ * $1 oids of partitions: the constraints that are their own, those that are not validated, and all foreign keys.
+ * Expressions are not printed, as that would wait for whoever has locked a partition.
  */
 export const PARTITION_CONSTRAINTS = constraints(
   "NULL::text",
-  "c.conrelid = ANY ($1) AND (NOT c.convalidated OR (c.coninhcount = 0 AND c.conparentid = 0))",
+  "c.conrelid = ANY ($1) AND (NOT c.convalidated OR c.contype = 'f' OR (c.coninhcount = 0 AND c.conparentid = 0))",
 );
 
 /** $1 schema, $2 name of any table. */
@@ -132,15 +132,15 @@ SELECT x.relname::text AS name, i.indisunique AS "unique", i.indisvalid AS valid
 
 const TREE = `
 WITH RECURSIVE tree AS (
-  SELECT inhrelid, inhdetachpending FROM pg_catalog.pg_inherits WHERE inhparent = $1
+  SELECT inhrelid, inhparent, inhdetachpending FROM pg_catalog.pg_inherits WHERE inhparent = $1
   UNION ALL
-  SELECT i.inhrelid, i.inhdetachpending FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.inhrelid
+  SELECT i.inhrelid, i.inhparent, i.inhdetachpending FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.inhrelid
 )`;
 
 /** $1 oid. */
 export const DESCENDANTS = `${TREE}
 SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS relkind,
-       tree.inhdetachpending AS pending, pg_catalog.pg_get_userbyid(c.relowner)::text AS owner,
+       tree.inhparent AS parent, tree.inhdetachpending AS pending, pg_catalog.pg_get_userbyid(c.relowner)::text AS owner,
        CASE WHEN c.reltuples >= 0 THEN c.reltuples::float8 END AS rows,
        (c.relpages::bigint * pg_catalog.current_setting('block_size')::bigint)::float8 AS bytes
   FROM tree
@@ -167,7 +167,7 @@ WITH RECURSIVE root AS (
   SELECT root_schema, root_name, i.inhrelid
     FROM tree JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.inhrelid
 )
-SELECT tree.root_schema, tree.root_name, n.nspname::text AS schema, c.relname::text AS name
+SELECT tree.root_schema, tree.root_name, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS relkind
   FROM tree
   JOIN pg_catalog.pg_class c ON c.oid = tree.inhrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

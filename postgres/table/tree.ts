@@ -10,15 +10,22 @@ import { BELOW, DESCENDANTS, NOT_NULL_COLUMNS, PARTITION_CONSTRAINTS } from "./q
 export interface TreeFacts {
   /** Major version of the server. */
   major: number;
-  /** By OID of a partition: its own constraints, and those that are not validated. */
+  /** By OID of a partition: its own constraints, those that are not validated, and all foreign keys. */
   constraints: Map<number, Constraints>;
   /** By OID of a partition: those columns that are to become NOT NULL and are so there. */
   notNull: Map<number, Set<string>>;
-  /** Partitions of referenced tables, by the qualified name of the table. */
-  below: Map<string, RelationName[]>;
+  below: Below;
 }
 
-/** A tree of which nothing is known; enough for a table without partitions. */
+/** Partitions of referenced tables, by the qualified name of the table: what locks the table mostly locks them, too. */
+export type Below = ReadonlyMap<string, Referenced[]>;
+
+export interface Referenced extends RelationName {
+  /** `p` has partitions of its own. */
+  relkind: string;
+}
+
+/** A tree of which nothing is known. */
 export const NO_TREE: Omit<TreeFacts, "major"> = { constraints: new Map(), notNull: new Map(), below: new Map() };
 
 /** Reads what the differences make necessary, in at most four queries whatever the number of partitions. */
@@ -29,8 +36,9 @@ export async function readTree(
   differences: Difference[],
 ): Promise<TreeFacts> {
   const major = await readMajor(client);
-  if (actual.descendants.length === 0 || !differences.some(({ severity }) => severity === "change")) {
-    return { major, ...NO_TREE };
+  if (!differences.some(({ severity }) => severity === "change")) return { major, ...NO_TREE };
+  if (actual.descendants.length === 0) {
+    return { major, ...NO_TREE, below: await readBelow(client, declared.foreignKeys) };
   }
   const oids = actual.descendants.map(({ oid }) => oid);
   const columns = differences.filter(({ kind }) => kind === "columnNullable").flatMap(columnOf(declared));
@@ -42,7 +50,7 @@ export async function readTree(
       major,
       constraints,
       notNull: await readNotNull(client, oids, columns),
-      below: await readBelow(client, declared),
+      below: await readBelow(client, declared.foreignKeys),
     };
   });
 }
@@ -53,7 +61,7 @@ export async function readDescendants(client: Queryable, oid: number): Promise<n
   return rows.map((row) => row.oid).sort((one, other) => one - other);
 }
 
-async function readMajor(client: Queryable): Promise<number> {
+export async function readMajor(client: Queryable): Promise<number> {
   const { rows } = await client.query<{ version: number }>(
     "SELECT pg_catalog.current_setting('server_version_num')::int AS version",
   );
@@ -73,17 +81,21 @@ async function readNotNull(client: Queryable, oids: number[], columns: string[])
   return new Map([...grouped(rows)].map(([oid, found]) => [oid, new Set(found.map(({ name }) => name))]));
 }
 
-async function readBelow(client: Queryable, { foreignKeys }: DeclaredTable): Promise<Map<string, RelationName[]>> {
+/** The partitions of the tables that foreign keys reference. */
+export async function readBelow(
+  client: Queryable,
+  foreignKeys: { references: { schema: string; table: string } }[],
+): Promise<Below> {
   if (foreignKeys.length === 0) return new Map();
-  const { rows } = await client.query<{ root_schema: string; root_name: string; schema: string; name: string }>(BELOW, [
+  const { rows } = await client.query<Referenced & { root_schema: string; root_name: string }>(BELOW, [
     foreignKeys.map(({ references }) => references.schema),
     foreignKeys.map(({ references }) => references.table),
   ]);
-  const below = new Map<string, RelationName[]>();
-  for (const { root_schema, root_name, schema, name } of rows) {
+  const below = new Map<string, Referenced[]>();
+  for (const { root_schema, root_name, schema, name, relkind } of rows) {
     const root = qualified({ schema: root_schema, name: root_name });
     const known = below.get(root) ?? [];
-    if (!known.some((other) => other.schema === schema && other.name === name)) known.push({ schema, name });
+    if (!known.some((other) => other.schema === schema && other.name === name)) known.push({ schema, name, relkind });
     below.set(root, known);
   }
   return below;

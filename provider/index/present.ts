@@ -66,10 +66,12 @@ function lockText(step: IndexStep, statements: Statement[]): string {
   const alone = statements.filter(({ transactional }) => !transactional).map((statement) => [statement]);
   const together = statements.filter(({ transactional }) => transactional);
   const lines = [...alone, together].flatMap(lockLines).map((line) => `      lock: ${line}`);
-  const waits =
-    step.kind === "build" || step.kind === "rebuild"
-      ? ["      waits for transactions that are writing to the table or have an older snapshot; nobody waits for it"]
-      : [];
+  const older = step.kind === "build" || step.kind === "rebuild" ? " or have an older snapshot" : "";
+  const waits = statements.flatMap(({ waitsFor, waitsForWriters }) => {
+    if (waitsFor === undefined && waitsForWriters === undefined) return [];
+    const doing = waitsFor === undefined ? "writing to" : "using";
+    return [`      waits for transactions that are ${doing} the table${older}; nobody waits for it`];
+  });
   return [...lines, ...waits].join("\n");
 }
 

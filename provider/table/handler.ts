@@ -15,6 +15,7 @@ import { renderCreateTable } from "../../postgres/table/create";
 import type { Difference } from "../../postgres/table/difference";
 import { planTable } from "../../postgres/table/plan";
 import { readTable } from "../../postgres/table/read";
+import { type Below, readBelow } from "../../postgres/table/tree";
 import type { ActualTable, DeclaredTable } from "../../topology/table/model";
 import { checkTable } from "../../topology/table/validate";
 import { containsUnknown, UNKNOWN } from "../../topology/unknown";
@@ -63,6 +64,8 @@ interface Found {
   gone: boolean;
   differences: Difference[];
   change: TableChange;
+  /** Of a table that is to be created. */
+  below: Below;
 }
 
 async function find(session: Session, news: Properties, olds: Properties): Promise<Found> {
@@ -75,9 +78,11 @@ async function find(session: Session, news: Properties, olds: Properties): Promi
   const moved = requireIdentity(recorded, foundIdentity(server, actual?.oid), olds.acceptIdentity, relation);
   if (actual === undefined) {
     const gone = recorded !== undefined && !moved;
-    return { declared, server, gone, differences: [], change: NO_CHANGE };
+    const below = await readBelow(client, declared.foreignKeys);
+    return { declared, server, gone, differences: [], change: NO_CHANGE, below };
   }
-  return { declared, server, actual, gone: false, ...(await planTable(client, declared, actual)) };
+  const below: Below = new Map();
+  return { declared, server, actual, gone: false, below, ...(await planTable(client, declared, actual)) };
 }
 
 async function preview(
@@ -107,18 +112,18 @@ async function preview(
   if (found?.gone) {
     await context.log.diagnostic("warning", goneText(found.declared));
   } else if (isNew) {
-    await showCreation(context, declaredOf(news));
+    await showCreation(context, declaredOf(news), found?.below ?? new Map());
   }
   const identity = found?.actual === undefined ? olds.identity : identityOf(found.server, found.actual.oid);
   return { ...news, identity: identity ?? (found === undefined ? undefined : UNKNOWN) };
 }
 
-async function showCreation(context: Context, declared: DeclaredTable): Promise<void> {
+async function showCreation(context: Context, declared: DeclaredTable, below: Below): Promise<void> {
   const title = `${declared.schema}.${declared.name}`;
   const text =
     declared.columns === undefined
       ? `${title}: expected to exist already (no columns are declared)`
-      : changeText(`${title}: to create`, renderCreateTable(declared));
+      : changeText(`${title}: to create`, renderCreateTable(declared, below));
   await context.log.diagnostic("info", text);
 }
 

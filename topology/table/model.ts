@@ -173,6 +173,8 @@ export interface ActualForeignKey {
   match: "simple" | "full" | "partial";
   valid: boolean;
   enforced: boolean;
+  /** The part of a foreign key of the table above, which is dropped with that one only. */
+  inherited: boolean;
 }
 
 export interface ActualIndex {
@@ -195,6 +197,8 @@ export interface Descendant {
   name: string;
   /** `p` has partitions of its own. */
   relkind: string;
+  /** OID of the table that it is a partition of. */
+  parent: number;
   /** Half detached by an interrupted `DETACH CONCURRENTLY`: its rows are not seen through the parent. */
   pending: boolean;
   owner: string;

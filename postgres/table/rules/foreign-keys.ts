@@ -1,7 +1,7 @@
 /**
  * What is done about foreign keys to other tables. From 18 on the parent takes one NOT VALID, and its partitions are
- * validated one by one. Before, each partition gets its own, NOT VALID and then validated, and the parent's adopts them
- * without reading a row. Pure.
+ * validated one by one. Before, or where a partition has one already, each partition gets its own, NOT VALID and then
+ * validated, and the parent's adopts them without reading a row. Pure.
  */
 import type { DeclaredForeignKey, Descendant } from "../../../topology/table/model";
 import { qualified, quoteIdent } from "../../identifiers";
@@ -32,19 +32,21 @@ export const addForeignKey: Rule = (context) =>
   entry(context.declared.foreignKeys, context, (key) => add(context, key)) ?? "The foreign key is not declared.";
 
 function add(context: Context, declared: DeclaredForeignKey): Outcome {
-  const { relation, empty, tree, facts } = context;
+  const { relation, empty, tree, facts, partitions } = context;
   const refs = referenced(context, declared);
   if (empty) {
     return [statement(`ALTER TABLE ${relation} ADD ${foreignKeyClause(declared)}`, sharing([relation, ...refs]))];
   }
   const name = declared.name ?? freeName(`${context.actual.name}_${declared.columns.join("_")}_fkey`, context);
   const key = { ...declared, name };
-  if (facts.major < NOT_VALID_ON_PARENT) return fromBelow(context, key, refs);
+  // What a foreign key of the parent has adopted would be taken back with it.
+  const own = partitions.some(({ oid }) => equalOn(context, oid) !== undefined);
+  if (own || facts.major < NOT_VALID_ON_PARENT) return fromBelow(context, key, refs);
   const added = `ALTER TABLE ${relation} ADD ${foreignKeyClause(key)} NOT VALID`;
   return {
     ...fromAbove(context, key, refs, leaves(context).filter(unlessValid(context))),
     begin: [statement(added, sharing([...tree, ...refs]))],
-    takeBack: [drop(relation, name, [...tree, ...refs])],
+    takeBack: [drop(relation, name, [...tree, ...dropping(context, key)])],
   };
 }
 
@@ -101,7 +103,7 @@ function fromBelow(context: Context, key: DeclaredForeignKey & { name: string },
     pieces: pieces.filter(({ statements }) => statements.length > 0),
     finish: [
       closeTree(context),
-      statement(`ALTER TABLE ${relation} ADD ${foreignKeyClause(key)}`, merging(context, refs)),
+      statement(`ALTER TABLE ${relation} ADD ${foreignKeyClause(key)}`, merging(context, key)),
     ],
     takeBack: [],
   };
@@ -123,7 +125,7 @@ function onPartition(
       ...(there === undefined ? [statement(added, sharing([relation, ...refs]))] : []),
       ...(there?.valid ? [] : [validateKey(partition, name, refs)]),
     ],
-    takeBack: there?.valid ? [] : [drop(relation, name, [relation, ...refs])],
+    takeBack: there?.valid ? [] : [drop(relation, name, [relation, ...dropping(context, key)])],
   };
 }
 
@@ -161,19 +163,46 @@ function sharing(relations: string[]): Lock[] {
 }
 
 /**
- * Merging removes triggers of the partitions' own foreign keys: those on the referenced table and, when that one has
- * partitions, those of the partitions that reference it.
+ * Merging removes triggers of the partitions' own foreign keys, of each the topmost only: those on the referenced table and,
+ * when that one has partitions, those of the partitions that reference it.
  */
-function merging(context: Context, [target = "", ...below]: string[]): Lock[] {
-  const { facts, tree } = context;
-  const own = new Set(below.length === 0 ? [] : leaves(context).map(qualified));
-  const shared = tree.filter((name) => !own.has(name));
-  const onTarget = below.length > 0 && facts.major < 15 ? "SHARE ROW EXCLUSIVE" : "ACCESS EXCLUSIVE";
+function merging(context: Context, key: DeclaredForeignKey): Lock[] {
+  const { facts, tree, partitions } = context;
+  const merged = partitions.filter(({ oid, relkind }) => {
+    const there = equalOn(context, oid);
+    return there === undefined ? relkind === "r" : !there.inherited;
+  });
+  const refs = referenced(context, key);
+  const own = new Set(refs.length === 1 ? [] : merged.map(qualified));
+  const untouched = new Set(facts.major < NOT_VALID_ON_PARENT ? beneath(context, merged).map(qualified) : []);
+  const shared = tree.filter((name) => !own.has(name) && !untouched.has(name));
+  const kept = withoutTriggers(context, key);
   return strongest([
-    ...locks(shared, "SHARE ROW EXCLUSIVE"),
-    ...locks([...own, ...below], "ACCESS EXCLUSIVE"),
-    ...locks([target], onTarget),
+    ...locks([...shared, ...kept], "SHARE ROW EXCLUSIVE"),
+    ...locks([...own, ...refs.filter((name) => !kept.has(name))], "ACCESS EXCLUSIVE"),
   ]);
+}
+
+/** What is below partitions: before 18 PostgreSQL does not go there when their own foreign key is adopted. */
+function beneath(context: Context, above: Descendant[]): Descendant[] {
+  const oids = new Set(above.map(({ oid }) => oid));
+  const direct = context.partitions.filter(({ parent }) => oids.has(parent));
+  return direct.length === 0 ? [] : [...direct, ...beneath(context, direct)];
+}
+
+/** What is locked when the foreign key goes. */
+function dropping(context: Context, key: DeclaredForeignKey): string[] {
+  const [target = "", ...below] = referenced(context, key);
+  const untouched = withoutTriggers(context, key);
+  return [target, ...below.filter((name) => !untouched.has(name))];
+}
+
+/** Before 15 a referenced table with partitions has no triggers for the foreign key; only its partitions have. */
+function withoutTriggers({ facts }: Context, { references }: DeclaredForeignKey): Set<string> {
+  const target = qualified({ schema: references.schema, name: references.table });
+  const below = facts.below.get(target) ?? [];
+  if (facts.major >= 15 || below.length === 0) return new Set();
+  return new Set([target, ...below.filter(({ relkind }) => relkind === "p").map(qualified)]);
 }
 
 /** The referenced table and its partitions, qualified. */

@@ -12,8 +12,16 @@ import type { TestDatabase } from "../../support/postgres";
 /** Long enough for a statement that nobody is in the way of, short enough to wait for dozens of times. */
 const WAIT_MS = 60;
 
-/** What the server shows of one statement: the strongest mode on each relation, by qualified name. */
+/** What the server shows: the strongest mode on each relation, by qualified name. */
 type Traced = Record<string, LockMode>;
+
+let compared = new Set<string>();
+
+/** From now on the SQL of all statements that were compared is found in the set that this gives. */
+export function recordCompared(): ReadonlySet<string> {
+  compared = new Set();
+  return compared;
+}
 
 /**
  * Runs the statements and compares, after each of them, the locks that it holds with those it declares. Each has a
@@ -49,6 +57,35 @@ async function expectHeld(
     await client.query("COMMIT");
     const predicted = strongest(statement.locks).map(({ relation, mode }) => [relation, mode]);
     assert.deepEqual(traced, Object.fromEntries(predicted), statement.sql);
+    compared.add(statement.sql);
+  } finally {
+    await client.end();
+  }
+}
+
+/**
+ * Compares the locks that statements of one transaction hold together, as some need what those before them have locked.
+ * Tables that the transaction makes are in nobody's way and are left out. `parametersOf` gives what a statement is sent with.
+ */
+export async function expectPredictedTogether(
+  database: TestDatabase,
+  statements: Statement[],
+  parametersOf: (sql: string) => unknown[] | undefined = () => undefined,
+): Promise<void> {
+  const client = await database.client("traced");
+  try {
+    const before = await relations(client);
+    await client.query("BEGIN");
+    for (const { sql } of statements) await client.query(sql, parametersOf(sql));
+    const traced = await heldBy(client, before);
+    await client.query("COMMIT");
+    const known = new Set([...before.values()].map(({ name }) => name));
+    const met = (modes: Traced) =>
+      Object.fromEntries(Object.entries(modes).filter(([relation]) => known.has(relation)));
+    const locks = strongest(statements.flatMap((statement) => statement.locks));
+    const predicted = Object.fromEntries(locks.map(({ relation, mode }) => [relation, mode]));
+    assert.deepEqual(met(traced), met(predicted), statements.map(({ sql }) => sql).join("\n"));
+    for (const { sql } of statements) compared.add(sql);
   } finally {
     await client.end();
   }
@@ -107,7 +144,7 @@ export async function expectPredictedWaits(
   statement: Statement,
   reset: (client: Client) => Promise<void>,
 ): Promise<void> {
-  const { locks, waitsFor = [] } = statement;
+  const { locks, waitsFor = [], waitsForWriters = [] } = statement;
   const holder = await database.client("holder");
   const tables = [...(await relations(holder)).values()].filter(({ indexOf }) => indexOf === null);
   for (const { name: relation } of tables) {
@@ -115,7 +152,10 @@ export async function expectPredictedWaits(
     const named = wanted !== undefined || waitsFor.includes(relation);
     // Nothing waits for what it does not use, not even behind the strongest lock.
     for (const held of named ? LOCK_MODES : LOCK_MODES.slice(-1)) {
-      const predicted = waitsFor.includes(relation) || (wanted !== undefined && conflicts(wanted, held));
+      const predicted =
+        waitsFor.includes(relation) ||
+        (waitsForWriters.includes(relation) && conflicts("SHARE", held)) ||
+        (wanted !== undefined && conflicts(wanted, held));
       await holder.query(`BEGIN; LOCK TABLE ONLY ${relation} IN ${held} MODE`);
       // A session of its own: a warm cache would hide a lock.
       const client = await database.client("traced");
@@ -127,6 +167,7 @@ export async function expectPredictedWaits(
       await reset(holder);
     }
   }
+  compared.add(statement.sql);
   await holder.end();
 }
 

@@ -109,11 +109,11 @@ describeOnEachPostgres("creating, changing and dropping a parent", (server) => {
   }
 
   it("locks what the statements say: creation, dropping, and each change in place", async () => {
-    await assertLocks(renderCreateTable(declared(chatMessages)));
+    await assertLocks(renderCreateTable(declared(chatMessages), new Map()));
     await createTable(client, declared(chatMessages));
-    await assertLocks(renderDropTable(await read(declared(chatMessages))));
+    await assertLocks(renderDropTable(await read(declared(chatMessages)), new Map(), server().major));
     await createWithPartitions();
-    await assertLocks(renderDropTable(await read(events())));
+    await assertLocks(renderDropTable(await read(events()), new Map(), server().major));
     const change = async (more: Parameters<typeof events>[0]) => (await plan(events(more))).statements;
     const statements = [
       ...(await change({ columns: [{ name: "extra", type: "int", comment: "c", statistics: 5 }] })),

@@ -12,6 +12,7 @@ function alteration(): Alteration {
     schema: "public",
     name: `p${index}`,
     relkind: "r",
+    parent: 1,
     pending: false,
     owner: "o",
     rows: 1000,

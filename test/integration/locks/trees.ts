@@ -2,7 +2,7 @@
 import type { Client } from "pg";
 import { renderStep } from "../../../postgres/statements";
 import type { NewLevel, Step } from "../../../topology/steps";
-import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
+import type { TestDatabase, TestServer } from "../../support/postgres";
 import { expectPredictedLocks } from "../postgres/predicted-locks";
 import { createFamily, type Family, oidOf, range, readParentOf, sessionsOn, step } from "../postgres/support";
 
@@ -58,7 +58,7 @@ const CASES: Record<string, { prepare?: string[]; make(client: Client, under: Un
   },
 };
 
-describeOnEachPostgres("locks of steps in a tree", (server) => {
+export function comparesTrees(server: () => TestServer): void {
   async function withTree(family: Family, work: (database: TestDatabase, client: Client) => Promise<void>) {
     const database = await server().createDatabase();
     try {
@@ -89,4 +89,4 @@ describeOnEachPostgres("locks of steps in a tree", (server) => {
         }));
     }
   }
-});
+}

@@ -1,13 +1,13 @@
-/** The locks that each statement is said to take are those that the server shows while it has them. */
+/** Statements about partitions: every method in every family of tables. */
 import assert from "node:assert/strict";
 import type { Client } from "pg";
 import type { LockingStatement } from "../../../postgres/locks";
 import type { Statement } from "../../../postgres/statement";
 import { renderStep } from "../../../postgres/statements";
 import type { Step, StepMethod } from "../../../topology/steps";
-import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
-import { expectPredictedLocks, expectPredictedWaits } from "./predicted-locks";
-import { createFamily, type Family, leavePending, oidOf, range, read, sessionsOn, step } from "./support";
+import type { TestDatabase, TestServer } from "../../support/postgres";
+import { expectPredictedLocks, expectPredictedWaits } from "../postgres/predicted-locks";
+import { createFamily, type Family, leavePending, oidOf, range, read, sessionsOn, step } from "../postgres/support";
 
 const FAMILIES: [string, Family][] = [
   ["alone", {}],
@@ -49,6 +49,8 @@ const ATTRIBUTES = [
   "ALTER TABLE s.p REPLICA IDENTITY FULL",
   "CREATE STATISTICS s.p_note ON r, note FROM s.p",
   "COMMENT ON COLUMN s.p.note IS 'n'",
+  "CREATE INDEX p_lower ON s.p (lower(note))",
+  "ALTER INDEX s.p_lower ALTER COLUMN 1 SET STATISTICS 9",
   "ALTER DEFAULT PRIVILEGES IN SCHEMA s GRANT SELECT ON TABLES TO pg_read_all_stats",
   "GRANT ALL ON SCHEMA s TO pg_monitor",
   "ALTER TABLE s.p OWNER TO pg_monitor",
@@ -164,7 +166,7 @@ const KINDS: Partial<Record<LockingStatement, RegExp>> & Record<Exclude<LockingS
   dropTable: /^DROP TABLE/,
 };
 
-describeOnEachPostgres("locks of statements", (server) => {
+export function comparesSteps(server: () => TestServer): void {
   const seen: string[] = [];
   let database: TestDatabase;
   let client: Client;
@@ -228,4 +230,4 @@ describeOnEachPostgres("locks of statements", (server) => {
         kind,
       );
   });
-});
+}
