@@ -142,6 +142,9 @@ interface Inside {
   partitions: Record<string, RecordedPartition>;
 }
 
+/** Steps after which a partition is a table beside its parent. */
+const LEAVING: ReadonlySet<Step["kind"]> = new Set<Step["kind"]>(["detach", "finalizeDetach"]);
+
 /** Changes one level of the map as a step will. */
 function promise(step: Step, partitions: Record<string, RecordedPartition>, placing: Placing): void {
   const { bound, level } = step;
@@ -154,7 +157,7 @@ function promise(step: Step, partitions: Record<string, RecordedPartition>, plac
     const repaired = step.differences?.map(({ attribute }) => attribute) ?? [];
     if (before) partitions[name] = withoutRepairedBelow(before, repaired);
   } else if (step.kind === "drop") delete partitions[name];
-  else if (step.kind === "detach" && before) partitions[name] = { ...before, tier: "detached" };
+  else if (LEAVING.has(step.kind) && before) partitions[name] = { ...before, tier: "detached" };
   else if (step.kind === "rename" && before) {
     delete partitions[now];
     const { schema: _, ...moved } = before;
@@ -163,7 +166,7 @@ function promise(step: Step, partitions: Record<string, RecordedPartition>, plac
     for (const source of step.reorganization.sources) delete partitions[partitionKeyOf(placing, source)];
     for (const target of step.reorganization.targets)
       partitions[target.name] = { ...target.bound, tier: "live", ...place };
-  } else if (bound && step.kind !== "detach") partitions[name] = { ...bound, tier: "live", ...place, ...divided };
+  } else if (bound && !LEAVING.has(step.kind)) partitions[name] = { ...bound, tier: "live", ...place, ...divided };
 }
 
 function withoutRepaired(

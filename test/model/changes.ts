@@ -21,6 +21,8 @@ const RANGE: Record<string, Change<RangeLevel>> = {
   "nothing is detached": ({ detached: _, ...level }) => level,
   "a pin": (level, a) => ({ ...level, pin: a % 60 }),
   "no pin": ({ pin: _, ...level }) => level,
+  "periods begin elsewhere": (level) => ({ ...level, shifted: !level.shifted }),
+  "an oldest partition or none": (level) => ({ ...level, oldest: !level.oldest }),
   "other names": (level, a) => ({ ...level, naming: level.naming + 1 + (a % 2) }),
   "DEFAULT or none": (level) => ({ ...level, fallback: !level.fallback }),
 };

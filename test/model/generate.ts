@@ -14,6 +14,8 @@ const record = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<
 const range: fc.Arbitrary<RangeLevel> = record({
   key: fc.constantFrom(...Object.keys(RANGE_KEYS)),
   every: small(7),
+  shifted: fc.boolean(),
+  oldest: fc.boolean(),
   from: small(31),
   past: small(45),
   ahead: small(3),
@@ -53,13 +55,15 @@ const below: fc.Arbitrary<Level> = fc.oneof(
 );
 
 const levels: fc.Arbitrary<Level[]> = fc.oneof(
-  { weight: 4, arbitrary: top.map((level) => [level]) },
-  { weight: 1, arbitrary: fc.tuple(top, below).map((both) => [...both]) },
+  { weight: 20, arbitrary: top.map((level) => [level]) },
+  { weight: 5, arbitrary: fc.tuple(top, below).map((both) => [...both]) },
+  { weight: 1, arbitrary: fc.tuple(hash(2), below, hash(2)).map((all) => [...all]) },
 );
 
 const specs: fc.Arbitrary<Spec> = record({
   levels,
   reorganize: fc.constantFrom("online", "online", "online", "online", "online", "online", "refuse"),
+  described: fc.constantFrom(false, false, true),
 });
 
 /** Numbers that choose among what is possible when their turn comes. */
@@ -86,6 +90,8 @@ export interface Step {
   refresh: boolean;
   /** Another declaration. */
   change?: Choice;
+  /** Whether `pulumi preview` runs before the update. */
+  preview: boolean;
   rows: NewRow[];
 }
 
@@ -93,6 +99,7 @@ const steps: fc.Arbitrary<Step> = record({
   drift: fc.option(choice, { nil: undefined, freq: 2 }),
   refresh: fc.boolean(),
   change: fc.option(choice, { nil: undefined, freq: 4 }),
+  preview: fc.constantFrom(false, false, true),
   rows: rows(6),
 });
 

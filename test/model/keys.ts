@@ -15,6 +15,8 @@ export interface RangeKey {
   timezone?: string;
   /** Lengths of periods. */
   every: readonly (string | number)[];
+  /** What can be declared besides an interval for periods that begin elsewhere. */
+  shift: Readonly<Record<string, { anchor?: string; offset?: number }>>;
   detached: readonly (string | number)[];
   dropped: readonly (string | number)[];
   naming: readonly (string | undefined)[];
@@ -35,6 +37,12 @@ const day = (place: Place): string => new Date(START + place * DAY).toISOString(
 
 const CALENDAR = {
   every: ["month", "week", "10 days", "quarter", "2 weeks", "2 months"],
+  shift: {
+    "10 days": { anchor: "2026-01-04" },
+    quarter: { anchor: "2026-02-01" },
+    "2 weeks": { anchor: "2026-01-12" },
+    "2 months": { anchor: "2025-12-01" },
+  },
   detached: ["0 days", "3 weeks", "1 month"],
   dropped: ["5 weeks", "2 months", "10 weeks"],
   naming: [undefined, "{table}_{yyyy}{mm}{dd}", "pg_partman4", "pg_partman5"],
@@ -43,6 +51,7 @@ const CALENDAR = {
 
 const NUMBERS = {
   every: [10, 5, 20, 15],
+  shift: { 10: { offset: 3 }, 5: { offset: -1 }, 20: { offset: 7 } },
   detached: [0, 12, 20],
   dropped: [25, 40, 60],
   naming: [undefined, "{table}_n{from}", "pg_partman5"],

@@ -37,7 +37,7 @@ export async function runSequence(lane: Lane, sequence: Sequence, tally: Tally):
   const run = new Run(lane, sequence.spec, `s${schemas}`, tally);
   try {
     await run.begin();
-    await run.step({ refresh: false, rows: [] });
+    await run.step({ refresh: false, preview: false, rows: [] });
     await run.insert(sequence.rows);
     for (const step of sequence.steps) await run.step(step);
     tally.sequences += 1;
@@ -83,9 +83,9 @@ class Run {
     assert.deepEqual(await this.ledger.insert(rows, this.settled), [], "rows have a place");
   }
 
-  async step({ drift: byHand, refresh, change, rows }: Step): Promise<void> {
+  async step({ drift: byHand, refresh, change, preview, rows }: Step): Promise<void> {
     if (byHand !== undefined) {
-      const what = await drift(this.lane.client, this.lane.other, this.schema, byHand);
+      const what = await drift(this.lane.client, this.lane.other, this.schema, byHand, change !== undefined);
       this.trace.push(what ?? "by hand: nothing");
       await this.ledger.forgetMissing();
       this.settled = undefined;
@@ -102,10 +102,13 @@ class Run {
     );
     if (news === undefined) return;
     this.spec = next.spec;
-    await this.up(news);
+    const promised = preview ? await this.subject.preview(news) : undefined;
+    const { refused } = await this.up(news);
+    if (promised === undefined || refused.length > 0) return;
+    assert.deepEqual(untyped(this.subject.partitions), untyped(promised), "the preview promised this");
   }
 
-  private async up(news: Properties): Promise<void> {
+  private async up(news: Properties): Promise<Outcome> {
     const { lane, schema, subject, ledger, tally } = this;
     const before = await ledger.whereabouts();
     const shapeBefore = await shapeOf(lane.client, schema);
@@ -121,13 +124,14 @@ class Run {
     if (outcome.whole) {
       assert.deepEqual(await shapeOf(lane.client, schema), shapeBefore, "a refused update changes nothing");
       assert.deepEqual(after, before, "a refused update moves no row");
-      return;
+      return outcome;
     }
     await this.expectRows(news, before, after, outcome);
     if (outcome.refused.length > 0) await this.goOn(news);
     await this.expectNothingLeft(news, outcome);
     await this.expectDeclaredShape(news, outcome);
     this.settled = outcome.refused.length === 0 ? desiredOf(news) : undefined;
+    return outcome;
   }
 
   /** What is done beside a refusal may clear the way for what was refused: the next run does that then. */
@@ -205,4 +209,11 @@ class Run {
 
 function texts(lines: readonly Line[]): string[] {
   return lines.map(({ relation, text }) => `${relation}: ${text}`).sort();
+}
+
+/** The key types of a new level are known from the catalog only. */
+function untyped(partitions: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(partitions, (key, value) => (key === "type" || key === "types" ? undefined : value)),
+  );
 }

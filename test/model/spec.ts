@@ -7,6 +7,10 @@ export interface RangeLevel {
   strategy: "range";
   key: string;
   every: number;
+  /** Whether periods begin elsewhere than by the key's own origin. */
+  shifted: boolean;
+  /** An explicit partition for everything long before the window. */
+  oldest: boolean;
   /** Another interval from a place on. */
   change?: { from: Place; every: number };
   from: Place;
@@ -41,6 +45,8 @@ export type Level = RangeLevel | ListLevel | HashLevel;
 export interface Spec {
   levels: Level[];
   reorganize: "online" | "refuse";
+  /** Whether partitions have comments and storage of their own. */
+  described: boolean;
 }
 
 export const GROUPS = ["eu", "world", "rest", "extra"];
@@ -81,13 +87,36 @@ export function hasNulls({ levels }: Spec): boolean {
 }
 
 /** The inputs of a PartitionSet. */
-export function program({ levels, reorganize }: Spec, schema: string): Properties {
+export function program({ levels, reorganize, described }: Spec, schema: string): Properties {
   const [top, ...below] = levels.map((level, depth) => levelInputs(level, depth));
   const subPartitionBy = below.reduceRight<Properties | undefined>(
     (inside, level) => ({ ...level, ...(inside && { subPartitionBy: inside }) }),
     undefined,
   );
-  return { schema, table: "t", ...top, reorganize, ...(subPartitionBy && { subPartitionBy }) };
+  const oldest = levels[0]?.strategy === "range" && levels.length === 1 && levels[0].oldest ? levels[0] : undefined;
+  return {
+    schema,
+    table: "t",
+    ...top,
+    reorganize,
+    ...(subPartitionBy && { subPartitionBy }),
+    ...(oldest && { partitions: { t_oldest: { from: "MINVALUE", to: keyOf(oldest).moment(LONG_AGO) } } }),
+    ...(described && describedAs(levels)),
+  };
+}
+
+/** Before every window; no row of the model is that old by itself. */
+const LONG_AGO = -120;
+
+/** Only periods can be closed. */
+function describedAs(levels: readonly Level[]): Properties {
+  const closed = levels.some(({ strategy }) => strategy === "range")
+    ? { closed: { parameters: { autovacuum_enabled: false } } }
+    : {};
+  return {
+    children: { comment: "{table}: {bound}" },
+    storage: { live: { parameters: { fillfactor: 90 } }, ...closed },
+  };
 }
 
 function levelInputs(level: Level, depth: number): Properties {
@@ -123,7 +152,7 @@ function rangeInputs(level: RangeLevel, column: string): Properties {
   const changes = change && [{ from: moment(change.from), every: pick(every, change.every) }];
   return defined({
     partitionBy: {
-      range: defined({ column, type, epoch, timezone, every: pick(every, level.every), changes }),
+      range: defined({ column, type, epoch, timezone, every: pick(every, level.every), ...shiftOf(level), changes }),
     },
     window: { from: moment(level.from), ahead: level.ahead },
     asOf: moment(level.asOf),
@@ -132,6 +161,13 @@ function rangeInputs(level: RangeLevel, column: string): Properties {
     naming: pick(naming, level.naming),
     defaultPartition: level.fallback,
   });
+}
+
+/** `anchor` or `offset`, where the interval has one. */
+function shiftOf(level: RangeLevel): Properties {
+  const { every, shift } = keyOf(level);
+  const shifted = level.shifted ? shift[String(pick(every, level.every))] : undefined;
+  return shifted ?? {};
 }
 
 function defined(properties: Properties): Properties {

@@ -127,6 +127,14 @@ describe("outputs and differences of a set", () => {
     });
   });
 
+  it("promise that a detach which was left half done is finished", () => {
+    const base = { schema: "public", reason: "", effect: { data: "hides" as const }, transaction: 1, after: [] };
+    const step: Step = { ...base, id: "a", kind: "finalizeDetach", method: "finalize", partition: january.name };
+    const plan = { steps: [step], findings: [], unchanged: [] };
+    const outputs = outputsFromPlan(inputsAt("2026-02"), actual({ ...january, state: "pending" }), plan, identity, {});
+    assert.deepEqual(outputs.partitions, { events_2026_01: { ...january.bound, tier: "detached" } });
+  });
+
   it("promise the targets of a reorganization in the place of its sources, and what leaves again", () => {
     const base = { schema: "public", reason: "", effect: { data: "none" as const }, transaction: 1, after: [] };
     const year = child("events_2026_99", "2026-01-01", "2026-03-01");
