@@ -1,6 +1,6 @@
 /**
  * `npm run soak -- [--sequences 20000] [--seed 1] [--major 18] [--path 12:0:1]`: more random sequences of changes than
- * `npm test` runs, or the very one that it has printed.
+ * `npm test` runs, by a seed of their own, or the very one that a failure has printed.
  */
 import { parseArgs } from "node:util";
 import { errorMessage } from "./processes";
@@ -19,7 +19,7 @@ const VARIABLES = {
 async function main(args: string[]): Promise<void> {
   const option = { type: "string" } as const;
   const { values } = parseArgs({ args, options: { sequences: option, seed: option, major: option, path: option } });
-  const given = { sequences: DEFAULT_SEQUENCES, ...values };
+  const given = { sequences: DEFAULT_SEQUENCES, seed: String(Math.floor(Math.random() * 2 ** 30)), ...values };
   for (const [name, variable] of Object.entries(VARIABLES)) {
     const value = given[name as keyof typeof VARIABLES];
     if (value !== undefined) process.env[variable] = value;
