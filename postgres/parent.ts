@@ -113,6 +113,8 @@ export interface CopyFacts {
   publicationsOfAll: string[];
   /** Publications of the parent that name the partitions to subscribers (`publish_via_partition_root = false`). */
   publicationsOfLeaves: string[];
+  /** Publications of the parent or of a table above it. */
+  publications: { name: string; viaRoot: boolean }[];
   /** Row security applies to the current role: it would not see every row. */
   rowSecurityApplies: boolean;
 }

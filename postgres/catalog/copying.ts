@@ -37,6 +37,7 @@ interface Row extends Record<string, unknown> {
   self_referenced: boolean;
   publications_of_all: string[];
   publications_of_leaves: string[];
+  publications: { name: string; viaRoot: boolean }[];
   row_security_applies: boolean;
   stagings: { oid: string; schema: string; name: string; comment: string | null }[];
 }
@@ -116,6 +117,9 @@ SELECT (SELECT json_agg(
   (SELECT coalesce(json_agg(b.pubname ORDER BY b.pubname), '[]') FROM pg_catalog.pg_publication b
     JOIN pg_catalog.pg_publication_rel r ON r.prpubid = b.oid
     WHERE (r.prrelid = c.oid OR r.prrelid IN (SELECT above FROM levels)) AND NOT b.pubviaroot) AS publications_of_leaves,
+  (SELECT coalesce(json_agg(DISTINCT jsonb_build_object('name', b.pubname, 'viaRoot', b.pubviaroot)), '[]')
+    FROM pg_catalog.pg_publication b JOIN pg_catalog.pg_publication_rel r ON r.prpubid = b.oid
+    WHERE r.prrelid = c.oid OR r.prrelid IN (SELECT above FROM levels)) AS publications,
   pg_catalog.row_security_active(c.oid) AS row_security_applies,
   (SELECT coalesce(json_agg(json_build_object('oid', s.oid, 'schema', n.nspname, 'name', s.relname,
       'comment', pg_catalog.obj_description(s.oid, 'pg_class')) ORDER BY s.oid), '[]')
@@ -141,6 +145,7 @@ export async function readCopying(session: Session, parent: Keyed): Promise<Copy
       selfReferenced: row.self_referenced,
       publicationsOfAll: row.publications_of_all,
       publicationsOfLeaves: row.publications_of_leaves,
+      publications: row.publications,
       rowSecurityApplies: row.row_security_applies,
     },
     unfinished: row.stagings.flatMap(({ oid, schema, name, comment }) => {

@@ -16,6 +16,7 @@ import {
   isDefault,
   lock,
   part,
+  publishedAnew,
   type ReorganizationRendering,
   rowsOf,
   statement,
@@ -72,6 +73,7 @@ export function moveStatements(rendering: ReorganizationRendering): Move {
       ...made.flatMap((target) => attach(rendering, target, tableOf(target), false)),
       ...(kept === undefined ? [] : attach(rendering, kept, kept, true)),
       ...(bystander === undefined ? [] : [dropGuard(rendering, bystander)]),
+      ...publishedAnew(rendering),
       ...replaced.map((source) => drop(rendering, source, former.get(source) ?? source)),
     ]),
   };

@@ -22,6 +22,7 @@ const UNKNOWN: CopyFacts = {
   selfReferenced: false,
   publicationsOfAll: [],
   publicationsOfLeaves: [],
+  publications: [],
   rowSecurityApplies: false,
 };
 
@@ -84,4 +85,15 @@ export const isDefault = ({ bound }: { bound: PartitionBound }): boolean => "def
 /** The parent's DEFAULT, when it takes no part: its rows must be proven not to belong to the targets. */
 export function bystandingDefault({ parent, layout }: ReorganizationRendering): RelationName | undefined {
   return layout.sources.some(isDefault) ? undefined : parent.defaultPartition;
+}
+
+/**
+ * Until 14 a WAL sender that has met a table before it was attached goes on leaving it out, and subscribers silently miss its
+ * changes. Any change of the publication makes it look again, from this transaction on.
+ */
+export function publishedAnew({ parent, copying }: ReorganizationRendering): Statement[] {
+  if (parent.major >= 15) return [];
+  return copying.publications.map(({ name, viaRoot }) =>
+    statement(`ALTER PUBLICATION ${quoteIdent(name)} SET (publish_via_partition_root = ${viaRoot})`, []),
+  );
 }

@@ -14,6 +14,7 @@ import {
   isDefault,
   lock,
   part,
+  publishedAnew,
   type ReorganizationRendering,
   statement,
 } from "./rendering";
@@ -70,6 +71,7 @@ export function swapStatements(rendering: ReorganizationRendering): Statement[] 
       .map((target) => rename(target.relation, target.name)),
     ...defaultsLast.flatMap((target) => attach(rendering, target)),
     ...(bystander === undefined ? [] : [dropGuard(rendering, bystander)]),
+    ...publishedAnew(rendering),
     commentStatement(rendering, "swapped"),
   ]);
 }
