@@ -148,6 +148,42 @@ const CASES: Case[] = [
     notes: /differ from their parent in grants, owner/,
   },
   {
+    title: "months of lists of buckets, in a schema of their own but for one list and what is in it",
+    table: "deep",
+    sql: `CREATE SCHEMA parts; CREATE SCHEMA archive;
+      CREATE TABLE deep (at date NOT NULL, region text, id int NOT NULL) PARTITION BY RANGE (at);
+      ${["2020_01", "2020_02", "2020_03"]
+        .map((month, at) => {
+          const list = (region: string, values: string, schema = "parts") => {
+            const name = `${schema}.deep_${month}_${region}`;
+            const bucket = (n: number) =>
+              `CREATE TABLE ${name}_p${n} PARTITION OF ${name} FOR VALUES WITH (MODULUS 2, REMAINDER ${n});`;
+            return `CREATE TABLE ${name} PARTITION OF parts.deep_${month} FOR VALUES IN (${values}) PARTITION BY HASH (id);
+              ${bucket(0)} ${bucket(1)}`;
+          };
+          return `CREATE TABLE parts.deep_${month} PARTITION OF deep FOR VALUES FROM ('${MONTHS[at]}') TO ('${MONTHS[at + 1]}')
+              PARTITION BY LIST (region);
+            ${list("eu", "'de', 'fr'")}
+            ${list("rest", "'us', NULL", at === 0 ? "archive" : "parts")}`;
+        })
+        .join("\n")}`,
+    has: {
+      partitionSchema: "parts",
+      partitionBy: { range: { column: "at", type: "date", every: "month" } },
+      subPartitionBy: {
+        partitionBy: { list: { column: "region", type: "text", values: { eu: ["de", "fr"], rest: ["us", null] } } },
+        subPartitionBy: { partitionBy: { hash: { columns: ["id"], partitions: 2 } } },
+      },
+      partitions: {
+        deep_2020_01: {
+          from: "2020-01-01",
+          to: "2020-02-01",
+          partitions: { deep_2020_01_rest: { values: ["us", null], schema: "archive" } },
+        },
+      },
+    },
+  },
+  {
     title: "buckets",
     table: "buckets",
     sql: `CREATE TABLE buckets (id bigint) PARTITION BY HASH (id);

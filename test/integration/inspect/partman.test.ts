@@ -114,4 +114,23 @@ for (const { major, title, install, cases } of VERSIONS)
         assert.deepEqual([found.set.defaultPartition, found.set.partitions], [true, undefined]);
         await expectNothingToDo(database.connection, found);
       });
+
+    it("describes sub-partition sets", async function () {
+      if (major === 15) this.skip();
+      await client.query(
+        "CREATE TABLE public.nested (id bigint NOT NULL, at timestamptz NOT NULL) PARTITION BY RANGE (at)",
+      );
+      await client.query("SELECT partman.create_parent('public.nested', 'at', '1 year', p_premake => 1)");
+      await client.query(
+        "SELECT partman.create_sub_parent('public.nested', 'id', '1000', p_premake => 1, p_declarative_check => 'yes')",
+      );
+      const found = await printed(database.connection, "nested");
+      assert.deepEqual(found.set.partitionBy, { range: { ...AT, every: "year" } });
+      const { partitionBy, naming } = found.set.subPartitionBy as Raw;
+      assert.deepEqual(
+        [partitionBy, naming],
+        [{ range: { column: "id", type: "bigint", every: 1000 } }, "{table}_p{from}"],
+      );
+      await expectNothingToDo(database.connection, found);
+    });
   });
