@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import yaml from "js-yaml";
 import type { Client } from "pg";
-import { describeOnEachPostgres, type TestDatabase } from "../support/postgres";
+import { inspect } from "../integration/inspect/support";
+import { describeOnOldestAndNewest, type TestDatabase } from "../support/postgres";
 import { TestStack } from "../support/stack";
 
 /** What stands in the database, by the name of the table; `has` are parts of the inputs that the import records. */
@@ -57,7 +59,7 @@ const TABLES: Record<string, { sql: string; has: Record<string, unknown> }> = {
   },
 };
 
-describeOnEachPostgres("imported sets", (server) => {
+describeOnOldestAndNewest("imported sets", (server) => {
   let database: TestDatabase;
   let stack: TestStack;
   let client: Client;
@@ -129,6 +131,63 @@ describeOnEachPostgres("imported sets", (server) => {
     );
   });
 });
+
+describeOnOldestAndNewest("sets as inspect prints them", (server) => {
+  it("change nothing when its YAML is a program, with the table and without", async () => {
+    const database = await server().createDatabase();
+    const client = await database.client();
+    for (const { sql } of Object.values(TABLES)) await client.query(sql);
+    const programs: string[] = [];
+    for (const [table, ...flags] of [["audit"], ["tenants"], ["buckets", "--no-table"]] as [string, ...string[]][]) {
+      const { status, out } = await inspect(database.connection, table, "--format", "yaml", ...flags);
+      assert.equal(status, 0);
+      const { resources } = yaml.load(out.replaceAll("$${", "${")) as { resources: Record<string, Printed> };
+      // A set comes after its table, which the YAML says by dependsOn.
+      programs.push(
+        ...Object.values(resources).map(
+          ({ type, name, properties }) =>
+            `new pgp.${type.split(":").at(-1)}("${name}", ${JSON.stringify(properties)}, { provider, dependsOn: [...made] });`,
+        ),
+      );
+    }
+    const stack = await TestStack.create({
+      database: database.connection,
+      program: `const made = [];\n${programs.map((one) => `made.push(${one.replace(/;$/, "")});`).join("\n")}`,
+    });
+    try {
+      const before = await fingerprint(client);
+      await stack.mustRun(["up", "--yes", "--skip-preview"]);
+      assert.equal(await fingerprint(client), before);
+      const second = await stack.preview();
+      assert.equal(second.code, 0, second.output);
+      assert.deepEqual(
+        second.steps.filter(({ op }) => op !== "same"),
+        [],
+      );
+      const { resources } = await stack.exportState();
+      const declared = resources.filter(({ type }) => /:(?:Table|PartitionSet)$/.test(type));
+      assert.equal(declared.length, programs.length);
+    } finally {
+      await stack.remove();
+      await database.drop();
+    }
+  });
+});
+
+interface Printed {
+  type: string;
+  name: string;
+  properties: Record<string, unknown>;
+}
+
+/** Everything about the relations that a statement could have changed. */
+async function fingerprint(client: Client): Promise<unknown> {
+  const { rows } = await client.query(
+    `SELECT md5(string_agg(concat(c.oid, c.xmin, c.relname, c.relnamespace, c.relfilenode, c.relpartbound, i.inhparent), ',' ORDER BY c.oid))
+     FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid WHERE c.relname ~ '^(audit|tenants|buckets)'`,
+  );
+  return rows[0]?.md5;
+}
 
 /** As a program would write it: what the engine adds to inputs begins with two underscores. */
 function withoutDefaults(properties: Record<string, unknown>): Record<string, unknown> {
