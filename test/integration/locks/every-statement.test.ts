@@ -32,6 +32,7 @@ const APART: { file: RegExp; text?: RegExp; why: string; since?: number; until?:
     why: "a query to show, not sent",
   },
   { file: /^postgres\/index\/worker\.ts$/, text: /^SELECT /, why: "a query to show, not sent" },
+  { file: /rendering\.ts$/, text: /^ALTER PUBLICATION/, why: "on 14 only", since: 15 },
   { file: /^postgres\/adjust\.ts$/, text: /IDENTITY$/, why: "up to 16 only", since: 17 },
   { file: /^postgres\/adjust\.ts$/, text: /^SET EXPRESSION/, why: "from 17 on", until: 16 },
   { file: /^postgres\/adjust\.ts$/, text: /^SET ACCESS METHOD/, why: "from 15 on", until: 14 },

@@ -53,7 +53,7 @@ async function create(client: Client, { withDefault, out, deep, key }: Family): 
   const bound = (from: number, to: number, remainder: number) =>
     hash ? `FOR VALUES WITH (MODULUS 2, REMAINDER ${remainder})` : `FOR VALUES FROM (${from}) TO (${to})`;
   await client.query(`
-    DROP SCHEMA IF EXISTS s CASCADE; CREATE SCHEMA s;
+    DROP SCHEMA IF EXISTS s CASCADE; CREATE SCHEMA s; DROP PUBLICATION IF EXISTS published;
     CREATE TABLE s.ref (r int PRIMARY KEY);
     CREATE TABLE s.refs (r int PRIMARY KEY) PARTITION BY RANGE (r);
     CREATE TABLE s.refs_1 PARTITION OF s.refs FOR VALUES FROM (0) TO (5);
@@ -62,6 +62,7 @@ async function create(client: Client, { withDefault, out, deep, key }: Family): 
     CREATE FUNCTION s.note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
     CREATE TABLE s.p (k ${type} PRIMARY KEY, r int NOT NULL ${references})
       PARTITION BY ${hash ? "HASH" : "RANGE"} (k);
+    CREATE PUBLICATION published FOR TABLE s.p WITH (publish_via_partition_root);
     CREATE TRIGGER noted BEFORE INSERT ON s.p FOR EACH ROW EXECUTE FUNCTION s.note();
     CREATE TABLE s.a PARTITION OF s.p ${bound(0, 100, 0)};
     CREATE TABLE s.z PARTITION OF s.p ${bound(900, 999, 1)}`);
