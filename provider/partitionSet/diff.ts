@@ -1,6 +1,6 @@
 /** Check and Diff of a PartitionSet: no I/O, no clock. */
 import { type Comparison, difference, replacedBy } from "../../topology/difference";
-import { entriesOf, type PlacedEntry } from "../../topology/level";
+import { entriesOf, levelKey, type PlacedEntry } from "../../topology/level";
 import type { DesiredPartition } from "../../topology/model";
 import { comparisonFromChecked } from "../../topology/policy";
 import { UNKNOWN } from "../../topology/unknown";
@@ -56,16 +56,27 @@ function policyDifferences(olds: Properties, oldInputs: Properties, news: Proper
   return declaredDifferences(oldInputs, news, REPLACING, compared);
 }
 
-/** Partitions that bear another name than the declared one by which the state knows them. */
+/**
+ * Partitions that bear another name than the declared one by which the state knows them. A detached one that is to stay
+ * detached is left under its name, like everything else of it.
+ */
 function renamedOutside(
   desired: Record<string, DesiredPartition>,
   actual: Record<string, RecordedPartition>,
   { oids }: Properties,
 ): PlacedEntry<RecordedPartition>[] {
   const recorded = isRecord(oids) ? oids : {};
-  const names = new Set([...entriesOf(desired, "")].map(({ name }) => name));
-  const declared = new Set(Object.entries(recorded).flatMap(([name, oid]) => (names.has(name) ? [oid] : [])));
-  return [...entriesOf(actual, "")].filter(({ name }) => !names.has(name) && declared.has(recorded[name]));
+  const tiers = new Map([...entriesOf(desired, "")].map(({ name, entry }) => [name, entry.tier]));
+  const declared = new Map(
+    Object.entries(recorded).flatMap(([name, oid]) => {
+      const tier = tiers.get(name);
+      return tier === undefined ? [] : [[oid, tier] as const];
+    }),
+  );
+  return [...entriesOf(actual, "")].filter(({ name, entry }) => {
+    const tier = declared.get(recorded[name]);
+    return !tiers.has(name) && tier !== undefined && !(tier === "detached" && entry.tier === tier);
+  });
 }
 
 /** Attached partitions that the program does not know of, where they are. */
@@ -85,21 +96,42 @@ function unmanaged(
 /** Parts of the path of a partition of the set's own table; each level below has as many more. */
 const TOP_LEVEL = 2;
 
-/** Those whose rows go to partitions that are missing; only the set's own partitions are reorganized. */
+/** Those whose rows go to partitions that are missing beside them, under the same table. */
 function replaced(
   undeclared: PlacedEntry<RecordedPartition>[],
   desired: Record<string, DesiredPartition>,
   actual: Record<string, RecordedPartition>,
   { keyTypes }: Comparison,
 ): PlacedEntry<RecordedPartition>[] {
-  const own = undeclared.filter(({ path }) => path.length === TOP_LEVEL);
-  const names = replacedBy(
-    desired,
-    actual,
-    own.map(({ name }) => name),
-    keyTypes,
-  );
-  return own.filter(({ name }) => names.includes(name));
+  const levels = new Map<string, PlacedEntry<RecordedPartition>[]>();
+  for (const place of undeclared) {
+    const level = formatPath(place.path.slice(0, -TOP_LEVEL));
+    levels.set(level, [...(levels.get(level) ?? []), place]);
+  }
+  return [...levels.values()].flatMap((places) => {
+    const above = places[0]?.path.slice(0, -TOP_LEVEL) ?? [];
+    const table = entryAt(desired, above);
+    const types = table?.partitionBy === undefined ? keyTypes : levelKey(table.partitionBy).keyTypes;
+    const [wanted, there] =
+      above.length === 0 ? [desired, actual] : [table?.partitions, entryAt(actual, above)?.partitions];
+    const names = replacedBy(
+      wanted ?? {},
+      there ?? {},
+      places.map(({ name }) => name),
+      types,
+    );
+    return places.filter(({ name }) => names.includes(name));
+  });
+}
+
+/** The entry at a path such as `partitions`, `events_eu`. */
+function entryAt<T extends { partitions?: Record<string, T> }>(
+  partitions: Record<string, T>,
+  path: readonly string[],
+): T | undefined {
+  const [, name = "", ...rest] = path;
+  const entry = Object.hasOwn(partitions, name) ? partitions[name] : undefined;
+  return rest.length === 0 || entry === undefined ? entry : entryAt(entry.partitions ?? {}, rest);
 }
 
 function unmanagedText(news: Properties, names: string[]): string {

@@ -43,8 +43,13 @@ function reporterOf(major: Major) {
   return async <T>(details: fc.RunDetails<T>): Promise<void> => {
     if (!details.failed) return;
     const again = `npm run soak -- --major ${major} --seed ${details.seed} --path ${details.counterexamplePath}`;
-    throw new Error(`${await fc.asyncDefaultReportMessage(details)}\n\nOnly this one again: ${again}`);
+    const report = await fc.asyncDefaultReportMessage(details);
+    throw new Error(`${report}\n\n${what(details.errorInstance)}\n\nOnly this one again: ${again}`);
   };
+}
+
+function what(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Roles belong to the whole server. */

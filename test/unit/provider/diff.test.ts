@@ -55,4 +55,37 @@ describe("the diff of a set with a partition that was renamed outside", () => {
     assert.deepEqual(paths(found), ["add partitions.april", "delete partitions.renamed"]);
     assert.deepEqual(found.warnings, []);
   });
+
+  it("leaves a detached one under its former name, and shows it again once it is to be dropped", () => {
+    const bound = { from: "2026-04-01", to: "2026-05-01" };
+    const partitionBy = { range: { column: "at", type: "date" } };
+    const set = { schema: "public", table: "events", partitionBy, unmanaged: "report" };
+    const news = (tier: string) => ({ ...set, partitions: { april: { ...bound, tier } } });
+    const olds = { ...set, partitions: { former: { ...bound, tier: "detached" } }, oids: { former: 7, april: 7 } };
+    const found = (tier: string) => paths(diffSet({ id: "x", olds, oldInputs: news("detached"), news: news(tier) }));
+    assert.deepEqual(found("detached"), []);
+    assert.deepEqual(found("dropped"), ["delete partitions.former"]);
+    assert.deepEqual(found("live"), ["add partitions.april", "delete partitions.former"]);
+  });
+});
+
+describe("the diff of a set whose partitions below a partition are divided otherwise", () => {
+  it("shows those that give their rows away, and calls only the others undeclared", () => {
+    const key = { range: { column: "at", type: "date" } };
+    const list = { list: { column: "region", type: "text" } };
+    const leaf = (from: string, to: string) => ({ from, to, tier: "live" });
+    const eu = (partitions: object) => ({ eu: { values: ["eu"], tier: "live", partitionBy: key, partitions } });
+    const set = { schema: "public", table: "events", partitionBy: list, unmanaged: "report", reorganize: "online" };
+    const halves = { h1: leaf("2026-01-01", "2026-07-01"), h2: leaf("2026-07-01", "2027-01-01") };
+    const news = { ...set, partitions: eu(halves) };
+    const there = { year: leaf("2026-01-01", "2027-01-01"), old: leaf("2020-01-01", "2021-01-01") };
+    const olds = { ...set, partitions: eu(there), oids: { eu: 1, year: 2, old: 3 } };
+    const found = diffSet({ id: "x", olds, oldInputs: news, news });
+    assert.deepEqual(paths(found), [
+      "add partitions.eu.partitions.h1",
+      "add partitions.eu.partitions.h2",
+      "delete partitions.eu.partitions.year",
+    ]);
+    assert.match(found.warnings.join(), /has 1 attached partition\(s\) that nobody declares: old/);
+  });
 });
