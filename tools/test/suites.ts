@@ -44,13 +44,13 @@ export const SUITES: readonly Suite[] = [
     name: "e2e",
     title: "End-to-end tests through the Pulumi engine",
     prepare: preparePostgresAndPulumi,
-    tests: { parts: 4, onBuild: true },
+    tests: { parts: 6, onBuild: true },
   },
   {
     name: "integration",
     title: "Integration tests on PostgreSQL 14 to 18",
     prepare: preparePostgres,
-    tests: { parts: 4, onBuild: true },
+    tests: { parts: 6, onBuild: true },
   },
 ];
 
