@@ -110,13 +110,12 @@ function replaced(
   }
   return [...levels.values()].flatMap((places) => {
     const above = places[0]?.path.slice(0, -TOP_LEVEL) ?? [];
-    const table = entryAt(desired, above);
+    const table = tableAt<DesiredPartition>({ partitions: desired }, above);
     const types = table?.partitionBy === undefined ? keyTypes : levelKey(table.partitionBy).keyTypes;
-    const [wanted, there] =
-      above.length === 0 ? [desired, actual] : [table?.partitions, entryAt(actual, above)?.partitions];
+    const there = tableAt<RecordedPartition>({ partitions: actual }, above)?.partitions ?? {};
     const names = replacedBy(
-      wanted ?? {},
-      there ?? {},
+      table?.partitions ?? {},
+      there,
       places.map(({ name }) => name),
       types,
     );
@@ -124,14 +123,16 @@ function replaced(
   });
 }
 
-/** The entry at a path such as `partitions`, `events_eu`. */
-function entryAt<T extends { partitions?: Record<string, T> }>(
-  partitions: Record<string, T>,
-  path: readonly string[],
-): T | undefined {
-  const [, name = "", ...rest] = path;
-  const entry = Object.hasOwn(partitions, name) ? partitions[name] : undefined;
-  return rest.length === 0 || entry === undefined ? entry : entryAt(entry.partitions ?? {}, rest);
+/** What a table is divided into. */
+type Divided<T> = { partitions?: Record<string, T>; partitionBy?: DesiredPartition["partitionBy"] };
+
+/** The table at a path from the set, such as `partitions`, `events_eu`; the set itself for none. */
+function tableAt<T extends Divided<T>>(table: Divided<T>, path: readonly string[]): Divided<T> | undefined {
+  const [, name, ...rest] = path;
+  if (name === undefined) return table;
+  const { partitions = {} } = table;
+  const next = Object.hasOwn(partitions, name) ? partitions[name] : undefined;
+  return next === undefined ? undefined : tableAt(next, rest);
 }
 
 function unmanagedText(news: Properties, names: string[]): string {
