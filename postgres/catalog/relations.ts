@@ -54,7 +54,8 @@ SELECT coalesce(pg_catalog.array_agg(oid), '{}') AS oids FROM tree`;
  * `pg_get_expr` is given no relation: with one it would wait for whoever locks the partition. The size functions would
  * wait too, so sizes are made from relpages. The relations are given and not found by the same query, so that PostgreSQL
  * knows how many there are: of what a recursive query will find it makes such estimates that it reads the whole catalog
- * for ten partitions, or looks up each of five thousand by itself.
+ * for ten partitions, or looks up each of five thousand by itself. A TOAST table has one valid index; a REINDEX CONCURRENTLY
+ * that runs, or has broken off, adds an invalid one.
  */
 const RELATIONS = `
 SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS relkind,
@@ -73,7 +74,7 @@ LEFT JOIN (SELECT x.indrelid, sum(xc.relpages) AS pages
   FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class xc ON xc.oid = x.indexrelid
   WHERE x.indrelid = ANY ($1::oid[]) GROUP BY x.indrelid) x ON x.indrelid = c.oid
 LEFT JOIN (pg_catalog.pg_class t JOIN pg_catalog.pg_index tx ON tx.indrelid = t.oid
-  JOIN pg_catalog.pg_class tc ON tc.oid = tx.indexrelid) ON t.oid = c.reltoastrelid
+  AND tx.indisvalid JOIN pg_catalog.pg_class tc ON tc.oid = tx.indexrelid) ON t.oid = c.reltoastrelid
 LEFT JOIN (SELECT DISTINCT ON (inhrelid) inhrelid, inhparent, inhdetachpending FROM pg_catalog.pg_inherits
   WHERE inhrelid = ANY ($1::oid[]) ORDER BY inhrelid, inhseqno) i ON i.inhrelid = c.oid
 WHERE c.oid = ANY ($1::oid[])

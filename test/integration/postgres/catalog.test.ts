@@ -38,6 +38,25 @@ describeOnEachPostgres("catalog", (server) => {
       ]);
     }));
 
+  it("tells a partition once, whatever a broken off REINDEX CONCURRENTLY has left of its TOAST table's index", () =>
+    withFamily(server().createDatabase(), {}, async ({ client, database, sessions }) => {
+      const other = await database.client();
+      await other.query("BEGIN; LOCK TABLE s.c1 IN ROW EXCLUSIVE MODE");
+      await client.query("SET statement_timeout = '500ms'");
+      await assert.rejects(client.query("REINDEX TABLE CONCURRENTLY s.c1"), /statement timeout/);
+      await other.query("ROLLBACK");
+      const { rows } = await client.query<{ indexes: number }>(
+        `SELECT count(*)::int AS indexes FROM pg_index i JOIN pg_class c ON c.reltoastrelid = i.indrelid
+         WHERE c.oid = 's.c1'::regclass`,
+      );
+      assert.deepEqual(rows, [{ indexes: 2 }]);
+      const { children } = await read(sessions);
+      assert.deepEqual(
+        children.map(({ name }) => name),
+        ["c0", "c1"],
+      );
+    }));
+
   it("tells detached tables by their OID, and strangers with what does not fit", () =>
     withFamily(server().createDatabase(), {}, async ({ client, sessions }) => {
       const oid = await oidOf(client, "s.c1");
