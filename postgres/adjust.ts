@@ -11,6 +11,7 @@ import {
   statementOnChild,
   statisticsDefinition,
 } from "./childAttributes";
+import { setExpression } from "./generated";
 import { nameWithSuffix, qualified, quoteIdent, quoteLiteral } from "./identifiers";
 import type { LockingStatement } from "./locks";
 import type { ParentFacts } from "./parent";
@@ -104,7 +105,7 @@ const REPAIRS: Record<Repairable, Repair> = {
   columnIdentity: { lock: "alterChild", write: alterColumn(() => "DROP IDENTITY") },
   generatedColumns: {
     lock: "alterChild",
-    write: alterColumn(({ expected = "" }) => `SET EXPRESSION AS (${expected})`),
+    write: ({ column = "", expected = "" }, { name }) => [setExpression(`ONLY ${name}`, column, expected)],
   },
   columnStorage: { lock: "alterChild", write: alterColumn(({ expected = "" }) => `SET STORAGE ${expected}`) },
   columnCompression: {

@@ -1,6 +1,7 @@
 /** Gives a new child what its parent has and PostgreSQL does not hand down: owner, rights, policies, statistics. */
 import type { RelationName } from "../topology/model";
 import type { TierStorage } from "../topology/tierStorage";
+import { expressionClause, SET_EXPRESSION_MAJOR, setExpression } from "./generated";
 import { nameWithSuffix, qualified, quoteIdent, quoteLiteral } from "./identifiers";
 import { type LockingStatement, locksOf, strongest } from "./locks";
 import type { ExtendedStatistics, Grant, ParentFacts, Policy } from "./parent";
@@ -16,30 +17,89 @@ interface Context {
   child: RelationName;
   name: string;
   creation: Creation;
+  /** See {@link Declared}. */
+  objects: string;
+}
+
+/** What is declared for a table beside what its parent has. */
+interface Declared {
+  /** Its own ` PARTITION BY …`. */
+  divided?: string;
+  storage?: TierStorage;
+  /** Generation expressions of its own, by column. */
+  generated?: Record<string, string>;
+  /** Names of its statistics objects begin so, where another table may still have those of its name. Default: its name. */
+  objects?: string;
 }
 
 /**
- * A table like the parent, with all that a child of it has; not attached yet. `divided` is its own PARTITION BY. An identity column of the child's own would
+ * A table like the parent, with all that a child of it has; not attached yet. An identity column of the child's own would
  * be refused by ATTACH (17 on), or give numbers twice (up to 16).
  */
 export function likeStatements(
   parent: ParentFacts,
   child: RelationName,
-  divided = "",
-  declared: TierStorage = {},
+  { divided = "", storage: declared = {}, generated = {}, objects }: Declared = {},
 ): Statement[] {
   const { accessMethod, tablespace } = parent.attributes;
   const storage = storageClauses({ accessMethod, tablespace, ...declared });
+  if (Object.keys(generated).length > 0 && parent.major < SET_EXPRESSION_MAJOR)
+    return throughScratch(parent, child, { generated, objects }, divided + storage);
   const without = makesStatistics(parent, "like") ? " EXCLUDING STATISTICS" : "";
   const like = `LIKE ${qualified(parent)} INCLUDING ALL EXCLUDING IDENTITY${without}`;
   const sql = `CREATE TABLE ${qualified(child)} (${like})${divided}${storage}`;
   const locks = locksOf("like", parent, { child });
-  return [{ sql, locks, transactional: true }, ...attributeStatements(parent, child, "like")];
+  const expressions = Object.entries(generated).map(([column, expression]) =>
+    statementOnChild("alterChild", parent, child, setExpression(qualified(child), column, expression)),
+  );
+  return [{ sql, locks, transactional: true }, ...expressions, ...attributeStatements(parent, child, "like", objects)];
 }
 
+/**
+ * Before 17 a column gets an expression of its own only by PARTITION OF, which would lock the parent ACCESS EXCLUSIVE: so it
+ * is a partition of a table like the parent, which nobody else ever sees.
+ */
+function throughScratch(
+  parent: ParentFacts,
+  child: RelationName,
+  { generated, objects }: Pick<Declared, "generated" | "objects">,
+  clauses: string,
+): Statement[] {
+  const [key] = parent.keys;
+  if (key === undefined) throw new RangeError(`The partition key of ${qualified(parent)} is not known.`);
+  const scratch = { schema: child.schema, name: nameWithSuffix(child.name, SCRATCH_SUFFIX) };
+  const [name, like] = [qualified(scratch), "INCLUDING ALL EXCLUDING IDENTITY EXCLUDING STATISTICS"];
+  const exclusive = (relation: RelationName): Lock => ({
+    relation: qualified(relation),
+    mode: "ACCESS EXCLUSIVE",
+    hold: "instant",
+  });
+  const both = [exclusive(scratch), exclusive(child)];
+  const make = `CREATE TABLE ${name} (LIKE ${qualified(parent)} ${like}) PARTITION BY LIST (${key.sql})`;
+  const own = `CREATE TABLE ${qualified(child)} PARTITION OF ${name}${expressionClause(generated)} DEFAULT${clauses}`;
+  const statements: [string, Lock[]][] = [
+    [make, locksOf("like", parent, { child: scratch })],
+    [own, both],
+    [`ALTER TABLE ${name} DETACH PARTITION ${qualified(child)}`, both],
+    [`DROP TABLE ${name}`, [exclusive(scratch)]],
+  ];
+  return [
+    ...statements.map(([sql, locks]): Statement => ({ sql, locks, transactional: true })),
+    ...attributeStatements(parent, child, "partitionOf", objects),
+  ];
+}
+
+/** A name that no partition is likely to have. */
+const SCRATCH_SUFFIX = "_pgpartition_like";
+
 /** Statements between the making of the child and its use, in order. */
-export function attributeStatements(parent: ParentFacts, child: RelationName, creation: Creation): Statement[] {
-  const context: Context = { parent, child, name: qualified(child), creation };
+export function attributeStatements(
+  parent: ParentFacts,
+  child: RelationName,
+  creation: Creation,
+  objects = child.name,
+): Statement[] {
+  const context: Context = { parent, child, name: qualified(child), creation, objects };
   return RULES.flatMap(({ kind, write }) =>
     write(context).map((written) => statementOnChild(kind, parent, child, written)),
   );
@@ -219,10 +279,10 @@ export function makesStatistics({ attributes }: ParentFacts, creation: Creation)
 }
 
 /** Statistics objects need a name before PostgreSQL 16. */
-function extendedStatistics({ parent, child, creation }: Context): (string | LockingSql)[] {
+function extendedStatistics({ parent, child, creation, objects }: Context): (string | LockingSql)[] {
   if (!makesStatistics(parent, creation)) return [];
   return parent.attributes.extendedStatistics.flatMap((statistics, index) =>
-    createStatistics(statistics, nameWithSuffix(child.name, `_stat${index + 1}`), child),
+    createStatistics(statistics, nameWithSuffix(objects, `_stat${index + 1}`), child),
   );
 }
 

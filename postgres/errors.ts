@@ -25,6 +25,7 @@ export const SQLSTATE = {
   foreignKeyViolation: "23503",
   datatypeMismatch: "42804",
   cannotCoerce: "42846",
+  readOnlyTransaction: "25006",
 } as const;
 
 /** What is known of an error. */

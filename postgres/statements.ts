@@ -5,6 +5,7 @@ import type { Step, StepMethod } from "../topology/steps";
 import { adjustStatements } from "./adjust";
 import { boundClause, boundPredicate } from "./boundSql";
 import { attributeStatements, indexStatements, likeStatements } from "./childAttributes";
+import { expressionClause } from "./generated";
 import { GUARD_NAME } from "./guard";
 import { qualified, quoteIdent, quoteLiteral } from "./identifiers";
 import { type LockingStatement, type LockTarget, locksOf, strongest } from "./locks";
@@ -76,7 +77,8 @@ const METHODS: Record<StepMethod, (rendering: Rendering) => Statement[]> = {
 function partitionOf(rendering: Rendering): Statement[] {
   const { parent, child, childName, parentName, step } = rendering;
   const divided = partitionByClause(step.level) + storageClauses(step.storage ?? {});
-  const sql = `CREATE TABLE ${childName} PARTITION OF ${parentName} ${boundClause(boundOf(step))}${divided}`;
+  const own = expressionClause(step.generated);
+  const sql = `CREATE TABLE ${childName} PARTITION OF ${parentName}${own} ${boundClause(boundOf(step))}${divided}`;
   return [
     locking(rendering, "partitionOf", sql, proof(rendering)),
     ...attributeStatements(parent, child, "partitionOf"),
@@ -89,7 +91,7 @@ function partitionOf(rendering: Rendering): Statement[] {
 function likeAttach(rendering: Rendering): Statement[] {
   const { parent, child, step } = rendering;
   return [
-    ...likeStatements(parent, child, partitionByClause(step.level), step.storage),
+    ...likeStatements(parent, child, { ...step, divided: partitionByClause(step.level) }),
     ...insideStatements(parent, child, step.level, "like"),
     attachStatement(rendering, "instant"),
     ...whenAttached(rendering),

@@ -4,6 +4,7 @@ import type { RelationName } from "../topology/model";
 import type { NewLevel, NewPartition, Step } from "../topology/steps";
 import { boundClause } from "./boundSql";
 import { attributeStatements, type Creation } from "./childAttributes";
+import { expressionClause } from "./generated";
 import { qualified, quoteIdent } from "./identifiers";
 import { locksOf } from "./locks";
 import type { ParentFacts } from "./parent";
@@ -68,10 +69,11 @@ function partitionStatements(making: Making, table: ParentFacts, level: NewLevel
   const { source, creation, made } = making;
   const own = (table.itself ?? []).length > 0;
   return (level?.partitions ?? []).flatMap(
-    ({ name, schema = table.schema, bound, level: below, storage = {} }: NewPartition) => {
+    ({ name, schema = table.schema, bound, level: below, storage = {}, generated }: NewPartition) => {
       const child = { schema, name };
       const divided = partitionByClause(below) + storageClauses(storage);
-      const sql = `CREATE TABLE ${qualified(child)} PARTITION OF ${qualified(table)} ${boundClause(bound)}${divided}`;
+      const clauses = `${expressionClause(generated)} ${boundClause(bound)}${divided}`;
+      const sql = `CREATE TABLE ${qualified(child)} PARTITION OF ${qualified(table)}${clauses}`;
       const facts = own ? { ...table, itself: [...(source.itself ?? []), ...made] } : table;
       const create = { sql, locks: locksOf("partitionOf", facts, { child }), transactional: true };
       made.push(child);

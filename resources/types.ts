@@ -134,6 +134,11 @@ export interface ExplicitPartition {
   partitions?: Record<string, ExplicitPartition>;
   /** True: an undivided table in spite of `subPartitionBy`. */
   leaf?: boolean;
+  /**
+   * Expressions of the partition's own for stored generated columns, by column; its own partitions have them, too, unless
+   * they say others. Names of functions and types outside pg_catalog need their schema. PostgreSQL 16 and later.
+   */
+  generated?: Record<string, string>;
 }
 
 /** Which cluster, database and table a state belongs to. */

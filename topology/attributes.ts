@@ -103,6 +103,10 @@ export interface AttributeDifference {
   found?: string;
   /** Why it is not repaired, and what to do; absent: it can be. */
   obstacle?: string;
+  /** Declared for this partition itself: an obstacle is an error then. */
+  declared?: true;
+  /** No statement puts it right where it is: the table is made anew. */
+  remake?: true;
 }
 
 /** What becomes of a difference under a policy. */

@@ -12,6 +12,7 @@ export type ActualEntry = PartitionBound &
     tier: string;
     /** Not there when it is in the schema of the table that it is a partition of. */
     schema?: string;
+    generated?: Record<string, string>;
     partitionBy?: PartitionKey;
     partitions?: Record<string, ActualEntry>;
   };
@@ -60,6 +61,7 @@ function compare(
   const schemas = schemasOf(desired, actual, comparison);
   const inside = [
     ...compareSchema(path, desired, actual, schemas),
+    ...compareGenerated(path, desired, actual),
     ...compareInside(path, desired, actual, { below: comparison.below, ...schemas }),
   ];
   if (boundKey(desired, keyTypes) === boundKey(actual, keyTypes))
@@ -90,6 +92,18 @@ function compareSchema(
   if (schema === recordedSchema || desired.tier !== "live" || actual.tier !== "live") return [];
   if (actual.schema === undefined) return [{ path: [...path, "schema"], kind: "add" }];
   return desired.schema === undefined ? [{ path: [...path, "schema"], kind: "delete" }] : [update(path, "schema")];
+}
+
+/** As the program spells them: whether they mean what the partition has, the server says (`differs`). */
+function compareGenerated(path: string[], desired: DesiredPartition, actual: ActualEntry): PartitionDifference[] {
+  if (desired.tier !== "live" || actual.tier !== "live") return [];
+  const [before = {}, after = {}] = [actual.generated, desired.generated];
+  return [...new Set([...Object.keys(after), ...Object.keys(before)])].flatMap((column): PartitionDifference[] => {
+    const place = [...path, "generated", column];
+    if (!Object.hasOwn(before, column)) return [{ path: place, kind: "add" }];
+    if (!Object.hasOwn(after, column)) return [{ path: place, kind: "delete" }];
+    return before[column] === after[column] ? [] : [{ path: place, kind: "update" }];
+  });
 }
 
 /** What the next update puts right is no longer there after it. */

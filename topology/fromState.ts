@@ -37,7 +37,7 @@ function recordedLevel(
 ): ActualLevel {
   const partitions = Object.entries(record(recorded)).flatMap(([key, value]): ActualPartition[] => {
     const { tier, schema: own = schema, partitionBy: divided, partitions: inside, ...rest } = record(value);
-    const { differs: _, noticed: __, ...bound } = rest;
+    const { differs: _, noticed: __, generated: ___, ...bound } = rest;
     const state = STATES[String(tier)];
     const oid = oids[key];
     if (state === undefined || typeof oid !== "number" || typeof own !== "string" || !isBound(bound)) return [];

@@ -135,6 +135,8 @@ export function setBelow(set: DesiredSet, name: string): DesiredSet | undefined 
     ...(set.children && { children: set.children }),
     ...(set.storage && { storage: set.storage }),
     ...(set.comment === undefined ? {} : { comment: set.comment }),
+    ...((set.generated || partition.generated) && { generated: { ...set.generated, ...partition.generated } }),
+    ...(set.server && { server: set.server }),
     ...(policy?.closedAt && { closedAt: policy.closedAt }),
     ...(isClosed(set, boundOf(partition)) ? { closed: true } : {}),
   };
@@ -173,11 +175,16 @@ export function besideBound(
   set: DesiredSet,
   name: string,
   partition: DesiredPartition,
-): Pick<NewPartition, "storage" | "comment"> {
+): Pick<NewPartition, "storage" | "comment" | "generated"> {
+  const { generated } = partition;
   const bound = boundOf(partition);
   const storage = partition.partitionBy === undefined ? storageOf(set, bound) : undefined;
   const comment = commentOf(set, name, bound);
-  return { ...(storage && { storage }), ...(comment === undefined ? {} : { comment }) };
+  return {
+    ...(storage && { storage }),
+    ...(comment === undefined ? {} : { comment }),
+    ...(generated && { generated }),
+  };
 }
 
 /** All partitions inside a new one that is in `schema`, from the top. */

@@ -4,7 +4,7 @@
  * Types only. Everything here is plain data (it travels through Pulumi's state and over gRPC), in PostgreSQL's own
  * terms, so that a plan can be made without a database and compared by value.
  */
-import type { AttributeDifference, ChildrenPolicy } from "./attributes";
+import type { AttributeDifference, ChildAttribute, ChildrenPolicy } from "./attributes";
 import type { Digits } from "./decimals";
 import type { StorageByTier, StoredAttributes, TierStorage } from "./tierStorage";
 
@@ -58,6 +58,8 @@ export type DesiredPartition = PartitionBound & {
   removed?: true;
   /** Where it is declared to be; not there when nothing was said: in the schema of the table that it is a partition of. */
   schema?: string;
+  /** Expressions of its own for stored generated columns, by column; what is below it has them, too, unless it says others. */
+  generated?: Record<string, string>;
   /** How the rows of the partition are divided further; not there for a leaf. */
   partitionBy?: PartitionKey;
   /** Its own partitions; there when `partitionBy` is. */
@@ -102,6 +104,20 @@ export interface DesiredSet {
   closed?: boolean;
   /** Comment of every partition, with placeholders; absent: comments are left alone. */
   comment?: string;
+  /** Generation expressions that are declared above, by column: the table of this set has them of its own. */
+  generated?: Record<string, string>;
+  /** Absent: nobody was asked, and what it would say is not compared. */
+  server?: ServerView;
+}
+
+/** What only a server can say of a declaration. Declared expressions that it takes stand in the set as it prints them. */
+export interface ServerView {
+  /** Expressions of the top table's generated columns, by column; absent: it could not be asked, and nothing is compared. */
+  expressions?: Record<string, string>;
+  /** Why a declared expression is not possible. */
+  refused: { column: string; expression: string; reason: string }[];
+  /** What this version does not change in place, so that the table is made anew. */
+  unalterable: ChildAttribute[];
 }
 
 /** `retired` of the levels below the set's own, from the next one down. */
@@ -293,6 +309,8 @@ export interface ReorganizationTarget {
   bound: PartitionBound;
   storage?: TierStorage;
   comment?: string;
+  /** Generation expressions of its own, by column. */
+  generated?: Record<string, string>;
 }
 
 /** Rows change tables: `sources` are replaced by `targets`, which together hold every row of theirs. */

@@ -104,13 +104,14 @@ function checkedLevel(raw: Record<string, unknown>, policy: LevelPolicy): Record
 
 function entryMap(entries: readonly Entry[]): Record<string, DesiredPartition> {
   return Object.fromEntries(
-    entries.map(({ name, schema, bound, tier, removed, level }): [string, DesiredPartition] => [
+    entries.map(({ name, schema, bound, tier, removed, generated, level }): [string, DesiredPartition] => [
       name,
       {
         ...bound,
         tier,
         ...(removed && { removed }),
         ...(schema === undefined ? {} : { schema }),
+        ...(generated && { generated }),
         ...(level && { partitionBy: level.partitionBy, partitions: entryMap(level.entries) }),
       },
     ]),

@@ -24,7 +24,9 @@ const ID_LENGTH = 12;
  */
 export function reorganizationId(parentOid: number, { sources, targets }: Reorganization): string {
   const from = sources.map(({ oid, bound }) => JSON.stringify([oid, bound])).sort();
-  const to = targets.map(({ name, bound, storage }) => JSON.stringify([name, bound, storage])).sort();
+  const to = targets
+    .map(({ name, bound, storage, generated }) => JSON.stringify([name, bound, storage, generated]))
+    .sort();
   return createHash("sha256")
     .update(JSON.stringify([parentOid, from, to]))
     .digest("hex")

@@ -57,6 +57,8 @@ export interface NewPartition {
   level?: NewLevel;
   storage?: TierStorage;
   comment?: string;
+  /** Generation expressions of its own, by column. */
+  generated?: Record<string, string>;
 }
 
 export interface Step {
@@ -86,6 +88,8 @@ export interface Step {
   /** For `create`: what is declared for the partition besides its bound. */
   storage?: TierStorage;
   comment?: string;
+  /** For `create`: generation expressions of its own, by column. */
+  generated?: Record<string, string>;
   /** For `reorganize` and `abandonReorganization`. */
   reorganization?: Reorganization;
   /**

@@ -1,5 +1,5 @@
 /** What is declared for the partitions of a tier: storage parameters, tablespace, access method; and their comment. */
-import type { AttributeDifference } from "./attributes";
+import type { AttributeDifference, ChildAttribute } from "./attributes";
 import { momentOfKey, orderOf } from "./axis";
 import { describeBound } from "./bounds";
 import type { ActualPartition, DesiredSet, PartitionBound } from "./model";
@@ -86,8 +86,17 @@ function placeDifferences(
 
 const REWRITING = new Set<AttributeDifference["attribute"]>(["tablespace", "accessMethod", "persistence"]);
 
+const UNALTERABLE =
+  "PostgreSQL does not change that in place (of an attached partition a generation expression, before 15 an access method): " +
+  'its rows are copied into a new table, which reorganize: "refuse" forbids. Allow that, or declare what is there.';
+
 /** Why a difference of a partition of this size is not repaired in place; undefined when it may be. */
-export function rewriteObstacle({ attribute }: AttributeDifference, bytes: number | undefined): string | undefined {
+export function rewriteObstacle(
+  { attribute, remake }: AttributeDifference,
+  bytes: number | undefined,
+  unalterable: readonly ChildAttribute[] = [],
+): string | undefined {
+  if (remake || unalterable.includes(attribute)) return UNALTERABLE;
   if (!REWRITING.has(attribute) || bytes === undefined || bytes <= REWRITE_LIMIT_BYTES) return undefined;
   const size = `${Math.round(bytes / 1024 / 1024)} MB`;
   return (

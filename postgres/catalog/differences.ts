@@ -176,8 +176,8 @@ function incompleteIndex({ column: obstacle, ...difference }: AttributeDifferenc
 function generated({ name: kind, ...difference }: AttributeDifference): AttributeDifference {
   if (kind !== "s") return difference;
   const obstacle =
-    "Its stored values were made by its own expression: ALTER TABLE … ALTER COLUMN … SET EXPRESSION (17 and later) " +
-    'rewrites the partition under ACCESS EXCLUSIVE. Do that by hand, or accept it by children.columns: "ignore".';
+    "Its stored values were made by its own expression. Declare that, or the parent's, as generated of its entry in " +
+    'partitions: by the latter it is made anew with its rows; or accept it by children.columns: "ignore".';
   return { ...difference, obstacle };
 }
 

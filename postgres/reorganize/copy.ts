@@ -84,6 +84,12 @@ export function restartStatements({ layout }: ReorganizationRendering): Statemen
   ]);
 }
 
+/** All but those that a target is declared to compute in another way than its sources did. */
+function comparedColumns({ copying, layout }: ReorganizationRendering): string[] {
+  const recomputed = new Set(layout.targets.flatMap(({ generated = {} }) => Object.keys(generated)));
+  return copying.columns.filter(({ name }) => !recomputed.has(name)).map(({ name }) => quoteIdent(name));
+}
+
 /** Number and content of rows, whatever their order: two 64-bit hashes of each, added up. */
 function fingerprint(columns: string[], relations: { name: string; side: string }[]): string {
   const row = `ROW(${columns.join(", ")})::text COLLATE pg_catalog."C"`;
@@ -97,8 +103,8 @@ function fingerprint(columns: string[], relations: { name: string; side: string 
 
 /** Sources and copy in one statement, and so in one snapshot, in which they have to be equal. */
 export function compareStatement(rendering: ReorganizationRendering): Statement {
-  const { layout, copying } = rendering;
-  const columns = copying.columns.map(({ name }) => quoteIdent(name));
+  const { layout } = rendering;
+  const columns = comparedColumns(rendering);
   const sides = [
     ...layout.sources.map((source) => ({ name: `ONLY ${qualified(source)}`, side: "sources" })),
     { name: qualified(layout.staging), side: "copy" },
@@ -113,11 +119,11 @@ export function compareStatement(rendering: ReorganizationRendering): Statement 
 
 /** The same for tables of one transaction, before or after the rows have been moved. */
 export function fingerprintStatement(
-  { copying }: ReorganizationRendering,
+  rendering: ReorganizationRendering,
   side: "before" | "after",
   tables: RelationName[],
 ): Statement {
-  const columns = copying.columns.map(({ name }) => quoteIdent(name));
+  const columns = comparedColumns(rendering);
   const relations = tables.map((table) => ({ name: `ONLY ${qualified(table)}`, side }));
   return statement(
     fingerprint(columns, relations),

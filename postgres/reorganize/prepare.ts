@@ -89,12 +89,12 @@ function targetStatements(rendering: ReorganizationRendering, target: Layout["ta
 /** A new table for the rows of a target, as it is declared. */
 export function targetTable(
   parent: ParentFacts,
-  { storage, comment }: Layout["targets"][number],
+  { storage, comment, generated, relation: reserved }: Layout["targets"][number],
   relation: RelationName,
 ): Statement[] {
   const said = `COMMENT ON TABLE ${qualified(relation)} IS ${quoteLiteral(comment ?? "")}`;
   return [
-    ...likeStatements(parent, relation, "", storage),
+    ...likeStatements(parent, relation, { storage, generated, objects: reserved.name }),
     ...(comment === undefined ? [] : [statement(said, locksOf("maintainChild", parent, { child: relation }))]),
   ];
 }

@@ -12,7 +12,7 @@ export interface RecordedReorganization extends Reorganization {
 /** The comment's text. */
 export function recordText({ parent, phase, sources, targets }: RecordedReorganization): string {
   const from = sources.map(({ schema, name, oid, bound }) => ({ schema, name, oid, bound }));
-  const to = targets.map(({ name, bound, storage }) => ({ name, bound, storage }));
+  const to = targets.map(({ name, bound, storage, generated }) => ({ name, bound, storage, generated }));
   return PREFIX + JSON.stringify({ parent, phase, sources: from, targets: to });
 }
 

@@ -56,7 +56,7 @@ async function preview(
     () =>
       context.database.sessions.withSession(async (session) => {
         const found = await observePartition(session, declared, olds);
-        return found && { ...found, planned: await decide(session, found.desired, found.observation) };
+        return found && { ...found, planned: await decide(session, found.observation) };
       }),
     async (reason) => {
       await context.log.diagnostic("warning", `Not compared with what is there, for want of the database: ${reason}.`);

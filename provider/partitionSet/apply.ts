@@ -30,7 +30,7 @@ export async function applySet(
     reasons,
   } = await reconcile(context, desired, olds, async (session, observation) => {
     if (observation.actual.parent === undefined) throw new Error(noParentText(desired, olds));
-    const made = await decide(session, desired, observation);
+    const made = await decide(session, observation);
     const fatal = made.findings.filter(({ severity, path }) => severity === "error" && !path.startsWith("partitions"));
     if (fatal.length > 0) throw new Error(fatal.map(findingText).join("\n"));
     return made;

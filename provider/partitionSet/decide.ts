@@ -4,16 +4,16 @@ import type { Session } from "../../postgres/connection";
 import { lookInto } from "../../postgres/holdings";
 import type { ParentFacts } from "../../postgres/parent";
 import { preflight } from "../../postgres/preflight";
-import type { Answer, DesiredSet } from "../../topology/model";
+import type { Answer } from "../../topology/model";
 import { plan } from "../../topology/plan";
 import type { Plan } from "../../topology/steps";
 import type { Observation } from "./observe";
 
 /** Steps about partitions that cannot be made as things are, and what follows them, are left out, so that others can. */
-export async function decide(session: Session, desired: DesiredSet, observation: Observation): Promise<Plan> {
-  const { server, catalog } = observation;
+export async function decide(session: Session, observation: Observation): Promise<Plan> {
+  const { desired, server, catalog } = observation;
   if (server === undefined || catalog === undefined) return plan(desired, observation.actual, observation.known);
-  const planned = await answered(session, desired, observation);
+  const planned = await answered(session, observation);
   const parent = catalog.parent && (await withCopyFacts(session, planned.steps, catalog.parent));
   const found = await preflight(session, server, planned, { ...catalog, parent });
   const impossible = new Set(
@@ -32,7 +32,7 @@ export async function factsFor(
 }
 
 /** A plan asks what it cannot see; with the answers it may be another one, which asks again. */
-async function answered(session: Session, desired: DesiredSet, { actual, known, facts }: Observation): Promise<Plan> {
+async function answered(session: Session, { desired, actual, known, facts }: Observation): Promise<Plan> {
   const answers: Answer[] = [];
   for (;;) {
     const planned = plan(desired, { ...actual, answers }, known);

@@ -64,7 +64,7 @@ async function preview(
     () =>
       context.database.sessions.withSession(async (session) => {
         const seen = await observe(session, desired, olds);
-        const made = await decide(session, desired, seen);
+        const made = await decide(session, seen);
         const builds = await previewIncomplete(session, seen.actual.parent, made);
         const observed = { ...seen, facts: await factsFor(session, made, seen) };
         return { observation: observed, planned: made, indexes: builds };

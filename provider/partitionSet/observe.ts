@@ -9,10 +9,13 @@ import type { ActualSet, DesiredSet, KnownOids } from "../../topology/model";
 import { withRecordedDifferences } from "../../topology/plan/recorded";
 import { foundIdentity, type Identity, identityOf, recordedIdentity, requireIdentity } from "../identity";
 import type { Properties } from "../values";
+import { asServerSays } from "./expressions";
 import { knownOids, recordedPlaces } from "./state";
 
 /** What was seen, and by what right it may be acted upon. */
 export interface Observation {
+  /** What is declared, in the server's words. */
+  desired: DesiredSet;
   actual: ActualSet;
   /** What statements are made from: the catalog's facts, or what is known without it. */
   facts: ParentFacts;
@@ -42,8 +45,10 @@ export async function observe(session: Session, desired: DesiredSet, olds: Prope
   const relation = `${desired.schema}.${desired.table}`;
   const moved = requireIdentity(recordedIdentity(olds), found, olds.acceptIdentity, relation);
   const trusted = moved ? await read({}) : catalog;
+  const said = trusted.parent === undefined ? desired : await asServerSays(session, desired, server);
   return {
-    actual: withRecordedDifferences(trusted, desired),
+    desired: said,
+    actual: withRecordedDifferences(trusted, said),
     facts: trusted.parent ?? plannedParent(desired, undefined, server.major),
     known: moved ? {} : recorded,
     identity: trusted.parent && identityOf(server, trusted.parent.oid),
@@ -56,6 +61,7 @@ export async function observe(session: Session, desired: DesiredSet, olds: Prope
 export function observeState(desired: DesiredSet, olds: Properties): Observation {
   const actual = actualFromState(olds);
   return {
+    desired,
     actual,
     facts: plannedParent(desired, actual.parent),
     known: knownOids(olds, false),

@@ -25,6 +25,8 @@ export type RecordedPartition = PartitionBound &
     tier: RecordedTier;
     /** Not there when it is in the schema of the table that it is a partition of. */
     schema?: string;
+    /** Generation expressions that the program declares for it. */
+    generated?: Record<string, string>;
     /** How the partition is divided further; not there for a leaf. */
     partitionBy?: PartitionKey;
     partitions?: Record<string, RecordedPartition>;
@@ -65,7 +67,8 @@ export function outputsFromActual(
 ): Properties {
   const schema = String(inputs.schema ?? actual.parent?.schema ?? "public");
   const oids: KnownOids = {};
-  const partitions = recordLevel(placingOf(inputs, schema), schema, actual, oids);
+  const recorded = recordLevel(placingOf(inputs, schema), schema, actual, oids);
+  const partitions = withGenerated(recorded, declaredPartitions(inputs));
   Object.assign(oids, formerNames(inputs, oids, known));
   return { ...withoutPartitions(inputs), partitions, oids, identity };
 }
@@ -132,7 +135,24 @@ export function outputsFromPlan(
       if (entry) level[name] = withoutRepaired(entry, ["indexes"]);
     }
   }
-  return { ...outputs, partitions: inOrderOf(top.partitions, declaredPartitions(inputs)) };
+  const wanted = declaredPartitions(inputs);
+  return { ...outputs, partitions: withGenerated(inOrderOf(top.partitions, wanted), wanted) };
+}
+
+/** With the generation expressions that are declared; a partition that has others shows that under `differs`. */
+function withGenerated(
+  partitions: Record<string, RecordedPartition>,
+  declared: Properties,
+): Record<string, RecordedPartition> {
+  const entries = Object.entries(partitions).map(([name, partition]): [string, RecordedPartition] => {
+    const { generated, partitions: below } = (
+      isRecord(declared[name]) ? declared[name] : {}
+    ) as Partial<DesiredPartition>;
+    const { generated: _, ...entry } = partition;
+    const inside = entry.partitions && { partitions: withGenerated(entry.partitions, below ?? {}) };
+    return [name, { ...entry, ...(generated && entry.tier === "live" && { generated }), ...inside }];
+  });
+  return Object.fromEntries(entries);
 }
 
 type Declared = Record<string, DesiredPartition>;

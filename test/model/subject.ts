@@ -79,7 +79,7 @@ export class Subject {
       const seen = await observe(session, desired, this.recorded?.outputs ?? {});
       const ours = ownPart(desired, seen.actual, seen.known);
       const { partitions } = outputsFromActual(news, ours, seen.identity, seen.known);
-      return { plan: await decide(session, desired, seen), partitions };
+      return { plan: await decide(session, seen), partitions };
     });
   }
 

@@ -1,5 +1,6 @@
 /** Decisions about partitions that stay or come: which of their attributes are put right, and which are only shown. */
 import { type AttributeDifference, DEFAULT_CHILDREN, describeDifference, obstacleOf, treatmentOf } from "../attributes";
+import { type GeneratedDeclaration, withDeclaredExpressions } from "../generated";
 import type { ActualPartition, DesiredSet, PartitionBound, Stranger } from "../model";
 import type { Finding } from "../steps";
 import { commentDifferences, rewriteObstacle, type StorageDeclaration, storageDifferences } from "../storage";
@@ -15,13 +16,15 @@ export type Adjustable = Pick<ActualPartition, "relkind" | "bytes" | "difference
 };
 
 /** The part of a set that says what partitions have. */
-export type AttributeDeclaration = StorageDeclaration & Pick<DesiredSet, "children">;
+export type AttributeDeclaration = StorageDeclaration & GeneratedDeclaration & Pick<DesiredSet, "children">;
 
 /** Differences of a declared partition by what becomes of them. */
 export interface Treated {
   repair: AttributeDifference[];
-  /** Would be repaired in place if that did not rewrite a table of this size. */
+  /** Is repaired by a new table only: in place it would rewrite a table of this size, or this server has no way to. */
   refuse: AttributeDifference[];
+  /** Declared, and not possible in any way. */
+  impossible: AttributeDifference[];
   report: AttributeDifference[];
 }
 
@@ -29,16 +32,17 @@ export interface Treated {
 export function treat(desired: AttributeDeclaration, name: string, table: Adjustable): Treated {
   const policy = desired.children ?? DEFAULT_CHILDREN;
   const all = [
-    ...(table.differences ?? []),
+    ...withDeclaredExpressions(desired, name, table),
     ...storageDifferences(desired, table),
     ...commentDifferences(desired, table, name),
   ];
-  const treated: Treated = { repair: [], refuse: [], report: [] };
+  const treated: Treated = { repair: [], refuse: [], impossible: [], report: [] };
   for (const difference of all) {
     const treatment = treatmentOf(difference, policy);
     if (treatment === "ignore") continue;
-    const obstacle = rewriteObstacle(difference, table.bytes);
-    if (treatment === "repair" && obstacle !== undefined) treated.refuse.push({ ...difference, obstacle });
+    const obstacle = rewriteObstacle(difference, table.bytes, desired.server?.unalterable);
+    if (difference.declared && difference.obstacle !== undefined) treated.impossible.push(difference);
+    else if (treatment === "repair" && obstacle !== undefined) treated.refuse.push({ ...difference, obstacle });
     else treated[treatment].push(difference);
   }
   return treated;
@@ -58,8 +62,8 @@ export function adjustAttributes(context: Context, build: DraftBuilder, live: re
     const oid = drafts.at(-1)?.oid ?? (unchanged.has(name) ? ownChild(context, name)?.oid : undefined);
     const table = oid === undefined ? undefined : tableOf(context, strangers, oid);
     if (table === undefined || oid === undefined || leaving.has(oid)) continue;
-    const { repair, refuse, report } = treat(context.desired, name, { ...table, bound: partition });
-    for (const difference of refuse) note(context, "error", name, textOf(difference), table);
+    const { repair, refuse, impossible, report } = treat(context.desired, name, { ...table, bound: partition });
+    for (const difference of [...refuse, ...impossible]) note(context, "error", name, textOf(difference), table);
     for (const difference of report) notice(context, name, difference);
     for (const { attribute, name: index } of repair) if (attribute === "indexes") lacks(context, index ?? "", name);
     const atOnce = repair.filter(({ attribute }) => attribute !== "indexes");

@@ -56,7 +56,7 @@ export class DraftBuilder {
   create(
     name: string,
     bound: PartitionBound,
-    declared: Pick<Step, "level" | "storage" | "comment">,
+    declared: Pick<Step, "level" | "storage" | "comment" | "generated">,
     reason: string,
     after: string[],
   ): Draft {

@@ -1,5 +1,6 @@
 /** Decisions about the partitions that are to be attached. */
 import { describeBound } from "../bounds";
+import { refusedExpressions } from "../generated";
 import { besideBound, boundOf, isInPlace, newLevel, relationsBelow, schemaOf, setBelow } from "../level";
 import type { ActualPartition, PartitionBound, Stranger } from "../model";
 import type { NewLevel } from "../steps";
@@ -118,6 +119,7 @@ export function refuseOverlap(context: Context, name: string, what: string, bloc
 /** Second pass: a declared partition that is missing is attached when it is known or adopted, else created. */
 export function addMissing(context: Context, build: DraftBuilder, { name, partition }: Declared): void {
   const bound = boundOf(partition);
+  if (expressionsRefused(context, { name, partition })) return;
   const room = roomFor(context, name, bound);
   if (room === undefined) return;
   const source = returning(context, name);
@@ -147,6 +149,13 @@ export function addMissing(context: Context, build: DraftBuilder, { name, partit
       [...room, ...free],
     ),
   );
+}
+
+/** What is made anew has its own generation expressions from the start; true when the server takes one of them not (then reported). */
+export function expressionsRefused(context: Context, { name, partition }: Declared): boolean {
+  const refused = refusedExpressions(context.desired, partition);
+  for (const { column, reason } of refused) note(context, "error", name, `generated.${column}: ${reason}`);
+  return refused.length > 0;
 }
 
 /** A subtree is made whole: a table that stands where one of its partitions is to be made stops all of it. */

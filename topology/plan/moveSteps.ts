@@ -1,12 +1,13 @@
 /** The steps of a move: the reorganization itself, and what happens to its targets afterwards. */
 import { compareBounds, describeBound } from "../bounds";
+import { declaredAbove, ownExpressionsLost } from "../generated";
 import { besideBound, schemaOf } from "../level";
-import type { Reorganization } from "../model";
+import type { DesiredPartition, Reorganization } from "../model";
 import { COPY_BYTES_PER_SECOND, MOVE_AT_ONCE_BYTES } from "../reorganization";
 import type { ReorganizationMethod } from "../steps";
 import { answered, ask, type Context, note, oidOf, qualified } from "./context";
 import type { DraftBuilder } from "./drafts";
-import { freed, refuseOverlap } from "./live";
+import { expressionsRefused, freed, refuseOverlap } from "./live";
 import type { Move, Target } from "./moves";
 import { resumed } from "./unfinished";
 
@@ -14,10 +15,11 @@ import { resumed } from "./unfinished";
 export function draftMove(context: Context, build: DraftBuilder, move: Move): void {
   const { drafts, types } = context;
   const targets = [...move.targets].sort((a, b) => compareBounds(a.bound, b.bound, types));
-  if (scattered(context, move, targets)) return;
+  if (scattered(context, move, targets) || takesOthers(context, targets)) return;
   const room = roomFor(context, move, targets);
   if (room === undefined) return;
   const reorganization = reorganizationOf(context, move, targets);
+  if (losesExpressions(context, move, reorganization)) return;
   const way = wayOf(context, move, reorganization);
   const reason = `${whatText(move, targets)}; ${way.how}`;
   const draft = build.reorganize(reorganization, way.method, reason, way.size, room);
@@ -34,6 +36,10 @@ export function draftMove(context: Context, build: DraftBuilder, move: Move): vo
   context.unchanged = context.unchanged.filter((name) => !gone.has(name));
 }
 
+function declaredAs({ desired }: Pick<Context, "desired">, name: string): DesiredPartition | undefined {
+  return Object.hasOwn(desired.partitions, name) ? desired.partitions[name] : undefined;
+}
+
 function reorganizationOf({ desired }: Context, { sources }: Move, targets: readonly Target[]): Reorganization {
   return {
     sources: sources.map(({ schema, name, oid, bound, rows, bytes }) => ({
@@ -45,8 +51,10 @@ function reorganizationOf({ desired }: Context, { sources }: Move, targets: read
       ...(bytes === undefined ? {} : { bytes }),
     })),
     targets: targets.map(({ name, bound, leaves }) => {
-      const declared = leaves === undefined && Object.hasOwn(desired.partitions, name) && desired.partitions[name];
-      return { name, bound, ...(declared && besideBound(desired, name, declared)) };
+      const declared = leaves === undefined ? declaredAs({ desired }, name) : undefined;
+      const generated = { ...declaredAbove(desired, sources), ...declared?.generated };
+      const own = Object.keys(generated).length > 0 && leaves === undefined ? { generated } : {};
+      return { name, bound, ...(declared && besideBound(desired, name, declared)), ...own };
     }),
   };
 }
@@ -95,6 +103,27 @@ function scattered(context: Context, { sources }: Move, targets: readonly Target
   return true;
 }
 
+function takesOthers(context: Context, targets: readonly Target[]): boolean {
+  return targets.some(({ name, leaves }) => {
+    const partition = leaves === undefined ? declaredAs(context, name) : undefined;
+    return partition !== undefined && expressionsRefused(context, { name, partition });
+  });
+}
+
+/** Values that a partition has computed by an expression of its own are not changed by a move that nobody says it of. */
+function losesExpressions(context: Context, { sources }: Move, { targets }: Reorganization): boolean {
+  const [first] = targets;
+  for (const source of sources) {
+    const [column] = ownExpressionsLost(source, targets);
+    if (column === undefined || first === undefined) continue;
+    const what = `${qualified(source)} computes ${column} by an expression of its own, which would change with its rows' new place`;
+    const advice = `Declare generated: {${JSON.stringify(column)}: …} in the entries (partitions) that take its rows`;
+    note(context, "error", first.name, `${what}. ${advice}.`, source);
+    return true;
+  }
+  return false;
+}
+
 interface Way {
   method: ReorganizationMethod;
   size: { rows?: number; bytes?: number };
@@ -110,7 +139,8 @@ function wayOf(context: Context, { sources, why }: Move, reorganization: Reorgan
   if (resumed(context, reorganization) !== undefined)
     return { method: "copyAndSwap", size, how: "goes on with the copy that an interrupted run has begun" };
   // In one transaction a DEFAULT would keep the table that is to be made anew.
-  if (why === undefined && known && bytes !== undefined && bytes <= MOVE_AT_ONCE_BYTES) {
+  const keeps = why !== undefined && sources.some(({ bound }) => "default" in bound);
+  if (!keeps && known && bytes !== undefined && bytes <= MOVE_AT_ONCE_BYTES) {
     const moved = movedAtOnce(context, sources, reorganization);
     return { method: "moveInOneTransaction", size: moved, how: "small enough for one transaction" };
   }

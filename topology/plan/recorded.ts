@@ -22,8 +22,9 @@ function inLevel({ children }: Pick<ActualLevel, "children">, desired: DesiredSe
 }
 
 function recordedOf(child: ActualPartition, desired: DesiredSet): Pick<ActualPartition, "recorded"> {
-  const { repair, refuse, report } = treat(desired, child.name, child);
-  const [differs, noticed] = [describeByAttribute([...repair, ...refuse]), describeByAttribute(report)];
+  const { repair, refuse, impossible, report } = treat(desired, child.name, child);
+  const differs = describeByAttribute([...repair, ...refuse, ...impossible]);
+  const noticed = describeByAttribute(report);
   const recorded = {
     ...(Object.keys(differs).length > 0 ? { differs } : {}),
     ...(Object.keys(noticed).length > 0 ? { noticed } : {}),

@@ -1,4 +1,4 @@
-/** Partitions too large to be rewritten while nobody can use them: made anew beside the working application. */
+/** Partitions that are not rewritten in place, being too large or for want of a way: made anew beside the working application. */
 import { describeDifference } from "../attributes";
 import { treat } from "./adjust";
 import type { Context, Declared } from "./context";
@@ -6,7 +6,7 @@ import type { DraftBuilder } from "./drafts";
 import { draftMove } from "./moveSteps";
 
 /**
- * Another tablespace or access method, and LOGGED instead of UNLOGGED, where the table is in its place with its bound and takes
+ * Another tablespace, access method or generation expression, and LOGGED instead of UNLOGGED, where the table is in its place with its bound and takes
  * part in no other move: what a move makes is made as declared anyway.
  */
 export function relocateLarge(context: Context, build: DraftBuilder, live: readonly Declared[]): void {

@@ -22,6 +22,8 @@ export interface Entry {
   explicit?: boolean;
   /** Declared by the last update and left out by the program since. */
   removed?: true;
+  /** Generation expressions of its own, by column. */
+  generated?: Record<string, string>;
   /** What the program says about its own partitions. */
   inside?: Pick<Partial<ExplicitInputs>, "partitionBy" | "partitions" | "leaf">;
   /** Its own partitions; not there for a leaf. */

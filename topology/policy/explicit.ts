@@ -23,7 +23,7 @@ import { fail, join, type Report } from "./reader";
 export type Explicit = Omit<Entry, "tier"> & { tier?: Entry["tier"] };
 
 /** What entries say beside their bound. */
-const BESIDES = new Set(["tier", "schema", "partitionBy", "partitions", "leaf"]);
+const BESIDES = new Set(["tier", "schema", "partitionBy", "partitions", "leaf", "generated"]);
 
 const FORMS: Record<Strategy, { keys: string[]; rule: string }> = {
   range: { keys: ["from", "to"], rule: "a RANGE partition has from and to" },
@@ -40,7 +40,10 @@ export function explicitEntries(inputs: Partial<Inputs>, partitioning: Partition
     const bound = readBound(declared, partitioning, path, report);
     if (bound === undefined) return [];
     const { tier, schema, partitionBy, partitions, leaf } = declared;
-    return [{ name, schema, bound, path, explicit: true, tier, inside: { partitionBy, partitions, leaf } }];
+    const generated = declared.generated && { generated: Object.fromEntries(declared.generated) };
+    return [
+      { name, schema, bound, path, explicit: true, tier, ...generated, inside: { partitionBy, partitions, leaf } },
+    ];
   });
 }
 

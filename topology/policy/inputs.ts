@@ -99,6 +99,7 @@ export interface ExplicitInputs {
   /** Read with the level of the entry. */
   partitions: Record<string, unknown>;
   leaf: boolean;
+  generated: Map<string, string>;
 }
 
 export interface WindowInputs {
@@ -156,6 +157,7 @@ const explicit = object<ExplicitInputs>({
   partitionBy: optional(anything),
   partitions: optional(anything),
   leaf: optional(flag),
+  generated: optional(map(text)),
 });
 
 const change = object<ChangeInputs>({

@@ -35,6 +35,20 @@ const APART: { file: RegExp; text?: RegExp; why: string; since?: number; until?:
   { file: /rendering\.ts$/, text: /^ALTER PUBLICATION/, why: "on 14 only", since: 15 },
   { file: /^postgres\/adjust\.ts$/, text: /IDENTITY$/, why: "up to 16 only", since: 17 },
   { file: /^postgres\/adjust\.ts$/, text: /^SET EXPRESSION/, why: "from 17 on", until: 16 },
+  { file: /^postgres\/generated\.ts$/, why: "from 17 on", until: 16 },
+  {
+    file: /^postgres\/childAttributes\.ts$/,
+    text: / PARTITION (BY LIST|OF)|DROP TABLE|DETACH/,
+    why: "up to 16",
+    since: 17,
+  },
+  {
+    file: /^postgres\/childAttributes\.ts$/,
+    text: / PARTITION (BY LIST|OF)|DROP TABLE|DETACH/,
+    why: "from 16 on",
+    until: 15,
+  },
+  { file: /^postgres\/catalog\/expressions\.ts$/, why: "a temporary table of the session itself, dropped" },
   { file: /^postgres\/adjust\.ts$/, text: /^SET ACCESS METHOD/, why: "from 15 on", until: 14 },
   {
     file: /^postgres\/table\/rules\/foreign-keys\.ts$/,

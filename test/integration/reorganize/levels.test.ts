@@ -79,7 +79,7 @@ describeOnEachPostgres("rows that change partitions below a partition", (server)
   /** The plan of a run, moving rows in this way, whose steps a process of its own can carry out. */
   async function planned(wanted: DesiredSet, method?: ReorganizationMethod): Promise<Plan> {
     return sessions.withSession(async (session) => {
-      const made = await decide(session, wanted, await observe(session, wanted, state));
+      const made = await decide(session, await observe(session, wanted, state));
       const steps = made.steps.map((step) =>
         step.kind === "reorganize" && method !== undefined ? { ...step, method } : step,
       );

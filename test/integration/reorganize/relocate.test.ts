@@ -74,7 +74,7 @@ describeOnEachPostgres("large partitions in another tablespace", (server) => {
   };
 
   const planned = (wanted: DesiredSet): Promise<Plan> =>
-    sessions.withSession(async (session) => decide(session, wanted, await observe(session, wanted, {})));
+    sessions.withSession(async (session) => decide(session, await observe(session, wanted, {})));
 
   async function up(wanted: DesiredSet): Promise<Plan> {
     const made = await planned(wanted);

@@ -45,7 +45,7 @@ export class SetUnderTest {
   preview(raw: Properties): Promise<Plan> {
     return this.sessions.withSession(async (session) => {
       const desired = desiredFromChecked(this.check(raw));
-      return decide(session, desired, await observe(session, desired, this.outputs));
+      return decide(session, await observe(session, desired, this.outputs));
     });
   }
 
