@@ -183,7 +183,7 @@ export interface TierStorage {
   parameters?: Record<string, string | number | boolean>;
   /** Partitions of up to 16 MB are moved in place, larger ones are copied beside the working application. */
   tablespace?: string;
-  /** As `tablespace`; PostgreSQL 15 and later. */
+  /** As `tablespace`; before PostgreSQL 15 partitions of any size are made anew. */
   accessMethod?: string;
 }
 

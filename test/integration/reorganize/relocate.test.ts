@@ -156,6 +156,38 @@ describeOnEachPostgres("large partitions in another tablespace", (server) => {
     );
   });
 
+  it("get another access method in place from 15 on, and by a new table before", async () => {
+    await client.query("CREATE ACCESS METHOD other TYPE TABLE HANDLER heap_tableam_handler");
+    try {
+      const before = await contentOf(client, "s.p");
+      const made = await up(desired({ accessMethod: "other" }));
+      const inPlace = server().major >= 15;
+      assert.deepEqual(
+        made.steps.filter(({ kind }) => kind !== "adjust" || inPlace).map(({ id, method }) => [id, method]),
+        inPlace
+          ? ["a", "b", "d"].map((name) => [`adjust:${name}`, "adjust"])
+          : [
+              ["reorganize:a", "moveInOneTransaction"],
+              ["reorganize:b", "moveInOneTransaction"],
+              ["reorganize:d", "copyAndSwap"],
+            ],
+      );
+      assert.equal(await contentOf(client, "s.p"), before);
+      const { rows } = await client.query(
+        "SELECT DISTINCT m.amname::text AS method FROM pg_class c JOIN pg_am m ON m.oid = c.relam WHERE c.relname IN ('a', 'b', 'd')",
+      );
+      assert.deepEqual(rows, [{ method: "other" }]);
+      if (inPlace) return;
+      const { findings } = await planned({ ...desired({ accessMethod: "heap" }), reorganize: "refuse" });
+      assert.match(
+        findings[0]?.reason ?? "",
+        /^access method: other instead of heap\. PostgreSQL does not change that in place/,
+      );
+    } finally {
+      await client.query("DROP SCHEMA s CASCADE; DROP ACCESS METHOD other; CREATE SCHEMA s");
+    }
+  });
+
   it("what a split makes has the declared storage and comment from the start", async () => {
     const halves = live({ a: range("0", "500000"), a2: range("500000", "1000000"), b: WHOLE.b!, d: WHOLE.d! });
     await client.query("INSERT INTO s.p VALUES (1, 'low', ''), (600000, 'high', '')");
