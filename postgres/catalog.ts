@@ -44,12 +44,11 @@ async function readInTransaction(session: Session, request: SetRequest): Promise
   const copying = top && (await readCopying(session, top));
   const unfinished = copying?.unfinished.filter(({ parent }) => parents.has(parent)) ?? [];
   const stagings = new Set(unfinished.map(({ reorganization: { staging } }) => staging.oid));
-  const keys = await readForeignKeys(
-    session,
-    [...parents.keys()],
-    rows.map(({ oid }) => oid),
-    tree.attached().map(({ oid }) => oid),
-  );
+  const keys = await readForeignKeys(session, {
+    parents: [...parents.values()],
+    children: rows.map(({ oid }) => oid),
+    tree: tree.attached().map(({ oid }) => oid),
+  });
   const strangers = tree.strangers().filter((row) => row.parent === null || !stagings.has(row.parent));
   const placed = strangers.map((row) => ({ row, above: tree.nameAbove(row) }));
   const misfits = root && strangers.length > 0 ? await readMisfits(session, root.oid, placed) : {};

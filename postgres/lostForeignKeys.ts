@@ -5,60 +5,45 @@
 import type { RelationName } from "../topology/model";
 import { qualified, quoteIdent } from "./identifiers";
 import { locksOf } from "./locks";
-import type { ChildFacts, LostForeignKey, ParentFacts } from "./parent";
+import type { ChildFacts, LeafForeignKey, ParentFacts } from "./parent";
 import type { Statement } from "./statement";
 
-/** A lost key with what it says. */
-interface Kept {
-  key: LostForeignKey;
-  name: string;
-  definition: string;
-}
-
-/** Statements behind the detach; `root` is the set's own table, which hands its foreign keys down. */
+/** Statements behind the detach of a table that stays. */
 export function keepForeignKeys(
-  root: ParentFacts,
   parent: ParentFacts,
   child: RelationName,
   { lostForeignKeys = [], descendants }: ChildFacts,
 ): Statement[] {
   const leaving = new Set([child, ...descendants].map(qualified));
-  const kept = definitionsOf(root, lostForeignKeys);
   return [
-    ...kept.map((one) => statement("addForeignKey", parent, leaving, one)),
-    ...kept.map((one) => ({ ...statement("validateForeignKey", parent, leaving, one), alone: true, afterwards: true })),
+    ...lostForeignKeys.map((key) =>
+      statement("addForeignKey", parent, leaving, key, `ADD ${constraint(key)} ${key.definition} NOT VALID`),
+    ),
+    ...lostForeignKeys.map((key) => ({ ...validate(parent, leaving, key), afterwards: true })),
   ];
 }
 
-/** Several keys of a table may lead to one other table: they are told apart by their order. */
-function definitionsOf(root: ParentFacts, lost: readonly LostForeignKey[]): Kept[] {
-  const counts = new Map<string, number>();
-  return lost.flatMap((key) => {
-    const [target] = key.references;
-    if (target === undefined) return [];
-    const place = JSON.stringify([key.on, target]);
-    const at = counts.get(place) ?? 0;
-    counts.set(place, at + 1);
-    const same = (root.copying?.foreignKeys ?? []).filter(
-      ({ references: [table] }) => table !== undefined && qualified(table) === qualified(target),
-    );
-    const found = same[at];
-    return found === undefined ? [] : [{ key, name: found.name, definition: found.definition }];
-  });
+/** What a run that was interrupted after the detach has left to do. */
+export function validateForeignKeys(parent: ParentFacts, { unvalidatedForeignKeys = [] }: ChildFacts): Statement[] {
+  return unvalidatedForeignKeys.map((key) => validate(parent, new Set(), key));
+}
+
+function validate(parent: ParentFacts, leaving: ReadonlySet<string>, key: LeafForeignKey): Statement {
+  return { ...statement("validateForeignKey", parent, leaving, key, `VALIDATE ${constraint(key)}`), alone: true };
+}
+
+function constraint({ name }: LeafForeignKey): string {
+  return `CONSTRAINT ${quoteIdent(name)}`;
 }
 
 function statement(
   kind: "addForeignKey" | "validateForeignKey",
   parent: ParentFacts,
   leaving: ReadonlySet<string>,
-  { key, name, definition }: Kept,
+  { on, references: all }: LeafForeignKey,
+  action: string,
 ): Statement {
-  const table = `ALTER TABLE ${qualified(key.on)}`;
-  const constraint = `CONSTRAINT ${quoteIdent(name)}`;
-  const sql = {
-    addForeignKey: `${table} ADD ${constraint} ${definition} NOT VALID`,
-    validateForeignKey: `${table} VALIDATE ${constraint}`,
-  };
-  const references = key.references.filter((relation) => !leaving.has(qualified(relation)));
-  return { sql: sql[kind], locks: locksOf(kind, parent, { child: key.on, references }), transactional: true };
+  const references = all.filter((relation) => !leaving.has(qualified(relation)));
+  const sql = `ALTER TABLE ${qualified(on)} ${action}`;
+  return { sql, locks: locksOf(kind, parent, { child: on, references }), transactional: true };
 }

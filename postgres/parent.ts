@@ -79,9 +79,15 @@ export interface ChildForeignKey {
   partitioned: boolean;
 }
 
-/** A foreign key that goes when the partition, of which `on` is a leaf, is detached. */
-export interface LostForeignKey extends ChildForeignKey {
+/** A foreign key of a table, or of a leaf of it. */
+export interface LeafForeignKey extends ChildForeignKey {
   on: RelationName;
+}
+
+/** One that goes when the partition is detached. */
+export interface LostForeignKey extends LeafForeignKey {
+  /** As the topmost table that has the key says it. */
+  definition: string;
 }
 
 export interface ChildFacts {
@@ -89,6 +95,8 @@ export interface ChildFacts {
   foreignKeys: ChildForeignKey[];
   /** PostgreSQL 14 only; of a partition of which nobody knows yet: none. */
   lostForeignKeys?: LostForeignKey[];
+  /** PostgreSQL 14 only: put back when the table was detached, and not validated since the run was interrupted. */
+  unvalidatedForeignKeys?: LeafForeignKey[];
   /** Everything below a sub-partitioned child. */
   descendants: RelationName[];
 }

@@ -9,7 +9,7 @@ import { expressionClause } from "./generated";
 import { GUARD_NAME } from "./guard";
 import { qualified, quoteIdent, quoteLiteral } from "./identifiers";
 import { type LockingStatement, type LockTarget, locksOf, strongest } from "./locks";
-import { keepForeignKeys } from "./lostForeignKeys";
+import { keepForeignKeys, validateForeignKeys } from "./lostForeignKeys";
 import { type ChildFacts, type ParentFacts, tableOfStep } from "./parent";
 import { renderReorganization } from "./reorganize/render";
 import type { Lock, Statement } from "./statement";
@@ -19,8 +19,6 @@ import { commentsMade, insideStatements, partitionByClause, relationsMade } from
 /** A step and what its statements are made from. */
 interface Rendering {
   step: Step;
-  /** The set's own table. */
-  root: ParentFacts;
   parent: ParentFacts;
   child: RelationName;
   childName: string;
@@ -42,7 +40,6 @@ export function renderStep(step: Step, root: ParentFacts): Statement[] {
   };
   return METHODS[step.method]({
     step,
-    root,
     parent,
     child,
     childName: qualified(child),
@@ -64,6 +61,7 @@ const METHODS: Record<StepMethod, (rendering: Rendering) => Statement[]> = {
   detachConcurrently,
   detachPlain,
   finalize,
+  validate: ({ parent, facts }) => validateForeignKeys(parent, facts),
   guard,
   unguard,
   rename,
@@ -164,8 +162,8 @@ function detachPlain(rendering: Rendering): Statement[] {
   return [...lockStatements(rendering, order), detach, ...kept(rendering)];
 }
 
-function kept({ step, root, parent, child, facts }: Rendering): Statement[] {
-  return step.keepsForeignKeys ? keepForeignKeys(root, parent, child, facts) : [];
+function kept({ step, parent, child, facts }: Rendering): Statement[] {
+  return step.keepsForeignKeys ? keepForeignKeys(parent, child, facts) : [];
 }
 
 function finalize(rendering: Rendering): Statement[] {

@@ -65,6 +65,7 @@ const JUDGES: Partial<Record<StepMethod, (evidence: Evidence) => Verdict>> = {
   detachConcurrently: judgeDetach,
   detachPlain: judgeDetach,
   finalize: judgeFinalize,
+  validate: judgeValidate,
   guard: ({ byName, parentOid, step }) =>
     byName?.parent === parentOid ? GO : refused(step, "is no longer the DEFAULT partition"),
   unguard: ({ byName }) => (byName === undefined ? REACHED : GO),
@@ -105,6 +106,12 @@ function judgeFinalize(evidence: Evidence): Verdict {
   const { step, parentOid, byOid } = evidence;
   if (byOid === undefined || byOid.parent !== parentOid) return REACHED;
   return byOid.pending ? sameName(step, byOid) : refused(step, "is attached, and no detach is pending");
+}
+
+function judgeValidate(evidence: Evidence): Verdict {
+  const { step, byOid } = evidence;
+  if (byOid === undefined) return vanished(evidence);
+  return byOid.is_partition ? refused(step, "is attached again") : sameName(step, byOid);
 }
 
 function judgeRename(evidence: Evidence): Verdict {

@@ -206,6 +206,8 @@ export interface ActualPartition extends RelationName {
   differences?: AttributeDifference[];
   /** What is declared for it and not inherited; undefined when planned from state. */
   stored?: StoredAttributes;
+  /** Of a detached one: foreign keys that its detach has put back, and that are not validated yet. Absent: none. */
+  unvalidatedForeignKeys?: string[];
   /** Differences in words by attribute, as outputs record them: those that the next update repairs, and the others. */
   recorded?: { differs?: Record<string, string>; noticed?: Record<string, string> };
 }

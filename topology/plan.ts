@@ -18,7 +18,7 @@ import {
   reportUnmanaged,
 } from "./plan/removals";
 import { placeMissing } from "./plan/reorganize";
-import { abandonOthers, endBelowLeaving, finishSwapped } from "./plan/unfinished";
+import { abandonOthers, endBelowLeaving, finishKeeping, finishSwapped } from "./plan/unfinished";
 import { join } from "./policy/reader";
 import type { Finding, Plan } from "./steps";
 
@@ -80,6 +80,7 @@ function decide(context: Context, build: DraftBuilder): void {
   relocateLarge(context, build, live);
   abandonOthers(context, build);
   endBelowLeaving(context);
+  finishKeeping(context, build);
   adjustAttributes(context, build, live);
   reportBeyondHorizon(context);
 }

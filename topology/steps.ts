@@ -5,6 +5,7 @@ import type { TierStorage } from "./tierStorage";
 
 export type StepKind =
   | "finalizeDetach"
+  | "validateForeignKeys"
   | "guardDefault"
   | "create"
   | "attach"
@@ -29,6 +30,7 @@ export type StatementMethod =
   | "detachConcurrently"
   | "detachPlain"
   | "finalize"
+  | "validate"
   | "guard"
   | "unguard"
   | "rename"

@@ -1,7 +1,9 @@
 /** Foreign keys out of and into the partitioned tables of a tree, and those that children keep when they are detached. */
 import type { RelationName } from "../../topology/model";
 import type { Session } from "../connection";
+import { losesForeignKeys } from "../locks";
 import type { ChildForeignKey } from "../parent";
+import { type KeptForeignKeys, NONE_KEPT, readKeptForeignKeys } from "./keptForeignKeys";
 
 /** What the foreign keys of one partitioned table lead to and come from. */
 export interface Links {
@@ -19,6 +21,7 @@ export interface ForeignKeys {
   linksOf(parent: number): Links;
   /** By OID of the child. */
   ofChildren: Map<number, ChildForeignKey[]>;
+  kept: KeptForeignKeys;
 }
 
 interface Row extends Record<string, unknown> {
@@ -59,13 +62,21 @@ SELECT e.side, e.of, e.constraint, n.nspname::text AS schema, c.relname::text AS
 FROM edges e JOIN pg_catalog.pg_class c ON c.oid = e.other JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 ORDER BY e.side, e.of, e.constraint, e.level, n.nspname, c.relname`;
 
-/** `parents`: the partitioned tables; `children`: everything that is, was or may become a partition; `tree`: the table with all that is attached. */
+/** Whose foreign keys are read. */
+export interface ForeignKeyRequest {
+  /** The partitioned tables. */
+  parents: readonly { oid: number; major: number }[];
+  /** Everything that is, was or may become a partition. */
+  children: number[];
+  /** The table with all that is attached. */
+  tree: number[];
+}
+
 export async function readForeignKeys(
   session: Session,
-  parents: number[],
-  children: number[],
-  tree: number[],
+  { parents: tables, children, tree }: ForeignKeyRequest,
 ): Promise<ForeignKeys> {
+  const parents = tables.map(({ oid }) => oid);
   const rows = await session.query<Row>(FOREIGN_KEYS, [parents, children, tree]);
   const groups = new Map<string, Row[]>();
   for (const row of rows) {
@@ -75,16 +86,19 @@ export async function readForeignKeys(
     else group.push(row);
   }
   const group = (side: Row["side"], of: number) => groups.get(`${side}:${of}`) ?? [];
+  const linksOf = (parent: number): Links => ({
+    references: group("out", parent).map(nameOf),
+    referencedBy: group("in", parent).map(nameOf),
+    itself: group("itself", parent).map(nameOf),
+    referencesPartitioned: [...group("out", parent), ...group("itself", parent)].some((row) => row.partitioned),
+    lockFirst: group("in", parent)
+      .filter(({ lockable }) => lockable)
+      .map(nameOf),
+  });
+  const loses = tables.some(({ oid, major }) => losesForeignKeys({ major, ...linksOf(oid) }));
   return {
-    linksOf: (parent) => ({
-      references: group("out", parent).map(nameOf),
-      referencedBy: group("in", parent).map(nameOf),
-      itself: group("itself", parent).map(nameOf),
-      referencesPartitioned: [...group("out", parent), ...group("itself", parent)].some((row) => row.partitioned),
-      lockFirst: group("in", parent)
-        .filter(({ lockable }) => lockable)
-        .map(nameOf),
-    }),
+    linksOf,
+    kept: loses ? await readKeptForeignKeys(session, children, parents, tree) : NONE_KEPT,
     ofChildren: new Map(children.map((child) => [child, childKeys(group("child", child))])),
   };
 }

@@ -4,9 +4,10 @@ import type { ActualLevel, ActualPartition, PartitionBound, RelationName } from 
 import { compareText } from "../../topology/values";
 
 import { losesForeignKeys } from "../locks";
-import type { CatalogParent, ChildFacts } from "../parent";
+import type { CatalogParent, ChildFacts, LeafForeignKey } from "../parent";
 import type { Pair } from "./differences";
 import type { ForeignKeys, Links } from "./foreignKeys";
+import { constraintKey } from "./keptForeignKeys";
 import type { ParentRow } from "./parent";
 import type { RelationRow } from "./relations";
 import type { SetRequest } from "./request";
@@ -100,17 +101,12 @@ export class Tree {
 
   /** The set's own table with the facts of all partitioned tables below it; undefined when it is not there. */
   facts(parents: ReadonlyMap<number, ParentRow>, keys: ForeignKeys): CatalogParent | undefined {
-    const loses = new Set(
-      [...parents.values()]
-        .filter((one) => losesForeignKeys({ ...one, ...keys.linksOf(one.oid) }))
-        .map(({ oid }) => oid),
-    );
     const childFacts = Object.fromEntries(
       this.rows.map((row): [number, ChildFacts] => [
         row.oid,
         {
           relkind: row.relkind,
-          ...this.foreignKeysOf(row, keys, loses.has(row.parent ?? 0)),
+          ...this.foreignKeysOf(row, keys),
           descendants: this.descendantsOf(row).map(({ schema, name }) => ({ schema, name })),
         },
       ]),
@@ -121,21 +117,27 @@ export class Tree {
     return top && { ...top, below };
   }
 
-  /** What a detach leaves a partition, and what it takes from its leaves. */
+  /** What a detach leaves a partition, what it takes from its leaves, and what an earlier one has left half done. */
   private foreignKeysOf(
     row: RelationRow,
-    { ofChildren }: ForeignKeys,
-    loses: boolean,
-  ): Pick<ChildFacts, "foreignKeys" | "lostForeignKeys"> {
-    const all = ofChildren.get(row.oid) ?? [];
-    if (!loses) return { foreignKeys: all };
+    { ofChildren, kept }: ForeignKeys,
+  ): Pick<ChildFacts, "foreignKeys" | "lostForeignKeys" | "unvalidatedForeignKeys"> {
     const leaves = [row, ...this.descendantsOf(row)].filter(({ relkind }) => relkind === "r");
+    const ofLeaves = leaves.flatMap(({ oid, schema, name }) =>
+      (ofChildren.get(oid) ?? []).map((key) => ({ id: constraintKey(oid, key.name), key, on: { schema, name } })),
+    );
+    const lost = ofLeaves.flatMap(({ id, key, on }) => {
+      const definition = kept.inherited.get(id);
+      return definition === undefined ? [] : [{ ...key, on, definition }];
+    });
+    const unvalidated = ofLeaves.flatMap(({ id, key, on }): LeafForeignKey[] =>
+      kept.unvalidated.has(id) ? [{ ...key, on }] : [],
+    );
+    const all = ofChildren.get(row.oid) ?? [];
     return {
-      foreignKeys: all.filter(({ partitioned }) => !partitioned),
-      lostForeignKeys: leaves.flatMap(({ oid, schema, name }) => {
-        const lost = (ofChildren.get(oid) ?? []).filter(({ partitioned }) => partitioned);
-        return lost.map((key) => ({ ...key, on: { schema, name } }));
-      }),
+      foreignKeys: all.filter(({ name }) => !kept.inherited.has(constraintKey(row.oid, name))),
+      ...(lost.length > 0 ? { lostForeignKeys: lost } : {}),
+      ...(unvalidated.length > 0 ? { unvalidatedForeignKeys: unvalidated } : {}),
     };
   }
 
@@ -210,7 +212,9 @@ export class Tree {
   ): ActualPartition {
     const { oid, schema, name, relkind } = row;
     const level = facts && this.level(oid, facts);
-    const partition = { schema, name, oid, bound, state, relkind, ...this.sizeOf(row) };
+    const unvalidated = facts?.childFacts[oid]?.unvalidatedForeignKeys?.map((key) => key.name) ?? [];
+    const left = state === "detached" && unvalidated.length > 0 ? { unvalidatedForeignKeys: unvalidated } : {};
+    const partition = { schema, name, oid, bound, state, relkind, ...this.sizeOf(row), ...left };
     return level === undefined ? partition : { ...partition, level };
   }
 

@@ -22,6 +22,7 @@ const COUNTED: [StepKind, string][] = [
   ["abandonReorganization", "unfinished reorganization to give up"],
   ["adjust", "to adjust"],
   ["finalizeDetach", "pending detach to finish"],
+  ["validateForeignKeys", "interrupted detach to finish"],
   ["detach", "to detach"],
   ["drop", "to drop"],
 ];
@@ -34,6 +35,7 @@ const DONE: Record<string, string> = {
   "unfinished reorganization to give up": "unfinished reorganization given up",
   "to adjust": "adjusted",
   "pending detach to finish": "pending detach finished",
+  "interrupted detach to finish": "interrupted detach finished",
   "to detach": "detached",
   "to drop": "dropped",
 };

@@ -176,6 +176,8 @@ function promise(step: Step, partitions: Record<string, RecordedPartition>, plac
   if (step.kind === "adjust") {
     const repaired = step.differences?.map(({ attribute }) => attribute) ?? [];
     if (before) partitions[name] = withoutRepairedBelow(before, repaired);
+  } else if (step.kind === "validateForeignKeys" && before) {
+    partitions[name] = withoutRepaired(before, ["foreignKeys"]);
   } else if (step.kind === "drop") delete partitions[name];
   else if (LEAVING.has(step.kind) && before) partitions[name] = { ...before, tier: "detached" };
   else if (step.kind === "rename" && before) {

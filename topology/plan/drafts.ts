@@ -52,6 +52,17 @@ export class DraftBuilder {
     };
   }
 
+  /** Ends what a detach has begun: foreign keys of the table are in force, and are to be known to hold for all rows. */
+  validateForeignKeys(table: ActualPartition, names: readonly string[]): Draft {
+    return {
+      ...this.base("validateForeignKeys", table, []),
+      method: "validate",
+      oid: table.oid,
+      reason: `an interrupted detach has put back ${names.join(", ")} and not validated it`,
+      effect: effect("none", table),
+    };
+  }
+
   /** A new, empty partition. How it is made is decided with the order. */
   create(
     name: string,

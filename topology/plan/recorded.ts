@@ -4,13 +4,16 @@ import { isInPlace, setBelow } from "../level";
 import type { ActualLevel, ActualPartition, ActualSet, DesiredSet } from "../model";
 import { treat } from "./adjust";
 
-/** Adds it to the declared live partitions of every level. */
+/** Adds it to the declared live partitions of every level, and to detached ones that are not finished. */
 export function withRecordedDifferences(actual: ActualSet, desired: DesiredSet): ActualSet {
   return { ...actual, ...inLevel(actual, desired) };
 }
 
-function inLevel({ children }: Pick<ActualLevel, "children">, desired: DesiredSet): Pick<ActualLevel, "children"> {
+type Partitions = Pick<ActualLevel, "children" | "detached">;
+
+function inLevel({ children, detached }: Partitions, desired: DesiredSet): Partitions {
   return {
+    detached: detached.map(withUnfinished),
     children: children.map((child): ActualPartition => {
       const declared = Object.hasOwn(desired.partitions, child.name) ? desired.partitions[child.name] : undefined;
       if (!isInPlace(desired, child) || child.state !== "live" || declared?.tier !== "live") return child;
@@ -19,6 +22,12 @@ function inLevel({ children }: Pick<ActualLevel, "children">, desired: DesiredSe
       return { ...child, ...(level && { level }), ...recordedOf(child, desired) };
     }),
   };
+}
+
+function withUnfinished(table: ActualPartition): ActualPartition {
+  const { unvalidatedForeignKeys: names } = table;
+  if (names === undefined) return table;
+  return { ...table, recorded: { differs: { foreignKeys: `${names.join(", ")}: not validated` } } };
 }
 
 function recordedOf(child: ActualPartition, desired: DesiredSet): Pick<ActualPartition, "recorded"> {

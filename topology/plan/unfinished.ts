@@ -11,6 +11,23 @@ export function finishSwapped({ actual, drafts }: Context, build: DraftBuilder):
     if (one.phase === "swapped") drafts.unfinished.push(build.finish(one));
 }
 
+/**
+ * Validates what a detach has put back on tables that stay. One that is attached again is validated before, or ATTACH would
+ * read it under lock and leave it with the key twice.
+ */
+export function finishKeeping({ drafts, detached }: Context, build: DraftBuilder): void {
+  const leaving = new Set(drafts.drops.map(({ oid }) => oid));
+  for (const table of detached) {
+    const { unvalidatedForeignKeys: names = [] } = table;
+    if (names.length === 0 || leaving.has(table.oid)) continue;
+    const draft = build.validateForeignKeys(table, names);
+    drafts.unfinished.push(draft);
+    drafts.additions = drafts.additions.map((one) =>
+      one.oid === table.oid ? { ...one, after: [...one.after, draft.id] } : one,
+    );
+  }
+}
+
 /** The unfinished copy that is this very reorganization. */
 export function resumed({ actual, parent }: Context, wanted: Reorganization): UnfinishedReorganization | undefined {
   const id = reorganizationId(parent.oid, wanted);

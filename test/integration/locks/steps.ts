@@ -23,6 +23,10 @@ const FAMILIES: [string, Family][] = [
     "with three levels and foreign keys between partitioned tables",
     { deep: true, self: true, out: "partitioned", in: true },
   ],
+  [
+    "with three levels and foreign keys both ways to tables of three levels",
+    { deep: true, withDefault: true, out: "deep", in: "deep" },
+  ],
 ];
 
 interface Case {
@@ -30,8 +34,9 @@ interface Case {
   prepare?: string[];
   make(client: Client, database: TestDatabase): Promise<Step>;
   only?(family: Family): boolean;
-  /** First major version. */
+  /** First and last major version that have such a step; default: all have it. */
   from?: number;
+  until?: number;
   /** The parent is read before these statements, as by the plan that they stand for. */
   meanwhile?: string[];
 }
@@ -104,6 +109,21 @@ const CASES: Record<Exclude<StepMethod, Elsewhere | "detachConcurrently">, Case[
         return aboutC1("finalize", { keepsForeignKeys: true })(client);
       },
       only: ({ withDefault }) => !withDefault,
+    },
+  ],
+  validate: [
+    {
+      prepare: [
+        "ALTER TABLE s.p DETACH PARTITION s.c1",
+        `DO $$ DECLARE leaf regclass; BEGIN
+           FOR leaf IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relname ~ '^c1' LOOP
+             EXECUTE format('ALTER TABLE %s ADD CONSTRAINT fk FOREIGN KEY (r) REFERENCES s.ref NOT VALID', leaf);
+           END LOOP;
+         END $$`,
+      ],
+      make: aboutC1("validate"),
+      only: ({ out }) => typeof out === "string",
+      until: 14,
     },
   ],
   guard: [
@@ -214,7 +234,8 @@ export function comparesSteps(server: () => TestServer): void {
       const possible = cases.filter(({ only }) => only === undefined || only(family));
       if (possible.length === 0) continue;
       it(`${method}, ${name}`, async () => {
-        for (const one of possible.filter(({ from = 0 }) => server().major >= from)) {
+        const { major } = server();
+        for (const one of possible.filter(({ from = 0, until = major }) => from <= major && major <= until)) {
           await rebuild(family);
           await expectPredictedLocks(database, await render(one));
         }

@@ -11,6 +11,7 @@ const FAMILIES: [string, Family][] = [
   ["with DEFAULT and foreign keys both ways", { withDefault: true, out: true, in: true }],
   ["with a foreign key on itself", { self: true }],
   ["with foreign keys between partitioned tables", { out: "partitioned", in: true }],
+  ["with foreign keys both ways to tables of three levels", { out: "deep", in: "deep" }],
 ];
 
 /** Two levels below the new partition. */

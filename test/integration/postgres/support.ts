@@ -19,6 +19,7 @@ const KINDS: Record<StepMethod, StepKind> = {
   detachConcurrently: "detach",
   detachPlain: "detach",
   finalize: "finalizeDetach",
+  validate: "validateForeignKeys",
   guard: "guardDefault",
   unguard: "unguardDefault",
   rename: "rename",
@@ -102,12 +103,12 @@ export async function carryOut(
 /** What the family of tables has besides `s.p` and its partitions `c0` (0-10), `c1` (10-20), both with rows. */
 export interface Family {
   withDefault?: boolean;
-  /** `s.p` references `s.ref`, which has partitions when this is `partitioned`. */
-  out?: boolean | "partitioned";
+  /** `s.p` references `s.ref`, which has partitions when this is `partitioned`, and these have some when it is `deep`. */
+  out?: boolean | "partitioned" | "deep";
   /** `s.p` references the ordinary table `s.plain` as well. */
   also?: boolean;
-  /** `s.inb` references `s.p`. */
-  in?: boolean;
+  /** `s.inb` references `s.p`; when this is `deep` it has partitions, and one of these has some. */
+  in?: boolean | "deep";
   /** `s.p` references itself; every row refers to one of `s.c0`. */
   self?: boolean;
   /** `s.c1` is partitioned itself, into `s.c1a` and `s.c1b`, and `s.d` into `s.d1`. */
@@ -123,9 +124,12 @@ export async function createFamily(client: Client, family: Family = {}): Promise
   ].join("");
   await client.query("CREATE SCHEMA s");
   await client.query(
-    `CREATE TABLE s.ref (r int PRIMARY KEY)${family.out === "partitioned" ? " PARTITION BY RANGE (r)" : ""}`,
+    `CREATE TABLE s.ref (r int PRIMARY KEY)${typeof family.out === "string" ? " PARTITION BY RANGE (r)" : ""}`,
   );
-  if (family.out === "partitioned") await client.query("CREATE TABLE s.ref0 PARTITION OF s.ref DEFAULT");
+  if (typeof family.out === "string") await client.query("CREATE TABLE s.ref0 PARTITION OF s.ref DEFAULT");
+  if (family.out === "deep")
+    await client.query(`CREATE TABLE s.ref1 PARTITION OF s.ref FOR VALUES FROM (0) TO (50) PARTITION BY RANGE (r);
+      CREATE TABLE s.ref1a PARTITION OF s.ref1 DEFAULT`);
   await client.query("INSERT INTO s.ref SELECT generate_series(0, 99)");
   if (family.also) await client.query("CREATE TABLE s.plain AS TABLE s.ref; ALTER TABLE s.plain ADD PRIMARY KEY (r)");
   await client.query(
@@ -145,7 +149,12 @@ export async function createFamily(client: Client, family: Family = {}): Promise
     if (family.withDefault) await client.query("CREATE TABLE s.d1 PARTITION OF s.d FOR VALUES FROM (100) TO (200)");
   }
   await client.query(`INSERT INTO s.p SELECT 1, k, ${family.self ? "k % 10" : "k"}, 'n' FROM generate_series(0, 19) k`);
-  if (family.in) await client.query("CREATE TABLE s.inb (k int REFERENCES s.p)");
+  if (family.in === "deep")
+    await client.query(`CREATE TABLE s.inb (k int REFERENCES s.p) PARTITION BY RANGE (k);
+      CREATE TABLE s.inb0 PARTITION OF s.inb DEFAULT;
+      CREATE TABLE s.inb1 PARTITION OF s.inb FOR VALUES FROM (0) TO (50) PARTITION BY RANGE (k);
+      CREATE TABLE s.inb1a PARTITION OF s.inb1 DEFAULT`);
+  else if (family.in) await client.query("CREATE TABLE s.inb (k int REFERENCES s.p)");
 }
 
 export async function oidOf(client: Client, name: string): Promise<number> {

@@ -78,6 +78,15 @@ export class SetUnderTest {
     };
   }
 
+  /** Records what is there, as `pulumi refresh` does; `raw` becomes the program of the last update. */
+  async refresh(raw: Properties): Promise<void> {
+    const news = this.check(raw);
+    const desired = desiredFromChecked(news);
+    const found = await this.sessions.withSession((session) => observe(session, desired, this.outputs));
+    this.outputs = outputsFromActual(news, found.actual, found.identity, found.known);
+    this.inputs = news;
+  }
+
   /** `up` where nothing may go wrong, and after which nothing is left to do. */
   async settle(raw: Properties): Promise<string[]> {
     const { done, failed, findings } = await this.up(raw);
