@@ -38,6 +38,7 @@ type Part =
   | "ancestorsOfReferenced"
   | "referencesOfDetached"
   | "referencedBy"
+  | "partitionsOfReferencing"
   | "ancestorsWhenReferenced"
   | "itself"
   | "parentWhenItself";
@@ -98,9 +99,15 @@ const RULES: Record<LockingStatement, Partial<Record<Part, Rule>>> = {
     default: AEL,
     referencesOfDetached: SRE,
     referencedBy: AEL,
+    partitionsOfReferencing: AS,
     itself: { ...SRE, on14: "ACCESS SHARE" },
   },
-  detachConcurrently: { ...FINALIZE, ancestors: AS, itself: { ...SRE, on14: "ACCESS SHARE" } },
+  detachConcurrently: {
+    ...FINALIZE,
+    ancestors: AS,
+    partitionsOfReferencing: AS,
+    itself: { ...SRE, on14: "ACCESS SHARE" },
+  },
   finalize: FINALIZE,
   addGuard: { child: AEL, descendants: AEL },
   validateGuard: { child: { ...SUE, hold: "scan" }, descendants: { ...SUE, hold: "scan" } },
@@ -157,6 +164,7 @@ export function locksOf(statement: LockingStatement, parent: ParentFacts, target
     ancestorsOfReferenced: above(target.references?.[0], [parent, ...parent.ancestors]),
     referencesOfDetached: losesForeignKeys(parent) ? (target.keptReferences ?? []) : parent.references,
     referencedBy: parent.referencedBy,
+    partitionsOfReferencing: parent.partitionsOfReferencing ?? [],
   };
   const rules = (Object.entries(RULES[statement]) as [Part, Rule][]).filter(
     ([, { since = 0 }]) => parent.major >= since,

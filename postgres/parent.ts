@@ -75,11 +75,15 @@ export interface ChildForeignKey {
   name: string;
   /** The referenced table; then its partitions, each of which has triggers of the key. */
   references: RelationName[];
+  /** Those of its partitions that are partitioned themselves. */
+  divided: RelationName[];
   /** The referenced table is partitioned. */
   partitioned: boolean;
+  /** The table above has it as well. */
+  inherited: boolean;
 }
 
-/** A foreign key of a table, or of a leaf of it. */
+/** A foreign key of a table, or of one that is below it. */
 export interface LeafForeignKey extends ChildForeignKey {
   on: RelationName;
 }
@@ -92,7 +96,8 @@ export interface LostForeignKey extends LeafForeignKey {
 
 export interface ChildFacts {
   relkind: string;
-  foreignKeys: ChildForeignKey[];
+  /** Those that it has (still) when it is detached, and those that tables below it have by themselves. */
+  foreignKeys: LeafForeignKey[];
   /** PostgreSQL 14 only; of a partition of which nobody knows yet: none. */
   lostForeignKeys?: LostForeignKey[];
   /** PostgreSQL 14 only: put back when the table was detached, and not validated since the run was interrupted. */
@@ -140,8 +145,10 @@ export interface ParentFacts extends RelationName {
   ancestors: RelationName[];
   /** Tables that the parent references by foreign keys, partitions of such tables included. */
   references: RelationName[];
-  /** Tables whose foreign keys reference the parent, partitions of such tables included. */
+  /** Tables whose foreign keys reference the parent. */
   referencedBy: RelationName[];
+  /** Partitions of such tables, on every level. */
+  partitionsOfReferencing?: RelationName[];
   /** The parent and its partitions at every level, when a foreign key of the parent references the parent. */
   itself?: RelationName[];
   /** A foreign key of the parent leads to a partitioned table, be it the parent itself. */

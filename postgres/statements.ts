@@ -10,7 +10,7 @@ import { GUARD_NAME } from "./guard";
 import { qualified, quoteIdent, quoteLiteral } from "./identifiers";
 import { type LockingStatement, type LockTarget, locksOf, strongest } from "./locks";
 import { keepForeignKeys, validateForeignKeys } from "./lostForeignKeys";
-import { type ChildFacts, type ParentFacts, tableOfStep } from "./parent";
+import { type ChildFacts, type LeafForeignKey, type ParentFacts, tableOfStep } from "./parent";
 import { renderReorganization } from "./reorganize/render";
 import type { Lock, Statement } from "./statement";
 import { storageClauses } from "./storageParameters";
@@ -131,7 +131,7 @@ function dropFormerChecks(rendering: Rendering): Statement[] {
 function attachStatement(rendering: Rendering, childHold: Lock["hold"]): Statement {
   const { childName, parentName, step, facts } = rendering;
   const sql = `ALTER TABLE ${parentName} ATTACH PARTITION ${childName} ${boundClause(boundOf(step))}`;
-  const mergedReferences = facts.foreignKeys.flatMap(({ references }) => references);
+  const mergedReferences = facts.foreignKeys.flatMap((key) => lockedByMerge(rendering.parent, key));
   const inside = relationsBelow(step.level, step.schema);
   const descendants = [...facts.descendants, ...inside];
   return locking(rendering, "attach", sql, { ...proof(rendering), childHold, mergedReferences, descendants });
@@ -236,10 +236,16 @@ function adjust({ step, parent, child }: Rendering): Statement[] {
 
 /** Foreign keys go first, one by one: DROP TABLE would lock every referenced table at once. */
 function dropTable(rendering: Rendering): Statement[] {
-  const { childName, facts } = rendering;
-  const keys = facts.foreignKeys.map(({ name, references }): Statement => {
-    const sql = `ALTER TABLE ${childName} DROP CONSTRAINT IF EXISTS ${quoteIdent(name)}`;
-    return { ...locking(rendering, "dropForeignKey", sql, { references }), alone: true };
+  const { childName, facts, parent } = rendering;
+  const keys = facts.foreignKeys.map((key): Statement => {
+    const { on, name } = key;
+    const sql = `ALTER TABLE ${qualified(on)} DROP CONSTRAINT IF EXISTS ${quoteIdent(name)}`;
+    const descendants = qualified(on) === childName ? facts.descendants : [];
+    const about = { ...rendering, child: on };
+    return {
+      ...locking(about, "dropForeignKey", sql, { references: lockedByDrop(parent, key), descendants }),
+      alone: true,
+    };
   });
   const kind = facts.relkind === "f" ? "FOREIGN TABLE" : "TABLE";
   return [
@@ -247,6 +253,17 @@ function dropTable(rendering: Rendering): Statement[] {
     ...lockStatements(rendering, [childName]),
     locking(rendering, "dropTable", `DROP ${kind} ${childName}`),
   ];
+}
+
+/** PostgreSQL 14 has no triggers on a partition that is partitioned itself, so that nobody need be kept from it. */
+function lockedByDrop({ major }: ParentFacts, { references, divided }: LeafForeignKey): RelationName[] {
+  const spared = new Set(major < 15 ? divided.map(qualified) : []);
+  return references.filter((relation) => !spared.has(qualified(relation)));
+}
+
+/** The same of those tables that have no triggers of a partition's key: on 14 none that is partitioned has. */
+function lockedByMerge(parent: ParentFacts, key: LeafForeignKey): RelationName[] {
+  return lockedByDrop(parent, key).slice(parent.major < 15 && key.partitioned ? 1 : 0);
 }
 
 function locking(

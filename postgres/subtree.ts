@@ -90,7 +90,7 @@ function partitionStatements(making: Making, table: ParentFacts, level: NewLevel
 function factsOf(parent: ParentFacts, { schema, name }: RelationName, creation: Creation): ParentFacts {
   const links =
     creation === "like"
-      ? { references: [], referencedBy: [], itself: [], lockFirst: [], ancestors: [] }
+      ? { references: [], referencedBy: [], partitionsOfReferencing: [], itself: [], lockFirst: [], ancestors: [] }
       : { ancestors: [parent, ...parent.ancestors] };
   return { ...parent, ...links, schema, name, defaultPartition: undefined, defaultDescendants: [] };
 }

@@ -8,7 +8,10 @@ import { type KeptForeignKeys, NONE_KEPT, readKeptForeignKeys } from "./keptFore
 /** What the foreign keys of one partitioned table lead to and come from. */
 export interface Links {
   references: RelationName[];
+  /** Tables with a foreign key of their own to it. */
   referencedBy: RelationName[];
+  /** Partitions of these, on every level: a detach looks into them for referencing rows. */
+  partitionsOfReferencing: RelationName[];
   /** The parent and its partitions at every level, when the parent references itself. */
   itself: RelationName[];
   /** A foreign key leads to a partitioned table, be it the parent itself. */
@@ -25,40 +28,49 @@ export interface ForeignKeys {
 }
 
 interface Row extends Record<string, unknown> {
-  side: "out" | "in" | "itself" | "child";
+  side: "out" | "in" | "below" | "itself" | "child";
   of: number;
   constraint: string | null;
   schema: string;
   name: string;
   lockable: boolean;
   partitioned: boolean;
+  inherited: boolean;
 }
 
 /**
- * A foreign key between partitioned tables has a row for each partition on either side, which is just what gets locked.
- * Rows that stand for a partition of the other table (conparentid in the same table) are no constraints of their own.
+ * A foreign key between partitioned tables has a row for each partition on either side. Of the referenced table all of them
+ * get locked, of the referencing one only the table that has the key itself. Rows that stand for a partition of the other table (conparentid in the same table) are no constraints of their own.
  */
 const FOREIGN_KEYS = `
 WITH RECURSIVE own AS (
-  SELECT k.conrelid, k.conname, k.confrelid, 0 AS level
+  SELECT k.conrelid, k.conname, k.confrelid, up.oid IS NOT NULL AS inherited, 0 AS level
   FROM pg_catalog.pg_constraint k LEFT JOIN pg_catalog.pg_constraint up ON up.oid = k.conparentid
   WHERE k.contype = 'f' AND k.conrelid = ANY ($2::oid[]) AND (up.oid IS NULL OR up.conrelid <> k.conrelid)
   UNION ALL
-  SELECT own.conrelid, own.conname, i.inhrelid, own.level + 1
+  SELECT own.conrelid, own.conname, i.inhrelid, own.inherited, own.level + 1
   FROM pg_catalog.pg_inherits i JOIN own ON i.inhparent = own.confrelid
+), referencing AS (
+  SELECT DISTINCT k.confrelid, k.conrelid, 0 AS level
+  FROM pg_catalog.pg_constraint k LEFT JOIN pg_catalog.pg_constraint up ON up.oid = k.conparentid
+  WHERE k.contype = 'f' AND k.confrelid = ANY ($1::oid[]) AND NOT k.conrelid = ANY ($3::oid[])
+    AND (up.oid IS NULL OR up.conrelid = k.conrelid)
+  UNION ALL
+  SELECT r.confrelid, i.inhrelid, r.level + 1
+  FROM pg_catalog.pg_inherits i JOIN referencing r ON i.inhparent = r.conrelid
 ), edges AS (
   SELECT DISTINCT CASE WHEN confrelid = ANY ($3::oid[]) THEN 'itself' ELSE 'out' END AS side,
-    conrelid AS of, NULL::text AS constraint, confrelid AS other, 0 AS level
+    conrelid AS of, NULL::text AS constraint, confrelid AS other, false AS inherited, 0 AS level
   FROM pg_catalog.pg_constraint WHERE contype = 'f' AND conrelid = ANY ($1::oid[])
   UNION
-  SELECT DISTINCT 'in', confrelid, NULL::text, conrelid, 0
-  FROM pg_catalog.pg_constraint WHERE contype = 'f' AND confrelid = ANY ($1::oid[]) AND NOT conrelid = ANY ($3::oid[])
+  SELECT CASE WHEN min(level) = 0 THEN 'in' ELSE 'below' END, confrelid, NULL::text, conrelid, false, 0
+  FROM referencing GROUP BY confrelid, conrelid
   UNION
-  SELECT 'child', conrelid, conname::text, confrelid, level FROM own
+  SELECT 'child', conrelid, conname::text, confrelid, inherited, level FROM own
 )
 SELECT e.side, e.of, e.constraint, n.nspname::text AS schema, c.relname::text AS name,
   e.side = 'in' AND pg_catalog.has_table_privilege(c.oid, 'TRUNCATE') AS lockable,
-  c.relkind = 'p' AS partitioned
+  c.relkind = 'p' AS partitioned, e.inherited
 FROM edges e JOIN pg_catalog.pg_class c ON c.oid = e.other JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 ORDER BY e.side, e.of, e.constraint, e.level, n.nspname, c.relname`;
 
@@ -89,6 +101,7 @@ export async function readForeignKeys(
   const linksOf = (parent: number): Links => ({
     references: group("out", parent).map(nameOf),
     referencedBy: group("in", parent).map(nameOf),
+    partitionsOfReferencing: group("below", parent).map(nameOf),
     itself: group("itself", parent).map(nameOf),
     referencesPartitioned: [...group("out", parent), ...group("itself", parent)].some((row) => row.partitioned),
     lockFirst: group("in", parent)
@@ -106,10 +119,14 @@ export async function readForeignKeys(
 function childKeys(rows: readonly Row[]): ChildForeignKey[] {
   const keys: ChildForeignKey[] = [];
   for (const row of rows) {
-    if (row.constraint === null) continue;
+    const { constraint: name, partitioned, inherited } = row;
+    if (name === null) continue;
     const last = keys.at(-1);
-    if (last?.name === row.constraint) last.references.push(nameOf(row));
-    else keys.push({ name: row.constraint, references: [nameOf(row)], partitioned: row.partitioned });
+    if (last?.name !== name) keys.push({ name, references: [nameOf(row)], divided: [], partitioned, inherited });
+    else {
+      last.references.push(nameOf(row));
+      if (partitioned) last.divided.push(nameOf(row));
+    }
   }
   return keys;
 }

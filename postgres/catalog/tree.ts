@@ -4,7 +4,7 @@ import type { ActualLevel, ActualPartition, PartitionBound, RelationName } from 
 import { compareText } from "../../topology/values";
 
 import { losesForeignKeys } from "../locks";
-import type { CatalogParent, ChildFacts, LeafForeignKey } from "../parent";
+import type { CatalogParent, ChildFacts } from "../parent";
 import type { Pair } from "./differences";
 import type { ForeignKeys, Links } from "./foreignKeys";
 import { constraintKey } from "./keptForeignKeys";
@@ -122,22 +122,21 @@ export class Tree {
     row: RelationRow,
     { ofChildren, kept }: ForeignKeys,
   ): Pick<ChildFacts, "foreignKeys" | "lostForeignKeys" | "unvalidatedForeignKeys"> {
-    const leaves = [row, ...this.descendantsOf(row)].filter(({ relkind }) => relkind === "r");
-    const ofLeaves = leaves.flatMap(({ oid, schema, name }) =>
-      (ofChildren.get(oid) ?? []).map((key) => ({ id: constraintKey(oid, key.name), key, on: { schema, name } })),
+    const all = [row, ...this.descendantsOf(row)].flatMap(({ oid, schema, name, relkind }) =>
+      (ofChildren.get(oid) ?? []).map((key) => ({ oid, relkind, key: { ...key, on: { schema, name } } })),
     );
-    const lost = ofLeaves.flatMap(({ id, key, on }) => {
-      const definition = kept.inherited.get(id);
-      return definition === undefined ? [] : [{ ...key, on, definition }];
+    const lost = all.flatMap(({ oid, relkind, key }) => {
+      const definition = kept.inherited.get(constraintKey(oid, key.name));
+      return definition === undefined || relkind !== "r" ? [] : [{ ...key, definition }];
     });
-    const unvalidated = ofLeaves.flatMap(({ id, key, on }): LeafForeignKey[] =>
-      kept.unvalidated.has(id) ? [{ ...key, on }] : [],
-    );
-    const all = ofChildren.get(row.oid) ?? [];
+    const unvalidated = all.filter(({ oid, key }) => kept.unvalidated.has(constraintKey(oid, key.name)));
+    const own = all.filter(({ oid, key }) => {
+      return oid === row.oid ? !kept.inherited.has(constraintKey(oid, key.name)) : !key.inherited;
+    });
     return {
-      foreignKeys: all.filter(({ name }) => !kept.inherited.has(constraintKey(row.oid, name))),
+      foreignKeys: own.map(({ key }) => key),
       ...(lost.length > 0 ? { lostForeignKeys: lost } : {}),
-      ...(unvalidated.length > 0 ? { unvalidatedForeignKeys: unvalidated } : {}),
+      ...(unvalidated.length > 0 ? { unvalidatedForeignKeys: unvalidated.map(({ key }) => key) } : {}),
     };
   }
 

@@ -34,7 +34,14 @@ describeOnEachPostgres("catalog", (server) => {
       // The free space and visibility maps are in the total and not in relpages.
       assert.ok(c1?.bytes && c1.bytes > 0 && c1.bytes <= Number(rows[0]?.bytes), String(c1?.bytes));
       assert.deepEqual(parent.childFacts[c1.oid]?.foreignKeys, [
-        { name: "fk", references: [{ schema: "s", name: "ref" }], partitioned: false },
+        {
+          name: "fk",
+          references: [{ schema: "s", name: "ref" }],
+          divided: [],
+          partitioned: false,
+          inherited: true,
+          on: { schema: "s", name: "c1" },
+        },
       ]);
     }));
 
