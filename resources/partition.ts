@@ -2,12 +2,17 @@ import { CustomResource, type CustomResourceOptions, type Input, type Output } f
 import type { Bound, Identity } from "./types";
 
 export interface PartitionArgs {
-  /** Schema of the parent and of the partition. Default: `public`. */
+  /** Schema of the parent. Default: `public`. */
   schema?: Input<string>;
   /** Name of the partitioned parent. */
   table: Input<string>;
   /** Name of the partition, case kept. */
   name: Input<string>;
+  /**
+   * Schema of the partition, in which it is made and to which it is moved (`ALTER TABLE … SET SCHEMA`). Default: the
+   * parent's schema.
+   */
+  partitionSchema?: Input<string>;
   bound: Input<Bound>;
   /** `detached`: a table beside the parent. `dropped`: rows and table are given up. Default: `live`. */
   tier?: Input<"live" | "detached" | "dropped">;

@@ -106,6 +106,8 @@ export interface SubPartitionBy {
   naming?: string | { partitions?: string; default?: string };
   /** Whether each of the tables has a DEFAULT partition. Default: false. */
   defaultPartition?: boolean;
+  /** Schema of this level's partitions, and of those below it. Default: that of the table that they are partitions of. */
+  partitionSchema?: string;
   /** As in the set, for each of the tables. */
   removed?: "live" | "detached" | "dropped";
   /** The level below. */
@@ -126,12 +128,14 @@ export interface ExplicitPartition {
   remainder?: number;
   default?: boolean;
   tier?: "live" | "detached" | "dropped";
-  /** Schema of the partition and, unless they say otherwise, of its own partitions. Default: `partitionSchema` of the set. */
+  /** Schema of the partition and, unless they say otherwise, of its own partitions. Default: `partitionSchema` of its level. */
   schema?: string;
   /** How the partition is divided further, when that is not what `subPartitionBy` says. */
   partitionBy?: PartitionBy;
   /** Its own partitions by name, beside those of `subPartitionBy`, or all of them with `partitionBy`. */
   partitions?: Record<string, ExplicitPartition>;
+  /** As in the set, for the partitions of a LIST that `partitionBy` divides this one by. */
+  removed?: "live" | "detached" | "dropped";
   /** True: an undivided table in spite of `subPartitionBy`. */
   leaf?: boolean;
   /**

@@ -11,6 +11,8 @@ export interface DeclaredPartition {
   schema: string;
   table: string;
   name: string;
+  /** Where the partition is, when that is not the parent's schema. */
+  partitionSchema?: string;
   bound: Record<string, unknown>;
   tier: Tier;
   /** An existing table of this name may be attached. */
@@ -61,6 +63,7 @@ const partitionArgs = object({
   schema: optional(name, DEFAULTS.schema),
   table: required(name),
   name: required(name),
+  partitionSchema: optional(name),
   bound: required(bound),
   tier: optional(oneOf(["live", "detached", "dropped"]), "live"),
   adopt: optional(flag, false),
@@ -82,12 +85,13 @@ export function checkPartition(raw: Record<string, unknown>): CheckedPartition {
  * Failures are about the partition's own properties.
  */
 export function setOfOne(declared: DeclaredPartition, partitionBy: Record<string, unknown>): Expansion {
-  const { schema, table, name: partition, bound: given, tier, adopt, onDelete } = declared;
+  const { schema, table, name: partition, partitionSchema, bound: given, tier, adopt, onDelete } = declared;
+  const place = partitionSchema === undefined ? {} : { schema: partitionSchema };
   const expansion = expand({
     schema,
     table,
     partitionBy,
-    partitions: { [partition]: { ...given, tier } },
+    partitions: { [partition]: { ...given, tier, ...place } },
     unmanaged: "ignore",
     reorganize: "refuse",
     // An index of the parent is completed on all partitions, those of others included: that is for the parent's owner.

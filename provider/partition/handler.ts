@@ -26,7 +26,7 @@ import { readPartitionResource } from "./read";
 import { declaredOf, idOf, outputsFromSet, recordedSet } from "./state";
 
 export const partitionHandler: ResourceHandler = {
-  relation: ({ schema, name }) => relationFrom(schema, name),
+  relation: ({ schema, partitionSchema, name }) => relationFrom(partitionSchema ?? schema, name),
 
   check({ news }) {
     const { checked, failures } = checkPartition(news);
@@ -76,7 +76,8 @@ async function preview(
 }
 
 /** Does what the preview showed. */
-async function apply(context: Context, { news }: CreateRequest | UpdateRequest, olds: Properties): Promise<Properties> {
+async function apply(context: Context, request: CreateRequest | UpdateRequest, olds: Properties): Promise<Properties> {
+  const { news } = request;
   const declared = declaredOf(news);
   const { desired, inputs } = await setOf(context, declared);
   const { outputs: set, reasons } = await applySet(context, desired, inputs, recordedSet(olds));
@@ -84,7 +85,8 @@ async function apply(context: Context, { news }: CreateRequest | UpdateRequest, 
   if (reasons.length === 0) return outputs;
   // Nothing of it is there: a resource that was never made must not be in the state.
   if (recordedIdentity(olds) === undefined && outputs.tier === "dropped") throw new Error(reasons.join("\n"));
-  throw new PartialFailure(idOf(outputs), outputs, news, reasons);
+  // An id stays what it was when the partition is to be in another schema.
+  throw new PartialFailure("id" in request ? request.id : idOf(outputs), outputs, news, reasons);
 }
 
 async function setOf(context: Context, declared: DeclaredPartition): Promise<SetOfOne> {

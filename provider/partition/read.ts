@@ -39,11 +39,6 @@ async function importPartition(context: Context, id: string): Promise<Resource |
     requireDatabase(target, server.database);
     const parent = await findPartition(session, { schema: target.schema, name: target.table });
     if (parent === undefined) return undefined;
-    if (parent.schema !== target.schema) {
-      throw new Error(
-        `${id} is in another schema than its parent ${parent.schema}.${parent.name}; such a partition cannot be declared in this version.`,
-      );
-    }
     const actual = await readSet(session, { schema: parent.schema, table: parent.name, names: [], known: {} });
     const child = actual.children.find(({ schema, name }) => schema === target.schema && name === target.table);
     if (actual.parent === undefined || child === undefined) return undefined;
@@ -52,7 +47,8 @@ async function importPartition(context: Context, id: string): Promise<Resource |
         `${id} has partitions of its own; a Partition is one table. Declare it in a PartitionSet with \`subPartitionBy\`.`,
       );
     }
-    const inputs = { schema: parent.schema, table: parent.name, name: child.name, bound: child.bound };
+    const place = child.schema === parent.schema ? {} : { partitionSchema: child.schema };
+    const inputs = { schema: parent.schema, table: parent.name, name: child.name, ...place, bound: child.bound };
     const { desired, inputs: checked } = asSet(declaredOf(inputs), actual.parent);
     const identity = identityOf(server, actual.parent.oid);
     const set = outputsFromActual(checked, ownPart(desired, actual, {}), identity);

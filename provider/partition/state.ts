@@ -35,7 +35,7 @@ export function outputsFromSet(inputs: Properties, desired: DesiredSet, set: Pro
     tier: sameTier ? declaredTier : tier,
     differs,
     drift: [
-      ...(key === name ? [] : ["name"]),
+      ...misplaced(name, key, recorded),
       ...(sameTier ? [] : ["tier"]),
       ...(same ? [] : ["bound"]),
       ...Object.keys(differs).map((attribute) => formatPath(["differs", attribute])),
@@ -44,6 +44,12 @@ export function outputsFromSet(inputs: Properties, desired: DesiredSet, set: Pro
     oids: ownOids(name, set),
     partitions: recorded === undefined ? {} : { [name]: recorded },
   };
+}
+
+/** What is not as declared of a partition that bears another key in the set than its name. */
+function misplaced(name: string, key: string, recorded: RecordedPartition | undefined): string[] {
+  if (key === name || recorded === undefined) return [];
+  return key.endsWith(`.${name}`) ? ["partitionSchema"] : ["name"];
 }
 
 /** Under its own name, or under the one that it bears since somebody renamed it. */
@@ -66,6 +72,7 @@ export function recordedSet({ schema, table, identity, oids, partitions, acceptI
   return { schema, table, identity, oids, partitions, acceptIdentity };
 }
 
+/** By its own schema, as PostgreSQL names it and as it is imported. */
 export function idOf(outputs: Properties): string {
-  return idOfOutputs(outputs, outputs.name);
+  return idOfOutputs({ ...outputs, schema: outputs.partitionSchema ?? outputs.schema }, outputs.name);
 }

@@ -148,6 +148,40 @@ describeOnOldestAndNewest("Partition of another stack", (server) => {
     await noChanges(other);
   });
 
+  it("is made in a schema of its own, found when it is moved, brought back, and imported from there", async () => {
+    await client.query("CREATE SCHEMA tenants");
+    const acme = tenant({ bound: { values: ["acme"] } });
+    const inTenants = { name: "orders_t", partitionSchema: "tenants", bound: { values: ["t"] } };
+    const program = acme + tenant(inTenants).replace('"acme"', '"t"');
+    await other.setProgram(program);
+    assert.match((await other.previewText()).output, /CREATE TABLE "tenants"\."orders_t"/);
+    await other.mustUp();
+    await client.query("INSERT INTO orders VALUES (3, 't')");
+    await noChanges(other, owner);
+    await client.query("ALTER TABLE tenants.orders_t SET SCHEMA public");
+    assert.equal((await other.refresh()).code, 0);
+    assert.match((await other.previewText()).output, /ALTER TABLE "public"\."orders_t" SET SCHEMA "tenants"/);
+    await other.mustUp();
+    const { rows } = await client.query("SELECT tableoid::regclass::text AS place FROM orders WHERE tenant = 't'");
+    assert.deepEqual(rows, [{ place: "tenants.orders_t" }]);
+    await noChanges(other);
+    const urn = (await other.exportState()).resources.find((one) => one.urn.endsWith("::t"))?.urn ?? "";
+    await other.mustRun(["state", "delete", "--yes", urn]);
+    const id = `${database.connection.database}/tenants.orders_t`;
+    const imported = tenant(inTenants)
+      .replace('"acme"', '"t"')
+      .replace("{ provider }", `{ provider, import: "${id}" }`);
+    await other.setProgram(acme + imported);
+    await other.mustUp();
+    await other.setProgram(program);
+    await noChanges(other);
+    await client.query("DELETE FROM orders WHERE tenant = 't'");
+    await other.setProgram(acme);
+    await other.mustUp();
+    assert.ok(!(await partitions()).join().includes("orders_t"));
+    await noChanges(other, owner);
+  });
+
   it("stands beside views of the same type in one stack", async () => {
     const own = `new pgp.Partition("c", { table: "orders", name: "orders_c", bound: { values: ["c"] } }, { provider });`;
     await owner.setProgram(platform({ eu: ["de", "fr"], us: ["us"], asia: ["jp"] }, own));

@@ -25,7 +25,7 @@ export interface Entry {
   /** Generation expressions of its own, by column. */
   generated?: Record<string, string>;
   /** What the program says about its own partitions. */
-  inside?: Pick<Partial<ExplicitInputs>, "partitionBy" | "partitions" | "leaf">;
+  inside?: Pick<Partial<ExplicitInputs>, "partitionBy" | "partitions" | "leaf" | "removed">;
   /** Its own partitions; not there for a leaf. */
   level?: { partitionBy: PartitionKey; entries: Entry[] };
 }

@@ -23,7 +23,7 @@ import { fail, join, type Report } from "./reader";
 export type Explicit = Omit<Entry, "tier"> & { tier?: Entry["tier"] };
 
 /** What entries say beside their bound. */
-const BESIDES = new Set(["tier", "schema", "partitionBy", "partitions", "leaf", "generated"]);
+const BESIDES = new Set(["tier", "schema", "partitionBy", "partitions", "leaf", "removed", "generated"]);
 
 const FORMS: Record<Strategy, { keys: string[]; rule: string }> = {
   range: { keys: ["from", "to"], rule: "a RANGE partition has from and to" },
@@ -39,10 +39,19 @@ export function explicitEntries(inputs: Partial<Inputs>, partitioning: Partition
     if (report.failures.some(({ property }) => touches(property)) || report.unknown.some(touches)) return [];
     const bound = readBound(declared, partitioning, path, report);
     if (bound === undefined) return [];
-    const { tier, schema, partitionBy, partitions, leaf } = declared;
+    const { tier, schema, partitionBy, partitions, leaf, removed } = declared;
     const generated = declared.generated && { generated: Object.fromEntries(declared.generated) };
     return [
-      { name, schema, bound, path, explicit: true, tier, ...generated, inside: { partitionBy, partitions, leaf } },
+      {
+        name,
+        schema,
+        bound,
+        path,
+        explicit: true,
+        tier,
+        ...generated,
+        inside: { partitionBy, partitions, leaf, removed },
+      },
     ];
   });
 }

@@ -99,6 +99,8 @@ export interface ExplicitInputs {
   /** Read with the level of the entry. */
   partitions: Record<string, unknown>;
   leaf: boolean;
+  /** Read with the level of the entry. */
+  removed: Tier;
   generated: Map<string, string>;
 }
 
@@ -157,6 +159,7 @@ const explicit = object<ExplicitInputs>({
   partitionBy: optional(anything),
   partitions: optional(anything),
   leaf: optional(flag),
+  removed: optional(tier),
   generated: optional(map(text)),
 });
 
@@ -196,6 +199,7 @@ const partitionBy = object<PartitionByInputs>({
 /** Properties that every level of a tree has. */
 const LEVEL = {
   partitionBy: required(partitionBy),
+  partitionSchema: optional(name),
   window: optional(object<WindowInputs>({ from: optional(textOrInteger), ahead: optional(integer(0)) })),
   asOf: optional(textOrInteger),
   lifecycle: optional(list(object<RuleInputs>({ after: required(textOrInteger), tier: required(agedTier) }))),
@@ -224,7 +228,6 @@ const LEVEL = {
 const inputs = object<Inputs>({
   schema: optional(name),
   table: required(name),
-  partitionSchema: optional(name),
   ...LEVEL,
   unmanaged: optional(choice<UnmanagedMode>(["ignore", "report", "refuse"])),
   reorganize: optional(choice<ReorganizeMode>(["online", "refuse"])),
@@ -246,17 +249,18 @@ export function readLevel(raw: Record<string, unknown>, report: Report): Partial
   return level(raw, "", report) ?? {};
 }
 
-const divided = object<{ partitionBy: Partial<PartitionByInputs>; partitions: Map<string, Partial<ExplicitInputs>> }>({
+const divided = object<Pick<Inputs, "partitionBy" | "removed" | "partitions">>({
   partitionBy: optional(partitionBy),
+  removed: optional(tier),
   partitions: optional(map(explicit)),
 });
 
 /** Reads what an entry of `partitions` says about its own partitions. */
 export function readDivided(
-  { partitionBy: by, partitions }: Pick<Partial<ExplicitInputs>, "partitionBy" | "partitions">,
+  { partitionBy: by, removed, partitions }: Pick<Partial<ExplicitInputs>, "partitionBy" | "removed" | "partitions">,
   report: Report,
 ): Partial<Inputs> {
-  return divided({ partitionBy: by, partitions }, "", report) ?? {};
+  return divided({ partitionBy: by, removed, partitions }, "", report) ?? {};
 }
 
 /** Defaults of the properties that have one; the only place where they stand. */

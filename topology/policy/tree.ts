@@ -16,8 +16,10 @@ import { removedEntries } from "./removed";
 /** One partitioned table of the tree. */
 interface TableRequest {
   table: string;
-  /** Where its partitions are declared to be; undefined: nothing was said. */
-  schema: string | undefined;
+  /** Where its partitions are, unless its level says otherwise; undefined: nothing was said. */
+  schema?: string;
+  /** Where an entry above says that it is with all that is below it. */
+  said?: string;
   /** Levels down to its partitions. */
   depth: number;
   explicit: readonly Explicit[];
@@ -42,10 +44,10 @@ export function treeEntries(
   old: Record<string, unknown>,
   report: Report,
 ): Entry[] {
-  const { schema: place = DEFAULTS.schema, partitionSchema: schema } = policy.inputs;
+  const { schema: place = DEFAULTS.schema } = policy.inputs;
   // Another table's partitions may bear the same names.
   const oldPartitions = old.table === table && old.schema === place ? old.partitions : undefined;
-  const request = { table, schema, depth: 1, explicit, old, oldPartitions };
+  const request = { table, depth: 1, explicit, old, oldPartitions };
   return tableEntries(policy, request, { report, count: 0 });
 }
 
@@ -61,9 +63,11 @@ function tableEntries(policy: LevelPolicy, request: TableRequest, growth: Growth
     fail(report, policy.path || "partitionBy", `comes to more than ${MAX_PARTITIONS} partitions on all levels`);
     return entries;
   }
+  const usual = policy.inputs.partitionSchema ?? request.schema;
   return entries.map((found) => {
-    const entry = { ...found, schema: found.schema ?? request.schema };
-    const level = entry.tier === "live" ? levelOf(policy, entry, request, growth) : undefined;
+    const said = found.schema ?? request.said;
+    const entry = { ...found, schema: said ?? usual };
+    const level = entry.tier === "live" ? levelOf(policy, entry, { ...request, said }, growth) : undefined;
     return level === undefined ? entry : { ...entry, level };
   });
 }
@@ -78,6 +82,7 @@ function levelOf(policy: LevelPolicy, entry: Entry, request: TableRequest, growt
     {
       table: entry.name,
       schema: entry.schema,
+      said: request.said,
       depth: request.depth + 1,
       explicit: below.explicit,
       old: { asOf: request.old.asOf, ...record(property(request.old, BELOW)) },
@@ -97,6 +102,12 @@ interface Division {
 /** By what the entry says itself, or by the level's policy. DEFAULT is only divided when it says so itself. */
 function divisionOf({ below }: LevelPolicy, entry: Entry, report: Report): Division | undefined {
   const { inside = {}, path, bound } = entry;
+  if (inside.removed !== undefined && inside.partitionBy === undefined)
+    fail(
+      report,
+      join(path, "removed"),
+      `needs partitionBy beside it; what ${BELOW} divides has the one that is said there`,
+    );
   if (inside.leaf === true) {
     for (const key of ["partitionBy", "partitions"] as const)
       if (inside[key] !== undefined) fail(report, join(path, key), "is not for a leaf");

@@ -1,6 +1,7 @@
 /** Groups of a LIST that the program leaves out: detached, dropped or kept as declared, on every level, never a row too many. */
 import assert from "node:assert/strict";
 import type { Client } from "pg";
+import { expand } from "../../../topology/policy";
 import { describeOnEachPostgres } from "../../support/postgres";
 import { sessionsOn } from "../postgres/support";
 import { SetUnderTest, treeOf } from "./support";
@@ -113,5 +114,38 @@ describeOnEachPostgres("groups of a LIST that are left out", (server) => {
         "drop:high_eu",
       ]);
       assert.deepEqual(await regionsOf(client, "app.orders"), ["us"]);
+    }));
+
+  it("of an entry that is divided by itself leave as it says, and only those of that entry", () =>
+    withTable("RANGE (id)", async (client, stack) => {
+      const own = (groups: Record<string, string[]>) => ({
+        partitionBy: { list: { column: "region", type: "text" } },
+        partitions: Object.fromEntries(Object.entries(groups).map(([name, values]) => [name, { values }])),
+      });
+      const raw = (low: Record<string, string[]>, high: Record<string, string[]>) => ({
+        schema: "app",
+        table: "orders",
+        partitionBy: { range: { column: "id", type: "integer" } },
+        partitions: {
+          low: { from: 0, to: 100, ...own(low), removed: "detached" },
+          high: { from: 100, to: 200, ...own(high) },
+        },
+      });
+      await stack.settle(raw({ low_eu: ["de"], low_us: ["us"] }, { high_eu: ["de"], high_us: ["us"] }));
+      await client.query("INSERT INTO app.orders VALUES (1, 'de'), (2, 'us'), (101, 'de'), (102, 'us')");
+      const { done, findings } = await stack.up(raw({ low_us: ["us"] }, { high_us: ["us"] }));
+      assert.deepEqual(done, ["detach:low_eu"]);
+      assert.match(findings.join(), /high_eu .*is not declared/);
+      assert.doesNotMatch(findings.join(), /low_eu/);
+      assert.deepEqual(await regionsOf(client, "app.low_eu"), ["de"]);
+      assert.deepEqual(await regionsOf(client, "app.orders"), ["de", "us", "us"]);
+      const { failures } = expand({
+        ...raw({ low_us: ["us"] }, {}),
+        partitions: { low: { from: 0, to: 100, removed: "dropped" } },
+      });
+      assert.match(
+        failures.map(({ property, reason }) => `${property}: ${reason}`).join(),
+        /^partitions\.low\.removed: needs partitionBy/,
+      );
     }));
 });

@@ -27,7 +27,7 @@ async function tablesOf(client: Client): Promise<string[]> {
     `SELECT coalesce(i.inhparent::regclass || ' > ', '') || c.oid::regclass || ' ' ||
        (xpath('/row/n/text()', query_to_xml('SELECT count(*) AS n FROM ' || c.oid::regclass, false, true, '')))[1]::text AS text
      FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
-     WHERE c.relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname IN ('app', 'parts', 'kept')) AND c.relkind IN ('r', 'p')
+     WHERE c.relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname IN ('app', 'parts', 'kept', 'eu')) AND c.relkind IN ('r', 'p')
      ORDER BY c.relnamespace::regnamespace::text, c.relname`,
   );
   return rows.map(({ text }) => text);
@@ -132,6 +132,50 @@ describeOnEachPostgres("partitions in another schema", (server) => {
       assert.equal((await tablesOf(client)).filter((text) => text.includes("> kept.")).length, 3);
       await stack.settle(monthly("2026-01", { partitionSchema: undefined, ...divided }));
       assert.equal((await tablesOf(client)).filter((text) => text.includes("> app.")).length, 6);
+    }));
+
+  it("are those of their level, where it says one, and of the entry above, where that does", () =>
+    withTable(async (client, stack) => {
+      await client.query("DROP TABLE app.events; CREATE SCHEMA eu");
+      await client.query("CREATE TABLE app.events (id int NOT NULL, at date NOT NULL) PARTITION BY LIST (id)");
+      const level = (asOf: string, more = {}) => ({
+        schema: "app",
+        table: "events",
+        partitionBy: { list: { column: "id", type: "integer" } },
+        partitions: { one: { values: [1] }, two: { values: [2], schema: "eu" } },
+        asOf,
+        subPartitionBy: {
+          partitionBy: { range: { column: "at", type: "date", every: "month" } },
+          window: { from: "2026-01", ahead: 0 },
+          lifecycle: [
+            { after: "1 months", tier: "detached" },
+            { after: "2 months", tier: "dropped" },
+          ],
+          partitionSchema: "parts",
+          ...more,
+        },
+      });
+      await stack.settle(level("2026-01"));
+      assert.deepEqual(await tablesOf(client), [
+        "app.events 0",
+        "app.events > app.one 0",
+        "app.events > eu.two 0",
+        "eu.two > eu.two_2026_01 0",
+        "app.one > parts.one_2026_01 0",
+      ]);
+      await client.query("INSERT INTO app.events VALUES (1, '2026-01-05'), (2, '2026-01-06')");
+      await stack.settle(level("2026-01", { partitionSchema: "kept" }));
+      await stack.settle(level("2026-03", { partitionSchema: "kept" }));
+      await stack.settle(level("2026-06", { partitionSchema: "kept" }));
+      const left = (await tablesOf(client)).filter((text) => text.startsWith("app.one") || text.startsWith("eu.two"));
+      assert.deepEqual(
+        left.filter((text) => /2026_06/.test(text)),
+        ["eu.two > eu.two_2026_06 0", "app.one > kept.one_2026_06 0"],
+      );
+      assert.deepEqual(
+        (await tablesOf(client)).filter((text) => /2026_01/.test(text)),
+        [],
+      );
     }));
 
   it("are split and merged there", () =>

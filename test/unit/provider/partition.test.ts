@@ -26,6 +26,11 @@ describe("outputs of a Partition", () => {
     detached: [{ june: { ...bound, tier: "detached" } }, { june: 7 }, ["tier"]],
     gone: [{}, {}, ["tier"]],
     renamed: [{ juni: { ...bound, tier: "live" } }, { june: 7, juni: 7 }, ["name"]],
+    "in another schema": [
+      { "other.june": { ...bound, tier: "live", schema: "other" } },
+      { june: 7, "other.june": 7 },
+      ["partitionSchema"],
+    ],
     "with another bound": [{ june: { ...bound, to: "2026-08-01 00:00:00+00", tier: "live" } }, { june: 7 }, ["bound"]],
     "with another owner": [
       { june: { ...bound, tier: "live", differs: { owner: "x" } } },
