@@ -79,10 +79,16 @@ async function readInTransaction(session: Session, request: SetRequest): Promise
   };
 }
 
+/** Ordinary, partitioned and foreign tables, by `pg_class.relkind`. */
+const ATTACHABLE: ReadonlySet<string> = new Set(["r", "p", "f"]);
+
 /** Tables that are no live partition of `parent`, and may become one: what they differ in is put right in the same run. */
-function joiningOf(parent: number, tables: (Pick<ActualPartition, "oid" | "level"> & { state?: string })[]): Pair[] {
-  return tables.flatMap(({ oid, level, state }) => [
-    ...(state === "live" ? [] : [{ child: oid, parent }]),
+function joiningOf(
+  parent: number,
+  tables: (Pick<ActualPartition, "oid" | "level" | "relkind"> & { state?: string })[],
+): Pair[] {
+  return tables.flatMap(({ oid, level, relkind, state }) => [
+    ...(state === "live" || !ATTACHABLE.has(relkind) ? [] : [{ child: oid, parent }]),
     ...joiningOf(oid, [...(level?.children ?? []), ...(level?.detached ?? [])]),
   ]);
 }

@@ -6,7 +6,7 @@ import { Temporal } from "temporal-polyfill";
 import { momentType, numberText } from "./axis";
 import { decimalText, parseDecimal, shortest, stepped, stepsBetween } from "./decimals";
 import type { Axis, CalendarGrid, CalendarUnit, Grid, NumberAxis, NumericGrid } from "./model";
-import { localText, localWall, plainDate } from "./time";
+import { clockText, isZoneless, localText, localWall, plainDate } from "./time";
 import { ValueError } from "./values";
 
 interface UnitRule {
@@ -85,16 +85,27 @@ export function parseAnchor(anchor: string, unit: CalendarUnit): string {
 /** The moment at which period `number` begins, in canonical text. */
 export function periodStart(grid: Grid, number: number): string {
   if (grid.kind === "numeric") return numericStart(grid, number);
-  return localText(momentType(grid), periodWall(grid, number), grid.timezone);
+  const type = momentType(grid);
+  const begin = periodBegin(grid, number);
+  return isZoneless(type, grid.timezone) ? clockText(type, begin) : localText(type, wallOf(begin), grid.timezone);
 }
 
 /** Wall clock reading at which period `number` begins; names are made of it. */
 export function periodWall(grid: CalendarGrid, number: number): Temporal.PlainDateTime {
+  return wallOf(periodBegin(grid, number));
+}
+
+/** The same as `Date` counts in UTC. */
+function periodBegin(grid: CalendarGrid, number: number): Date {
   const { add, each } = UNITS[grid.unit];
-  const start = origin(grid);
+  const { year, month, day } = origin(grid);
   const begin = new Date(0);
-  begin.setUTCFullYear(start.year, start.month - 1, start.day);
+  begin.setUTCFullYear(year, month - 1, day);
   ADD[add](begin, number * each * grid.count);
+  return begin;
+}
+
+function wallOf(begin: Date): Temporal.PlainDateTime {
   try {
     return new Temporal.PlainDateTime(
       begin.getUTCFullYear(),
@@ -107,7 +118,7 @@ export function periodWall(grid: CalendarGrid, number: number): Temporal.PlainDa
   }
 }
 
-/** Readings of a clock that is never set are what `Date` counts in UTC, in half the time that Temporal takes. */
+/** Readings of a clock that is never set are what `Date` counts in UTC, in a fraction of the time that Temporal takes. */
 const ADD: Record<UnitRule["add"], (date: Date, count: number) => void> = {
   hours: (date, count) => date.setTime(date.getTime() + count * HOUR_MS),
   days: (date, count) => date.setTime(date.getTime() + count * 24 * HOUR_MS),
@@ -117,16 +128,27 @@ const ADD: Record<UnitRule["add"], (date: Date, count: number) => void> = {
 
 const HOUR_MS = 3_600_000;
 
-const origins = new Map<string, Temporal.PlainDateTime>();
+/** A day, and the wall clock reading at its begin. */
+interface Origin {
+  year: number;
+  month: number;
+  day: number;
+  wall: Temporal.PlainDateTime;
+}
 
-function origin(grid: CalendarGrid): Temporal.PlainDateTime {
+const origins = new Map<string, Origin>();
+
+/** The parts of the date are taken out once: that is what the reading is slow at. */
+function origin(grid: CalendarGrid): Origin {
   const text = grid.anchor ?? UNITS[grid.unit].origin;
-  let wall = origins.get(text);
-  if (wall === undefined) {
-    wall = Temporal.PlainDateTime.from(text);
-    origins.set(text, wall);
+  let found = origins.get(text);
+  if (found === undefined) {
+    const wall = Temporal.PlainDateTime.from(text);
+    const { year, month, day } = wall;
+    found = { year, month, day, wall };
+    origins.set(text, found);
   }
-  return wall;
+  return found;
 }
 
 function numericStart(grid: NumericGrid, number: number): string {
@@ -156,8 +178,8 @@ function estimate(grid: CalendarGrid, wall: Temporal.PlainDateTime): number {
   const start = origin(grid);
   const elapsed = {
     months: () => (wall.year - start.year) * 12 + wall.month - start.month,
-    days: () => Math.floor(start.until(wall, { largestUnit: "hours" }).hours / 24),
-    hours: () => start.until(wall, { largestUnit: "hours" }).hours,
+    days: () => Math.floor(start.wall.until(wall, { largestUnit: "hours" }).hours / 24),
+    hours: () => start.wall.until(wall, { largestUnit: "hours" }).hours,
   }[add]();
   return Math.floor(elapsed / (each * grid.count));
 }

@@ -17,7 +17,7 @@ type HashBound = Extract<PartitionBound, { modulus: number }>;
  * by one because their order depends on the collation.
  */
 export class OverlapIndex<T extends Bounded> {
-  private readonly ranges: (T & { bound: RangeBound })[] = [];
+  private readonly ranges: { item: T; bound: RangeBound }[] = [];
   private readonly lists = new Map<string | null, T>();
   private readonly hashes = new Map<number, Map<number, T[]>>();
   private readonly defaults: T[] = [];
@@ -38,7 +38,7 @@ export class OverlapIndex<T extends Bounded> {
     if ("default" in bound) this.defaults.push(item);
     else if ("values" in bound) for (const value of bound.values) this.lists.set(this.key(value), item);
     else if ("modulus" in bound) this.addHash(item, bound);
-    else this.ranges.push({ ...item, bound });
+    else this.ranges.push({ item, bound });
   }
 
   private addHash(item: T, { modulus, remainder }: HashBound): void {
@@ -70,21 +70,21 @@ export class OverlapIndex<T extends Bounded> {
 
   private findRange(bound: RangeBound): T[] {
     if (!this.ordered || !isOrdered(bound, this.types)) {
-      return this.ranges.filter((item) => boundsOverlap(item.bound, bound, this.types));
+      return this.ranges.flatMap((one) => (boundsOverlap(one.bound, bound, this.types) ? [one.item] : []));
     }
     let low = 0;
     let high = this.ranges.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const item = this.ranges[middle];
-      if (item !== undefined && compareEnds(item.bound.to, bound.from, this.types) <= 0) low = middle + 1;
+      const one = this.ranges[middle];
+      if (one !== undefined && compareEnds(one.bound.to, bound.from, this.types) <= 0) low = middle + 1;
       else high = middle;
     }
     const found: T[] = [];
     for (let at = low; at < this.ranges.length; at++) {
-      const item = this.ranges[at];
-      if (item === undefined || compareEnds(item.bound.from, bound.to, this.types) >= 0) break;
-      found.push(item);
+      const one = this.ranges[at];
+      if (one === undefined || compareEnds(one.bound.from, bound.to, this.types) >= 0) break;
+      found.push(one.item);
     }
     return found;
   }

@@ -36,8 +36,9 @@ export function commentOf(
   name: string,
   bound: PartitionBound,
 ): string | undefined {
+  if (comment === undefined) return undefined;
   const values: Record<string, string> = { table, partition: name, bound: describeBound(bound) };
-  return comment?.replace(/\{(\w+)\}/g, (whole, key: string) => values[key] ?? whole);
+  return comment.replace(/\{(\w+)\}/g, (whole, key: string) => values[key] ?? whole);
 }
 
 /** The placeholders of a comment. */

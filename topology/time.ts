@@ -64,6 +64,21 @@ function wallText(type: MomentType, wall: Temporal.PlainDateTime): string {
   return `${date} ${time}${type === "timestamptz" ? "+00" : ""}`;
 }
 
+/** The same for a reading in whole hours that `Date` counts in UTC. */
+export function clockText(type: MomentType, reading: Date): string {
+  const year = reading.getUTCFullYear();
+  if (!(year >= 1 && year <= 9999)) throw new ValueError("the period lies outside the years 0001 to 9999");
+  const iso = reading.toISOString();
+  const date = iso.slice(0, "0001-01-01".length);
+  if (type === "date") return date;
+  return `${date} ${iso.slice("0001-01-01T".length, "0001-01-01T00:00:00".length)}${type === "timestamptz" ? "+00" : ""}`;
+}
+
+/** True when a wall clock reading is written as it is, whatever the clocks of the zone do. */
+export function isZoneless(type: MomentType, timezone: string): boolean {
+  return type !== "timestamptz" || timezone === "UTC";
+}
+
 /**
  * The first instant at which clocks in `timezone` show `wall` or later, as a UTC wall clock. Readings that a clock change
  * leaves out all stand for the instant of the change, so that later readings never map to earlier instants.
@@ -88,7 +103,7 @@ export function localText(type: MomentType, wall: Temporal.PlainDateTime, timezo
 /** The wall clock reading of canonical text, for timestamptz in `timezone`. */
 export function localWall(type: MomentType, canonical: string, timezone: string): Temporal.PlainDateTime {
   const wall = parse(canonical).wall;
-  if (type !== "timestamptz" || timezone === "UTC") return wall;
+  if (isZoneless(type, timezone)) return wall;
   return wall.toZonedDateTime("UTC").withTimeZone(timezone).toPlainDateTime();
 }
 

@@ -124,12 +124,15 @@ SELECT (SELECT json_agg(
   (SELECT coalesce(json_agg(json_build_object('oid', s.oid, 'schema', n.nspname, 'name', s.relname,
       'comment', pg_catalog.obj_description(s.oid, 'pg_class')) ORDER BY s.oid), '[]')
     FROM pg_catalog.pg_class s JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace
-    WHERE s.relkind = 'p' AND pg_catalog.starts_with(s.relname::text, $2)
+    WHERE s.relkind = 'p' AND s.relname LIKE $2
       AND pg_catalog.pg_has_role(s.relowner, 'USAGE')) AS stagings
 FROM parent c`;
 
 export async function readCopying(session: Session, parent: Keyed): Promise<Copying | undefined> {
-  const [row] = await session.query<Row>(copying(parent.major), [parent.oid, RESERVED_PREFIX]);
+  const [row] = await session.query<Row>(copying(parent.major), [
+    parent.oid,
+    `${RESERVED_PREFIX.replaceAll("_", "\\_")}%`,
+  ]);
   if (row === undefined) return undefined;
   const keys = parent.keys.map(({ sql }, at) => sql + (row.key_options[at] ?? ""));
   return {

@@ -40,39 +40,45 @@ interface Row extends Record<string, unknown> {
 
 /**
  * A foreign key between partitioned tables has a row for each partition on either side. Of the referenced table all of them
- * get locked, of the referencing one only the table that has the key itself. Rows that stand for a partition of the other table (conparentid in the same table) are no constraints of their own.
+ * get locked, of the referencing one only the table that has the key itself. Rows that stand for a partition of the other
+ * table (conparentid in the same table) are no constraints of their own. Mostly there is nothing to be found, but what
+ * PostgreSQL expects of a recursive query are many: the tables at the other ends are looked up one by one (OFFSET 0), or it
+ * would read all of pg_class first.
  */
 const FOREIGN_KEYS = `
-WITH RECURSIVE own AS (
-  SELECT k.conrelid, k.conname, k.confrelid, up.oid IS NOT NULL AS inherited, 0 AS level
+WITH RECURSIVE keys AS MATERIALIZED (
+  SELECT k.conname, k.conrelid, k.confrelid, k.conrelid = ANY ($3::oid[]) AS inside, up.oid IS NOT NULL AS inherited,
+    up.oid IS NULL OR up.conrelid <> k.conrelid AS of_its_own, up.oid IS NULL OR up.conrelid = k.conrelid AS on_top
   FROM pg_catalog.pg_constraint k LEFT JOIN pg_catalog.pg_constraint up ON up.oid = k.conparentid
-  WHERE k.contype = 'f' AND k.conrelid = ANY ($2::oid[]) AND (up.oid IS NULL OR up.conrelid <> k.conrelid)
+  WHERE k.contype = 'f'
+), own AS (
+  SELECT k.conrelid, k.conname, k.confrelid, k.inherited, 0 AS level
+  FROM keys k JOIN pg_catalog.unnest($2::oid[]) AS c(oid) ON c.oid = k.conrelid WHERE k.of_its_own
   UNION ALL
   SELECT own.conrelid, own.conname, i.inhrelid, own.inherited, own.level + 1
   FROM pg_catalog.pg_inherits i JOIN own ON i.inhparent = own.confrelid
 ), referencing AS (
   SELECT DISTINCT k.confrelid, k.conrelid, 0 AS level
-  FROM pg_catalog.pg_constraint k LEFT JOIN pg_catalog.pg_constraint up ON up.oid = k.conparentid
-  WHERE k.contype = 'f' AND k.confrelid = ANY ($1::oid[]) AND NOT k.conrelid = ANY ($3::oid[])
-    AND (up.oid IS NULL OR up.conrelid = k.conrelid)
+  FROM keys k WHERE k.confrelid = ANY ($1::oid[]) AND NOT k.inside AND k.on_top
   UNION ALL
   SELECT r.confrelid, i.inhrelid, r.level + 1
   FROM pg_catalog.pg_inherits i JOIN referencing r ON i.inhparent = r.conrelid
 ), edges AS (
   SELECT DISTINCT CASE WHEN confrelid = ANY ($3::oid[]) THEN 'itself' ELSE 'out' END AS side,
     conrelid AS of, NULL::text AS constraint, confrelid AS other, false AS inherited, 0 AS level
-  FROM pg_catalog.pg_constraint WHERE contype = 'f' AND conrelid = ANY ($1::oid[])
+  FROM keys WHERE conrelid = ANY ($1::oid[])
   UNION
   SELECT CASE WHEN min(level) = 0 THEN 'in' ELSE 'below' END, confrelid, NULL::text, conrelid, false, 0
   FROM referencing GROUP BY confrelid, conrelid
   UNION
   SELECT 'child', conrelid, conname::text, confrelid, inherited, level FROM own
 )
-SELECT e.side, e.of, e.constraint, n.nspname::text AS schema, c.relname::text AS name,
-  e.side = 'in' AND pg_catalog.has_table_privilege(c.oid, 'TRUNCATE') AS lockable,
-  c.relkind = 'p' AS partitioned, e.inherited
-FROM edges e JOIN pg_catalog.pg_class c ON c.oid = e.other JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-ORDER BY e.side, e.of, e.constraint, e.level, n.nspname, c.relname`;
+SELECT e.side, e.of, e.constraint, c.schema, c.name,
+  e.side = 'in' AND pg_catalog.has_table_privilege(e.other, 'TRUNCATE') AS lockable, c.partitioned, e.inherited
+FROM edges e CROSS JOIN LATERAL (
+  SELECT n.nspname::text AS schema, c.relname::text AS name, c.relkind = 'p' AS partitioned
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = e.other OFFSET 0) c
+ORDER BY e.side, e.of, e.constraint, e.level, c.schema COLLATE "C", c.name COLLATE "C"`;
 
 /** Whose foreign keys are read. */
 export interface ForeignKeyRequest {

@@ -54,10 +54,30 @@ SELECT coalesce(pg_catalog.array_agg(oid), '{}') AS oids FROM tree`;
  * `pg_get_expr` is given no relation: with one it would wait for whoever locks the partition. The size functions would
  * wait too, so sizes are made from relpages. The relations are given and not found by the same query, so that PostgreSQL
  * knows how many there are: of what a recursive query will find it makes such estimates that it reads the whole catalog
- * for ten partitions, or looks up each of five thousand by itself. A TOAST table has one valid index; a REINDEX CONCURRENTLY
+ * for ten partitions, or looks up each of five thousand by itself. They are joined, since of `= ANY` it would estimate each
+ * element by itself, which takes as long as the query. A TOAST table has one valid index; a REINDEX CONCURRENTLY
  * that runs, or has broken off, adds an invalid one.
  */
 const RELATIONS = `
+WITH wanted AS MATERIALIZED (
+  SELECT c.oid, c.relname, c.relnamespace, c.relkind, c.relpartbound, c.reltuples, c.reltoastrelid
+  FROM pg_catalog.unnest($1::oid[]) AS w(oid) JOIN pg_catalog.pg_class c ON c.oid = w.oid
+), heaps AS (
+  SELECT oid, oid AS heap FROM wanted
+  UNION ALL
+  SELECT oid, reltoastrelid FROM wanted WHERE reltoastrelid <> 0
+), stored AS (
+  SELECT h.oid, sum(c.relpages) AS pages
+  FROM (
+    SELECT oid, heap AS file FROM heaps
+    UNION ALL
+    SELECT h.oid, x.indexrelid FROM heaps h JOIN pg_catalog.pg_index x ON x.indrelid = h.heap AND (x.indisvalid OR h.heap = h.oid)
+  ) h JOIN pg_catalog.pg_class c ON c.oid = h.file GROUP BY h.oid
+), above AS (
+  SELECT DISTINCT ON (i.inhrelid) i.inhrelid, i.inhparent, i.inhdetachpending
+  FROM pg_catalog.unnest($1::oid[]) AS w(oid) JOIN pg_catalog.pg_inherits i ON i.inhrelid = w.oid
+  ORDER BY i.inhrelid, i.inhseqno
+)
 SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS relkind,
   i.inhparent AS parent,
   CASE WHEN NOT i.inhparent = ANY ($1::oid[]) THEN (
@@ -66,18 +86,12 @@ SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::tex
   coalesce(i.inhdetachpending, false) AS pending,
   pg_catalog.pg_get_expr(c.relpartbound, 0) AS bound,
   (CASE WHEN c.relkind IN ('r', 'f', 'm') THEN c.reltuples ELSE 0 END)::float8 AS rows,
-  ((c.relpages + coalesce(x.pages, 0) + coalesce(t.relpages + tc.relpages, 0)) * current_setting('block_size')::bigint)::text AS bytes,
+  (s.pages * current_setting('block_size')::bigint)::text AS bytes,
   EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.conname = $2) AS guarded
-FROM pg_catalog.pg_class c
+FROM wanted c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN (SELECT x.indrelid, sum(xc.relpages) AS pages
-  FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class xc ON xc.oid = x.indexrelid
-  WHERE x.indrelid = ANY ($1::oid[]) GROUP BY x.indrelid) x ON x.indrelid = c.oid
-LEFT JOIN (pg_catalog.pg_class t JOIN pg_catalog.pg_index tx ON tx.indrelid = t.oid
-  AND tx.indisvalid JOIN pg_catalog.pg_class tc ON tc.oid = tx.indexrelid) ON t.oid = c.reltoastrelid
-LEFT JOIN (SELECT DISTINCT ON (inhrelid) inhrelid, inhparent, inhdetachpending FROM pg_catalog.pg_inherits
-  WHERE inhrelid = ANY ($1::oid[]) ORDER BY inhrelid, inhseqno) i ON i.inhrelid = c.oid
-WHERE c.oid = ANY ($1::oid[])
+JOIN stored s ON s.oid = c.oid
+LEFT JOIN above i ON i.inhrelid = c.oid
 ORDER BY c.oid`;
 
 export async function readRelations(session: Session, request: RelationRequest): Promise<RelationRow[]> {

@@ -69,8 +69,10 @@ export class Tree {
 
   /** Relations that bear a declared name and belong to nobody, or to somebody else. */
   strangers(): RelationRow[] {
+    const others = this.rows.filter((row) => !this.memberOids.has(row.oid));
+    if (others.length === 0) return [];
     const declared = new Set(this.request.names.map(placeOf));
-    return this.rows.filter((row) => !this.memberOids.has(row.oid) && declared.has(placeOf(row)));
+    return others.filter((row) => declared.has(placeOf(row)));
   }
 
   /** The table that a relation belongs to. */
@@ -82,7 +84,8 @@ export class Tree {
 
   /** Everything below a relation, by name. */
   private descendantsOf({ oid }: RelationRow): RelationRow[] {
-    const children = this.below.get(oid) ?? [];
+    const children = this.below.get(oid);
+    if (children === undefined) return [];
     const all = children.flatMap((child) => [child, ...this.descendantsOf(child)]);
     return all.sort((a, b) => compareText(a.schema, b.schema) || compareText(a.name, b.name));
   }

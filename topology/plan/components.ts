@@ -37,16 +37,13 @@ export function componentsOf(context: Context, missing: readonly Declared[]): Co
 
 /** Attached children that no declared partition equals and that no decision so far was about. */
 function candidates({ actual, declared, drafts, handled, types }: Context): ActualPartition[] {
-  const wanted = new Set(declared.map(({ partition }) => boundKey(partition, types)));
   const leaving = new Set(drafts.detaches.map(({ oid }) => oid));
-  return actual.children.filter(
-    ({ oid, bound, state }) =>
-      state === "live" &&
-      !("default" in bound) &&
-      !wanted.has(boundKey(bound, types)) &&
-      !leaving.has(oid) &&
-      !handled.has(oid),
+  const open = actual.children.filter(
+    ({ oid, bound, state }) => state === "live" && !("default" in bound) && !leaving.has(oid) && !handled.has(oid),
   );
+  if (open.length === 0) return [];
+  const wanted = new Set(declared.map(({ partition }) => boundKey(partition, types)));
+  return open.filter(({ bound }) => !wanted.has(boundKey(bound, types)));
 }
 
 /** Walks from declared partitions to children and back. */
@@ -103,8 +100,7 @@ class Graph {
   private childrenOf(declared: Declared): ActualPartition[] {
     if ("default" in declared.partition) return [];
     const named = this.named(declared);
-    // The index gives back its own objects, which for ranges are copies.
-    const hits = this.childIndex.find(declared.partition).flatMap(({ oid }) => this.byOid.get(oid) ?? []);
+    const hits = this.childIndex.find(declared.partition);
     return named === undefined ? hits : [...new Set([named, ...hits])];
   }
 

@@ -66,7 +66,8 @@ export interface Place {
 
 /** Tells relations by schema and name. */
 export function placeKey({ schema, name }: RelationName): string {
-  return JSON.stringify([schema, name]);
+  // NUL is in no name.
+  return `${schema}\0${name}`;
 }
 
 /** The partition of any level that stands where one of this name is to be. */

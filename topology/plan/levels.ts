@@ -38,6 +38,10 @@ export function planBelow(context: Context, planLevel: (request: LevelRequest) =
     const place = { path: pathOf(context, name), under, tree, noticed, incomplete };
     return following(planLevel({ desired, actual, known: context.known, place }), stepsAbout(context, table));
   });
+  return joined(plans.filter((plan) => plan !== NOTHING));
+}
+
+function joined(plans: readonly LevelPlan[]): LevelPlan {
   return {
     // What comes, table after table, before what leaves: creations of several tables then share a transaction.
     first: plans.flatMap(({ first }) => first),
