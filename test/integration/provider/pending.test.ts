@@ -89,7 +89,7 @@ describeOnEachPostgres("a pending detach", (server) => {
     await interrupt("events_2026_02");
     await destroySetWithoutEngine(database.connection, state);
     assert.deepEqual(await names(), []);
-    assert.deepEqual(await Promise.all(MONTHS.map(rows)), [[1], [2], [3]]);
+    for (const [at, month] of MONTHS.entries()) assert.deepEqual(await rows(month), [at + 1]);
   });
 
   it("leaves nothing on the partition that would refuse rows of another bound later on", async () => {
