@@ -31,24 +31,38 @@ export interface TreeFigures {
 
 type Log = (text: string) => void;
 
-export async function measureTrees(options: TreeOptions, log: Log): Promise<TreeFigures> {
+/** `found` is given each part when it has been measured. */
+export async function measureTrees(
+  options: TreeOptions,
+  found: (part: Partial<TreeFigures>) => Promise<void>,
+  log: Log,
+): Promise<void> {
   const server = await testServer(18);
   const [own, bare, rival] = [await parentIn(server), await parentIn(server), await parentIn(server)];
-  const fresh = await measureFresh({ own, bare, rival }, options, log);
+  await found({ fresh: await measureFresh({ own, bare, rival }, options, log) });
   const single = await copyOf(bare, "single");
-  for (const place of [own, bare, rival, single].map(connectionOf)) await settle(place, options.partitions);
-  const plan = await measurePlans(own, options.rival ? rival : undefined, options, log);
-  const live = await measureLive({ own, bare, rival, single }, options, log);
-  const grown = (rounds: number) => options.partitions + options.added * rounds;
-  const size = grown(LIVE_ROUNDS);
-  const reads = {
+  const filled = [own, bare, single, ...(options.rival ? [rival] : [])];
+  for (const place of filled.map(connectionOf)) await settle(place, options.partitions);
+  await found({ plan: await measurePlans(own, options.rival ? rival : undefined, options, log) });
+  await found({ live: await measureLive({ own, bare, rival, single }, options, log) });
+  await found({ reads: await countReads(own, options.rival ? rival : undefined, options) });
+}
+
+/** Last, because from then on the server writes down what it is sent. */
+async function countReads(
+  own: TestDatabase,
+  rival: TestDatabase | undefined,
+  { partitions, added }: TreeOptions,
+): Promise<TreeFigures["reads"]> {
+  const size = partitions + added * LIVE_ROUNDS;
+  return {
     own: await readsOf(own, async (place) => {
       const set = new OwnSet(place);
       return { plan: () => set.plan(NOW, size), close: () => set.close() };
     }),
-    partsmith: options.rival ? await readsOf(rival, (place) => partsmithOf(place, grown(1))) : undefined,
+    // It takes part in the first round only.
+    partsmith: rival && (await readsOf(rival, (place) => partsmithOf(place, partitions + added))),
   };
-  return { fresh, plan, reads, live };
 }
 
 /** Each round adds to what the one before has left, so that there are few. */
