@@ -102,20 +102,17 @@ function periodBegin(grid: CalendarGrid, number: number): Date {
   const begin = new Date(0);
   begin.setUTCFullYear(year, month - 1, day);
   ADD[add](begin, number * each * grid.count);
+  if (Number.isNaN(begin.getTime())) throw new ValueError("the period lies outside the years 0001 to 9999");
   return begin;
 }
 
 function wallOf(begin: Date): Temporal.PlainDateTime {
-  try {
-    return new Temporal.PlainDateTime(
-      begin.getUTCFullYear(),
-      begin.getUTCMonth() + 1,
-      begin.getUTCDate(),
-      begin.getUTCHours(),
-    );
-  } catch {
-    throw new ValueError("the period lies outside the years 0001 to 9999");
-  }
+  return new Temporal.PlainDateTime(
+    begin.getUTCFullYear(),
+    begin.getUTCMonth() + 1,
+    begin.getUTCDate(),
+    begin.getUTCHours(),
+  );
 }
 
 /** Readings of a clock that is never set are what `Date` counts in UTC, in a fraction of the time that Temporal takes. */

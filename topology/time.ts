@@ -67,7 +67,7 @@ function wallText(type: MomentType, wall: Temporal.PlainDateTime): string {
 /** The same for a reading in whole hours that `Date` counts in UTC. */
 export function clockText(type: MomentType, reading: Date): string {
   const year = reading.getUTCFullYear();
-  if (!(year >= 1 && year <= 9999)) throw new ValueError("the period lies outside the years 0001 to 9999");
+  if (year < 1 || year > 9999) throw new ValueError(`the year ${year} is outside 0001 to 9999`);
   const iso = reading.toISOString();
   const date = iso.slice(0, "0001-01-01".length);
   if (type === "date") return date;
