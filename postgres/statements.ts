@@ -11,6 +11,7 @@ import { qualified, quoteIdent, quoteLiteral } from "./identifiers";
 import { type LockingStatement, type LockTarget, locksOf, strongest } from "./locks";
 import { keepForeignKeys, validateForeignKeys } from "./lostForeignKeys";
 import { type ChildFacts, type LeafForeignKey, type ParentFacts, tableOfStep } from "./parent";
+import { BOUND_CHECK } from "./reorganize/names";
 import { renderReorganization } from "./reorganize/render";
 import type { Lock, Statement } from "./statement";
 import { storageClauses } from "./storageParameters";
@@ -115,14 +116,43 @@ function attach(rendering: Rendering): Statement[] {
   return [...lockStatements(rendering, [rendering.childName]), attachStatement(rendering, "scan")];
 }
 
+/**
+ * A large table is proven to fit before it leaves, readers and writers beside it; ATTACH, which locks the parent meanwhile,
+ * then does not look through it. What an interruption leaves is a CHECK that all rows of the old bound pass; the next
+ * re-bound or attach drops it as it does those of DETACH CONCURRENTLY.
+ */
 function detachAttach(rendering: Rendering): Statement[] {
-  return [...detachPlain(rendering), ...dropFormerChecks(rendering), attachStatement(rendering, "scan")];
+  const proof = proofOfBound(rendering);
+  const name = quoteIdent(BOUND_CHECK);
+  const drop = `ALTER TABLE ${rendering.childName} DROP CONSTRAINT IF EXISTS ${name}`;
+  return [
+    ...proof,
+    ...detachPlain(rendering),
+    ...dropFormerChecks(rendering),
+    attachStatement(rendering, proof.length > 0 ? "instant" : "scan"),
+    ...(proof.length > 0 ? [locking(rendering, "addGuard", drop)] : []),
+  ];
+}
+
+/** Below another table the CHECK would have to say the bounds above as well, which are not known here. */
+function proofOfBound(rendering: Rendering): Statement[] {
+  const { step, parent, childName } = rendering;
+  const check = boundPredicate(boundOf(step), parent.keys);
+  if (!step.widens || check === undefined || parent.ancestors.length > 0) return [];
+  const name = quoteIdent(BOUND_CHECK);
+  const add = `ALTER TABLE ${childName} DROP CONSTRAINT IF EXISTS ${name}, ADD CONSTRAINT ${name} CHECK (${check}) NOT VALID`;
+  const validate = `ALTER TABLE ${childName} VALIDATE CONSTRAINT ${name}`;
+  return [
+    { ...locking(rendering, "addGuard", add), alone: true },
+    { ...locking(rendering, "validateGuard", validate), alone: true },
+  ];
 }
 
 /** What DETACH CONCURRENTLY once left on the table would refuse rows that the new bound lets in. */
 function dropFormerChecks(rendering: Rendering): Statement[] {
   const { step, childName, facts } = rendering;
-  return (step.formerChecks ?? []).map((name) => {
+  const former = (step.formerChecks ?? []).filter((name) => !step.widens || name !== BOUND_CHECK);
+  return former.map((name) => {
     const sql = `ALTER TABLE ${childName} DROP CONSTRAINT IF EXISTS ${quoteIdent(name)}`;
     return locking(rendering, "addGuard", sql, { descendants: facts.descendants });
   });

@@ -85,6 +85,8 @@ export interface Step {
   current?: RelationName;
   /** For `rebound`: CHECKs on the table that say its former bound, and would refuse rows of the new one. */
   formerChecks?: string[];
+  /** For `rebound`: the table is large, and its bound becomes wider, so that all of its rows fit. */
+  widens?: true;
   /** For `adjust`: what is put right. */
   differences?: AttributeDifference[];
   /** For `create`: what is declared for the partition besides its bound. */

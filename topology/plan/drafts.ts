@@ -144,10 +144,12 @@ export class DraftBuilder {
     reason: string,
     after: string[],
     formerChecks: string[] = [],
+    widens = false,
   ): Draft {
     return {
       ...this.base("rebound", child, after),
       ...(formerChecks.length > 0 ? { formerChecks } : {}),
+      ...(widens ? { widens } : {}),
       method: "detachAttach",
       bound,
       oid: child.oid,

@@ -184,6 +184,48 @@ const CASES: Case[] = [
     },
   },
   {
+    title: "sub-partition sets laid out as by pg_partman 4, numbers below years",
+    table: "partman",
+    sql: `CREATE TABLE partman (id bigint NOT NULL, at timestamptz NOT NULL) PARTITION BY RANGE (at);
+      CREATE TABLE partman_default PARTITION OF partman DEFAULT;
+      ${[2019, 2020, 2021]
+        .map((year) => {
+          const name = `partman_p${year}`;
+          const inside = [0, 1000].map(
+            (id) => `CREATE TABLE ${name}_p${id} PARTITION OF ${name} FOR VALUES FROM (${id}) TO (${id + 1000});`,
+          );
+          return `CREATE TABLE ${name} PARTITION OF partman FOR VALUES FROM ('${year}-01-01Z') TO ('${year + 1}-01-01Z')
+              PARTITION BY RANGE (id);
+            CREATE TABLE ${name}_default PARTITION OF ${name} DEFAULT; ${inside.join(" ")}`;
+        })
+        .join("\n")}`,
+    has: {
+      partitionBy: { range: { column: "at", type: "timestamptz", every: "year" } },
+      naming: "pg_partman4",
+      defaultPartition: true,
+      partitions: undefined,
+    },
+  },
+  {
+    title: "sub-partition sets laid out as by pg_partman 4, days below months of the same column",
+    table: "daily",
+    sql: `CREATE TABLE daily (at timestamptz NOT NULL) PARTITION BY RANGE (at);
+      CREATE TABLE daily_default PARTITION OF daily DEFAULT;
+      ${["2020_01", "2020_02"]
+        .map((month, at) => {
+          const [name, first] = [`daily_p${month}`, MONTHS[at]?.slice(0, 8)];
+          const inside = ["01", "02"].map(
+            (day, n) =>
+              `CREATE TABLE ${name}_p${month}_${day} PARTITION OF ${name} FOR VALUES FROM ('${first}${day}Z') TO ('${first}0${n + 2}Z');`,
+          );
+          return `CREATE TABLE ${name} PARTITION OF daily FOR VALUES FROM ('${MONTHS[at]}Z') TO ('${MONTHS[at + 1]}Z')
+              PARTITION BY RANGE (at);
+            CREATE TABLE ${name}_default PARTITION OF ${name} DEFAULT; ${inside.join(" ")}`;
+        })
+        .join("\n")}`,
+    has: { partitionBy: { range: { column: "at", type: "timestamptz", every: "month" } }, naming: "pg_partman4" },
+  },
+  {
     title: "buckets",
     table: "buckets",
     sql: `CREATE TABLE buckets (id bigint) PARTITION BY HASH (id);

@@ -121,6 +121,11 @@ const CASES: Record<Exclude<StepMethod, Elsewhere | "detachConcurrently">, Case[
   detachAttach: [
     { prepare: ["DELETE FROM s.p WHERE k >= 19"], make: aboutC1("detachAttach", { bound: range("10", "25") }) },
     {
+      prepare: ["ALTER TABLE s.g DETACH PARTITION s.p"],
+      make: aboutC1("detachAttach", { bound: range("10", "25"), widens: true }),
+      only: ({ deep, self }) => !deep && !self,
+    },
+    {
       prepare: ["ALTER TABLE s.c1 ADD CONSTRAINT c1_k_check CHECK (k IS NOT NULL AND k < 20)"],
       make: aboutC1("detachAttach", { bound: range("10", "25"), formerChecks: ["c1_k_check"] }),
     },
