@@ -90,9 +90,27 @@ export function periodStart(grid: Grid, number: number): string {
   return isZoneless(type, grid.timezone) ? clockText(type, begin) : localText(type, wallOf(begin), grid.timezone);
 }
 
-/** Wall clock reading at which period `number` begins; names are made of it. */
+/** Wall clock reading at which period `number` begins. */
 export function periodWall(grid: CalendarGrid, number: number): Temporal.PlainDateTime {
   return wallOf(periodBegin(grid, number));
+}
+
+/** What a wall clock shows at a full hour. */
+export interface ClockReading {
+  year: number;
+  month: number;
+  day: number;
+  hour: number;
+}
+
+/** The same reading as {@link periodWall} for names, without a calendar of its own: thousands of those take long to make. */
+export function periodReading(grid: CalendarGrid, number: number): ClockReading {
+  return readingOf(periodBegin(grid, number));
+}
+
+function readingOf(begin: Date): ClockReading {
+  const [year, month, day] = [begin.getUTCFullYear(), begin.getUTCMonth() + 1, begin.getUTCDate()];
+  return { year, month, day, hour: begin.getUTCHours() };
 }
 
 /** The same as `Date` counts in UTC. */
@@ -107,12 +125,8 @@ function periodBegin(grid: CalendarGrid, number: number): Date {
 }
 
 function wallOf(begin: Date): Temporal.PlainDateTime {
-  return new Temporal.PlainDateTime(
-    begin.getUTCFullYear(),
-    begin.getUTCMonth() + 1,
-    begin.getUTCDate(),
-    begin.getUTCHours(),
-  );
+  const { year, month, day, hour } = readingOf(begin);
+  return new Temporal.PlainDateTime(year, month, day, hour);
 }
 
 /** Readings of a clock that is never set are what `Date` counts in UTC, in a fraction of the time that Temporal takes. */

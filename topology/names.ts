@@ -1,5 +1,6 @@
 /** Names of partitions: templates with placeholders, the defaults, and pg_partman's own patterns. */
-import type { Temporal } from "temporal-polyfill";
+import { Temporal } from "temporal-polyfill";
+import type { ClockReading } from "./intervals";
 import type { CalendarUnit, Grid, Strategy } from "./model";
 import { type Period, type Stretches, wallOf } from "./stretches";
 import { nearest, ValueError } from "./values";
@@ -25,14 +26,16 @@ export type NameParts = { period: Period } | { value: string } | { remainder: nu
 
 const pad = (value: number | undefined, digits: number): string => String(value ?? 0).padStart(digits, "0");
 
-const CALENDAR: Record<string, (wall: Temporal.PlainDateTime) => string> = {
+const dateOf = ({ year, month, day }: ClockReading) => new Temporal.PlainDate(year, month, day);
+
+const CALENDAR: Record<string, (wall: ClockReading) => string> = {
   yyyy: (wall) => pad(wall.year, 4),
   mm: (wall) => pad(wall.month, 2),
   dd: (wall) => pad(wall.day, 2),
   hh: (wall) => pad(wall.hour, 2),
   q: (wall) => String(Math.ceil(wall.month / 3)),
-  iyyy: (wall) => pad(wall.yearOfWeek, 4),
-  iw: (wall) => pad(wall.weekOfYear, 2),
+  iyyy: (wall) => pad(dateOf(wall).yearOfWeek, 4),
+  iw: (wall) => pad(dateOf(wall).weekOfYear, 2),
 };
 
 const DEFAULT_BY_UNIT: Record<CalendarUnit, string> = {

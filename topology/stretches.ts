@@ -3,10 +3,9 @@
  * where a border of the grid does not meet the border of the stretch, the period is cut there. So the first period of a
  * stretch begins where the last one of the stretch before ends, whatever the two grids are.
  */
-import type { Temporal } from "temporal-polyfill";
 import { keyOf, momentOfKey, momentType, orderOf } from "./axis";
 import { sameBound } from "./bounds";
-import { periodOf, periodStart, periodWall } from "./intervals";
+import { type ClockReading, periodOf, periodReading, periodStart } from "./intervals";
 import type { PartitionBound, Stretch } from "./model";
 import { localWall } from "./time";
 import { attempt } from "./values";
@@ -138,8 +137,8 @@ function sameKey(type: string, a: string, b: string): boolean {
 }
 
 /** Wall clock reading at which a period of a calendar begins, in the policy's time zone; names are made of it. */
-export function wallOf(stretches: Stretches, period: Period): Temporal.PlainDateTime | undefined {
+export function wallOf(stretches: Stretches, period: Period): ClockReading | undefined {
   const { grid } = stretchAt(stretches, period.stretch);
   if (grid.kind === "numeric") return undefined;
-  return period.cut ? localWall(momentType(grid), period.from, grid.timezone) : periodWall(grid, period.number);
+  return period.cut ? localWall(momentType(grid), period.from, grid.timezone) : periodReading(grid, period.number);
 }

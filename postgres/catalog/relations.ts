@@ -32,16 +32,19 @@ export interface RelationRequest {
   guard: string;
 }
 
-/** Names are joined as `name`: compared with an array of text, each relation would be compared with each of them. */
+/**
+ * Names are joined as `name`: compared with an array of text, each relation would be compared with each of them. What is a
+ * root in several ways is found out by the recursion.
+ */
 const TREE = `
 WITH RECURSIVE roots AS (
   SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'p'
-  UNION
+  UNION ALL
   SELECT c.oid FROM ROWS FROM (pg_catalog.unnest($3::text[]), pg_catalog.unnest($4::text[])) AS wanted(schema, name)
   JOIN pg_catalog.pg_class c ON c.relname = wanted.name::name
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = wanted.schema::name
-  UNION
+  UNION ALL
   SELECT oid FROM pg_catalog.pg_class WHERE oid = ANY ($5::oid[])
 ), tree AS (
   SELECT oid FROM roots
