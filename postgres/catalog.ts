@@ -2,6 +2,7 @@
  * Reads a partition set from the catalog: a fixed number of queries however many partitions and levels there are, and none
  * that waits for a lock which somebody holds on a partition.
  */
+import { relationsBelow } from "../topology/level";
 import type { ActualPartition, RelationName, Stranger, UnfinishedReorganization } from "../topology/model";
 import { readCopying } from "./catalog/copying";
 import { type FoundAttributes, type Pair, readDifferences } from "./catalog/differences";
@@ -13,6 +14,7 @@ import { readMisfits } from "./catalog/strangers";
 import { Tree } from "./catalog/tree";
 import type { Session } from "./connection";
 import { GUARD_NAME } from "./guard";
+import { qualified } from "./identifiers";
 import type { CatalogSet } from "./parent";
 import type { Unfinished } from "./reorganize/record";
 
@@ -49,7 +51,10 @@ async function readInTransaction(session: Session, request: SetRequest): Promise
     children: rows.map(({ oid }) => oid),
     tree: tree.attached().map(({ oid }) => oid),
   });
-  const strangers = tree.strangers().filter((row) => row.parent === null || !stagings.has(row.parent));
+  const copies = new Set(unfinished.flatMap(insideCopies));
+  const strangers = tree
+    .strangers()
+    .filter((row) => (row.parent === null || !stagings.has(row.parent)) && !copies.has(qualified(row)));
   const placed = strangers.map((row) => ({ row, above: tree.nameAbove(row) }));
   const misfits = root && strangers.length > 0 ? await readMisfits(session, root.oid, placed) : {};
   const facts = tree.facts(parents, keys);
@@ -81,6 +86,12 @@ async function readInTransaction(session: Session, request: SetRequest): Promise
 
 /** Ordinary, partitioned and foreign tables, by `pg_class.relkind`. */
 const ATTACHABLE: ReadonlySet<string> = new Set(["r", "p", "f"]);
+
+/** What is below the targets of an unfinished copy, where that stands under its own name. */
+function insideCopies({ reorganization: { phase, staging, targets } }: Unfinished): string[] {
+  if (phase === "swapped") return [];
+  return targets.flatMap(({ level }) => relationsBelow(level, staging.schema)).map(qualified);
+}
 
 /** Tables that are no live partition of `parent`, and may become one: what they differ in is put right in the same run. */
 function joiningOf(

@@ -101,7 +101,9 @@ async function sizeOf(
   const rows = await briefly(session, () =>
     session.query<{ occupied: boolean; bytes: string; checks: string[] }>(
       `SELECT EXISTS (SELECT FROM ${qualified(table)}) AS occupied, ARRAY(${BOUND_CHECKS}) AS checks,
-         pg_catalog.pg_total_relation_size($1::oid::regclass)::text AS bytes`,
+         (pg_catalog.pg_total_relation_size($1::oid::regclass) + coalesce((
+           SELECT sum(pg_catalog.pg_total_relation_size(t.relid)) FROM pg_catalog.pg_partition_tree($1::oid::regclass) t
+           WHERE t.relid <> $1::oid::regclass), 0))::text AS bytes`,
       [table.oid],
     ),
   );

@@ -197,7 +197,7 @@ function above(referenced: RelationName | undefined, chain: RelationName[]): Rel
 
 function holdOf(part: Part, rule: Rule, target: LockTarget): Lock["hold"] {
   if (part.startsWith("default") && target.defaultProven) return "instant";
-  if (part === "child" && target.childHold) return target.childHold;
+  if ((part === "child" || part === "descendants") && target.childHold) return target.childHold;
   return rule.hold ?? "instant";
 }
 

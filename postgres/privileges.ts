@@ -47,7 +47,8 @@ const MAKING = new Set<Step["kind"]>(["create", "reorganize"]);
 export async function missingPrivileges(session: Session, plan: Plan, parent: CatalogParent): Promise<Finding[]> {
   const oids = plan.steps.flatMap(({ oid, reorganization }) => [
     ...(oid === undefined ? [] : [oid]),
-    ...(reorganization?.sources.map((source) => source.oid) ?? []),
+    ...(reorganization?.sources.flatMap(({ oid: source, below = [] }) => [source, ...below.map((one) => one.oid)]) ??
+      []),
   ]);
   const making = plan.steps.filter(
     ({ kind, current, schema }) => MAKING.has(kind) || (current !== undefined && current.schema !== schema),

@@ -1,7 +1,7 @@
 /** The inside of a partition that is made with everything below it. */
 import { relationsBelow } from "../topology/level";
-import type { RelationName } from "../topology/model";
-import type { NewLevel, NewPartition, Step } from "../topology/steps";
+import type { NewLevel, NewPartition, RelationName } from "../topology/model";
+import type { Step } from "../topology/steps";
 import { boundClause } from "./boundSql";
 import { attributeStatements, type Creation } from "./childAttributes";
 import { expressionClause } from "./generated";
@@ -20,15 +20,25 @@ export function partitionByClause(level: NewLevel | undefined): string {
 /** Every table that a step makes. */
 export function relationsMade({ method, schema, partition, level, reorganization }: Step): RelationName[] {
   if (reorganization !== undefined) {
-    const taken = new Set(reorganization.sources.map(({ name }) => name));
-    return reorganization.targets.flatMap(({ name }) => (taken.has(name) ? [] : [{ schema, name }]));
+    const giving = reorganization.sources.flatMap((source) => [source, ...(source.below ?? [])]);
+    const taken = new Set(giving.map(qualified));
+    const made = reorganization.targets.flatMap(({ name, level: inside }) => [
+      { schema, name },
+      ...relationsBelow(inside, schema),
+    ]);
+    return made.filter((relation) => !taken.has(qualified(relation)));
   }
   if (method !== "likeAttach" && method !== "partitionOf") return [];
   return [{ schema, name: partition }, ...relationsBelow(level, schema)];
 }
 
 /** The comments that are declared for the tables that a step makes. */
-export function commentsMade({ schema, partition, comment, level }: Step): Commented[] {
+export function commentsMade({
+  schema,
+  partition,
+  comment,
+  level,
+}: Pick<Step, "schema" | "partition" | "comment" | "level">): Commented[] {
   const made = (relation: RelationName, said: string | undefined, inside: NewLevel | undefined): Commented[] => [
     ...(said === undefined ? [] : [{ relation, text: said }]),
     ...(inside?.partitions ?? []).flatMap(({ name, schema: own = relation.schema, comment: text, level: below }) =>
@@ -52,8 +62,13 @@ export function insideStatements(
   table: RelationName,
   level: NewLevel | undefined,
   creation: Creation,
+  objects: Making["objects"] = ({ name }) => name,
 ): Statement[] {
-  return partitionStatements({ source: parent, creation, made: [table] }, factsOf(parent, table, creation), level);
+  return partitionStatements(
+    { source: parent, creation, made: [table], objects },
+    factsOf(parent, table, creation),
+    level,
+  );
 }
 
 /** What is the same for all tables of a subtree. */
@@ -63,6 +78,8 @@ interface Making {
   creation: Creation;
   /** What has been made so far: a foreign key of the table on itself locks all of it again. */
   made: RelationName[];
+  /** What the names of a table's statistics objects begin with. */
+  objects(child: RelationName): string;
 }
 
 function partitionStatements(making: Making, table: ParentFacts, level: NewLevel | undefined): Statement[] {
@@ -79,7 +96,7 @@ function partitionStatements(making: Making, table: ParentFacts, level: NewLevel
       made.push(child);
       return [
         create,
-        ...attributeStatements(source, child, "partitionOf"),
+        ...attributeStatements(source, child, "partitionOf", making.objects(child)),
         ...partitionStatements(making, factsOf(table, child, creation), below),
       ];
     },

@@ -6,12 +6,13 @@ import type {
   DesiredPartition,
   DesiredSet,
   KeyColumns,
+  NewLevel,
+  NewPartition,
   PartitionBound,
   PartitionKey,
   RelationName,
   Strategy,
 } from "./model";
-import type { NewLevel, NewPartition } from "./steps";
 import { commentOf, isClosed, storageOf } from "./storage";
 
 /** Most levels of partitioning that a set can declare; a table of more is a mistake in nearly every case. */

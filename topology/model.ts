@@ -305,10 +305,46 @@ export interface Answer {
   boundChecks?: string[];
 }
 
+/** The inside of a partition that is still to be made. */
+export interface NewLevel {
+  strategy: Strategy;
+  keyColumns: string[];
+  partitions: NewPartition[];
+}
+
+/** A partition of a partition that is still to be made. */
+export interface NewPartition {
+  name: string;
+  /** Absent: that of the table that it is a partition of. */
+  schema?: string;
+  bound: PartitionBound;
+  level?: NewLevel;
+  storage?: TierStorage;
+  comment?: string;
+  /** Generation expressions of its own, by column. */
+  generated?: Record<string, string>;
+}
+
+/** A table that gives its rows to a reorganization, or one that is below such a table. */
+export interface SourceTable extends RelationName {
+  oid: number;
+}
+
+/** A child of the parent that a reorganization replaces. */
+export interface ReorganizationSource extends SourceTable {
+  bound: PartitionBound;
+  rows?: number;
+  bytes?: number;
+  /** Everything below it, tables before their partitions, when it is partitioned itself; the rows are in the leaves. */
+  below?: (SourceTable & { leaf: boolean })[];
+}
+
 /** A table that a reorganization makes, with what is declared for it besides its bound. */
 export interface ReorganizationTarget {
   name: string;
   bound: PartitionBound;
+  /** How it is divided; it is made with everything below it. Absent: a leaf. */
+  level?: NewLevel;
   storage?: TierStorage;
   comment?: string;
   /** Generation expressions of its own, by column. */
@@ -318,7 +354,7 @@ export interface ReorganizationTarget {
 /** Rows change tables: `sources` are replaced by `targets`, which together hold every row of theirs. */
 export interface Reorganization {
   /** Attached children of the parent; DEFAULT may be one of them. */
-  sources: (RelationName & { oid: number; bound: PartitionBound; rows?: number; bytes?: number })[];
+  sources: ReorganizationSource[];
   /** Tables in the step's schema; they may bear names of sources, and DEFAULT may be one of them. */
   targets: ReorganizationTarget[];
 }

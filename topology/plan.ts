@@ -8,6 +8,7 @@ import { reportBeyondHorizon } from "./plan/horizon";
 import { type LevelPlan, type LevelRequest, NOTHING, planBelow } from "./plan/levels";
 import { matchLive } from "./plan/live";
 import { numberSteps, orderSteps } from "./plan/order";
+import { redivide } from "./plan/redivide";
 import { relocateLarge } from "./plan/relocate";
 import {
   decideDetached,
@@ -77,6 +78,7 @@ function decide(context: Context, build: DraftBuilder): void {
   const live = inTier("live");
   placeMissing(context, build, matchLive(context, build, live));
   refuseMisfits(context);
+  redivide(context, build, live);
   relocateLarge(context, build, live);
   abandonOthers(context, build);
   endBelowLeaving(context);

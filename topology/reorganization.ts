@@ -20,15 +20,23 @@ const ID_LENGTH = 12;
 
 /**
  * The id of a reorganization: a run that finds an unfinished one knows by it whether it is the one that is wanted. Names of
- * sources do not count, their OIDs and bounds do; comments of targets do not either.
+ * sources do not count, their OIDs and bounds do; comments of targets do not either. A subtree that has other tables than
+ * when it was begun is another source: what has come to it since was not captured.
  */
 export function reorganizationId(parentOid: number, { sources, targets }: Reorganization): string {
-  const from = sources.map(({ oid, bound }) => JSON.stringify([oid, bound])).sort();
+  const oidsOf = (tables: { oid: number }[] | undefined) => tables?.map(({ oid }) => oid).sort((a, b) => a - b);
+  const from = sources.map(({ oid, bound, below }) => JSON.stringify([oid, bound, oidsOf(below)])).sort();
   const to = targets
-    .map(({ name, bound, storage, generated }) => JSON.stringify([name, bound, storage, generated]))
+    .map(({ name, bound, storage, generated, level }) =>
+      JSON.stringify([name, bound, storage, generated, level], withoutComments),
+    )
     .sort();
   return createHash("sha256")
     .update(JSON.stringify([parentOid, from, to]))
     .digest("hex")
     .slice(0, ID_LENGTH);
+}
+
+function withoutComments(key: string, value: unknown): unknown {
+  return key === "comment" ? undefined : value;
 }

@@ -1,6 +1,6 @@
 /** What a plan consists of: steps, and findings about what it cannot or need not do. Types only. */
 import type { AttributeDifference } from "./attributes";
-import type { PartitionBound, Question, RelationName, Reorganization, Strategy } from "./model";
+import type { NewLevel, PartitionBound, Question, RelationName, Reorganization } from "./model";
 import type { TierStorage } from "./tierStorage";
 
 export type StepKind =
@@ -42,26 +42,6 @@ export type StatementMethod =
  * the application goes on, then exchanged. `abandon`: takes away what an unfinished `copyAndSwap` has made.
  */
 export type ReorganizationMethod = "moveInOneTransaction" | "copyAndSwap" | "abandon";
-
-/** The inside of a partition that is still to be made. */
-export interface NewLevel {
-  strategy: Strategy;
-  keyColumns: string[];
-  partitions: NewPartition[];
-}
-
-/** A partition of a partition that is still to be made. */
-export interface NewPartition {
-  name: string;
-  /** Absent: that of the table that it is a partition of. */
-  schema?: string;
-  bound: PartitionBound;
-  level?: NewLevel;
-  storage?: TierStorage;
-  comment?: string;
-  /** Generation expressions of its own, by column. */
-  generated?: Record<string, string>;
-}
 
 export interface Step {
   /** Stable and unique in a plan: `create:events_2027_01`. */

@@ -1,5 +1,7 @@
 /** The batches of a copy: small enough that nobody waits long for a row, and committed one by one. */
+import type { SourceTable } from "../../topology/model";
 import { batchStatements } from "./copy";
+import { leavesOf } from "./names";
 import type { ReorganizationRendering } from "./rendering";
 import type { CopyState } from "./state";
 import type { Transactions } from "./transactions";
@@ -33,7 +35,7 @@ export class BatchRun {
     const total = [...progress.values()].reduce((sum, { stop }) => sum + stop, 0);
     this.done = [...progress.values()].reduce((sum, { next }) => sum + next, 0);
     this.reportedBlocks = this.done;
-    for (const source of this.rendering.layout.sources) {
+    for (const source of this.rendering.layout.sources.flatMap(leavesOf)) {
       const { next, stop } = progress.get(source.oid) ?? { next: 0, stop: 0 };
       for (let from = next; from < stop; ) {
         signal?.throwIfAborted();
@@ -46,7 +48,7 @@ export class BatchRun {
     }
   }
 
-  private async one(source: ReorganizationRendering["layout"]["sources"][number], from: number, to: number) {
+  private async one(source: SourceTable, from: number, to: number) {
     const { clock } = this.transactions.context;
     const [copy, note] = batchStatements(this.rendering, source);
     if (copy === undefined || note === undefined) return;

@@ -2,9 +2,9 @@
  * The capture: triggers on each source that write every change to the copy as well, in the transaction of the
  * application. A row and its copy therefore become visible in the same moment to everybody.
  */
+import type { SourceTable } from "../../topology/model";
 import { qualified, quoteIdent, quoteLiteral } from "../identifiers";
 import type { Statement } from "../statement";
-import type { Layout } from "./names";
 import { keyList, lock, part, type ReorganizationRendering, sameKey, statement, storedColumns } from "./rendering";
 
 /** Installed when the copy is prepared: nothing fires it yet. Only its owner may use it in a trigger. */
@@ -72,10 +72,10 @@ END`;
 }
 
 /**
- * One transaction for each source. The lock waits for those who are writing, so that whoever writes from now on is
- * captured; what the source holds up to its present size is copied. ALWAYS: also under `session_replication_role`.
+ * One transaction for each leaf of the sources. The lock waits for those who are writing, so that whoever writes from now on is
+ * captured; what the table holds up to its present size is copied. ALWAYS: also under `session_replication_role`.
  */
-export function captureStatements(rendering: ReorganizationRendering, source: Layout["sources"][number]): Statement[] {
+export function captureStatements(rendering: ReorganizationRendering, source: SourceTable): Statement[] {
   const { layout } = rendering;
   const name = qualified(source);
   const locks = [lock(source, "SHARE ROW EXCLUSIVE")];
@@ -102,7 +102,7 @@ export function blocksOf(name: string): string {
 }
 
 /** For a reorganization that is given up; DROP TRIGGER takes more than CREATE TRIGGER did. */
-export function dropCapture({ layout }: ReorganizationRendering, source: Layout["sources"][number]): Statement[] {
+export function dropCapture({ layout }: ReorganizationRendering, source: SourceTable): Statement[] {
   const locks = [lock(source, "ACCESS EXCLUSIVE")];
   return part(`no longer capture changes of ${source.name}`, [
     ...[layout.triggers.rows, layout.triggers.truncate].map((trigger) =>

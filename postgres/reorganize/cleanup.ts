@@ -2,45 +2,38 @@
 import type { RelationName } from "../../topology/model";
 import { qualified, quoteIdent, quoteLiteral } from "../identifiers";
 import type { Statement } from "../statement";
-import { givesWay, type Layout } from "./names";
-import { lock, part, type ReorganizationRendering, statement } from "./rendering";
-
-/** Name of a source once the exchange has been made. */
-export function nameAfterSwap(layout: Layout, source: Layout["sources"][number]): RelationName {
-  return givesWay(layout, source) ? { schema: source.schema, name: source.aside } : source;
-}
+import { type Made, madeOf, nameAfterSwap, type Source, type Target, treeOf } from "./names";
+import { lock, lockAll, part, type ReorganizationRendering, statement } from "./rendering";
+import { keysBeforeSwap, lockStatement } from "./swap";
 
 /** What a source references, with all partitions of it. */
 export function keysOf(
   { parent, copying }: ReorganizationRendering,
-  source: Layout["sources"][number],
+  source: Source,
 ): { name: string; references: RelationName[] }[] {
   return parent.childFacts[source.oid]?.foreignKeys ?? copying.foreignKeys;
 }
 
 /**
  * Foreign keys go first, one by one: DROP TABLE would lock every referenced table at once. What is dropped is looked at
- * again under the lock, by its OID.
+ * again under the lock, by its OID, with everything below it.
  */
-export function dropSourceStatements(
-  rendering: ReorganizationRendering,
-  source: Layout["sources"][number],
-): Statement[] {
+export function dropSourceStatements(rendering: ReorganizationRendering, source: Source): Statement[] {
   const { layout } = rendering;
-  const table = nameAfterSwap(layout, source);
-  const name = qualified(table);
-  const exclusive = lock(table, "ACCESS EXCLUSIVE");
+  const name = qualified(nameAfterSwap(layout, source));
+  const tree = treeOf(source).map((table) => nameAfterSwap(layout, table));
+  const exclusive = lockAll(tree, "ACCESS EXCLUSIVE");
   const keys = keysOf(rendering, source);
   return part(`drop ${source.name}, whose rows are in the new partitions`, [
     ...keys.map((key) =>
       statement(
         `ALTER TABLE ${name} DROP CONSTRAINT IF EXISTS ${quoteIdent(key.name)}`,
-        [exclusive, ...key.references.map((table) => lock(table, "ACCESS EXCLUSIVE"))],
+        [...exclusive, ...lockAll(key.references, "ACCESS EXCLUSIVE")],
         { alone: true },
       ),
     ),
-    statement(`LOCK TABLE ONLY ${name} IN ACCESS EXCLUSIVE MODE`, [exclusive], { recheck: true }),
-    statement(`DROP TABLE ${name}`, [exclusive]),
+    lockStatement(tree),
+    statement(`DROP TABLE ${name}`, exclusive),
   ]);
 }
 
@@ -48,15 +41,17 @@ export function dropSourceStatements(
  * Indexes and statistics of a target that was made under a reserved name are named after it, as PostgreSQL named them. A
  * name that is taken gets a number. The indexes are locked as the table is, so that the lock can be told beforehand.
  */
-export function renameParts(target: Layout["targets"][number]): Statement[] {
-  const { relation, name } = target;
-  if (relation.name === name) return [];
-  const { schema } = relation;
-  const named = { schema, name };
-  const table = quoteLiteral(qualified(named));
+export function renameParts(target: Target): Statement[] {
+  return madeOf(target).flatMap(renamePartsOf);
+}
+
+function renamePartsOf({ relation, final }: Made): Statement[] {
+  if (relation.name === final.name) return [];
+  const { schema, name } = final;
+  const table = quoteLiteral(qualified(final));
   const body = `DECLARE made record; wanted text; number int;
 BEGIN
-  LOCK TABLE ONLY ${qualified(named)} IN SHARE UPDATE EXCLUSIVE MODE;
+  LOCK TABLE ONLY ${qualified(final)} IN SHARE UPDATE EXCLUSIVE MODE;
   FOR made IN
     SELECT 'INDEX' AS kind, c.relname AS name FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid
     WHERE x.indrelid = ${table}::pg_catalog.regclass AND pg_catalog.starts_with(c.relname, ${quoteLiteral(relation.name)})
@@ -76,7 +71,7 @@ BEGIN
   END LOOP;
 END`;
   return part(`name the indexes of ${name}`, [
-    statement(`DO ${quoteLiteral(body)}`, [lock(named, "SHARE UPDATE EXCLUSIVE")]),
+    statement(`DO ${quoteLiteral(body)}`, [lock(final, "SHARE UPDATE EXCLUSIVE")]),
   ]);
 }
 
@@ -94,12 +89,15 @@ export function dropStagingStatements({ layout }: ReorganizationRendering, targe
 }
 
 /** Foreign keys of a target that is given up. */
-export function dropTargetKeys({ copying }: ReorganizationRendering, target: Layout["targets"][number]): Statement[] {
-  return copying.foreignKeys.map(({ name, references }) =>
-    statement(
-      `ALTER TABLE ${qualified(target.relation)} DROP CONSTRAINT IF EXISTS ${quoteIdent(name)}`,
-      [target.relation, ...references].map((relation) => lock(relation, "ACCESS EXCLUSIVE")),
-      { alone: true },
+export function dropTargetKeys(rendering: ReorganizationRendering, target: Target): Statement[] {
+  const leaves = madeOf(target).filter(({ leaf }) => leaf);
+  return leaves.flatMap(({ relation }) =>
+    keysBeforeSwap(rendering, target).map(({ name, references }) =>
+      statement(
+        `ALTER TABLE ${qualified(relation)} DROP CONSTRAINT IF EXISTS ${quoteIdent(name)}`,
+        lockAll([relation, ...references], "ACCESS EXCLUSIVE"),
+        { alone: true },
+      ),
     ),
   );
 }

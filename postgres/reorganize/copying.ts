@@ -4,12 +4,22 @@ import { type Blocker, IdentityError, LockTimeoutError, ReorganizationError } fr
 import { quoteIdent } from "../identifiers";
 import { BatchRun } from "./batches";
 import { captureStatements, dropCapture } from "./capture";
-import { dropSourceStatements, dropStagingStatements, dropTargetKeys, nameAfterSwap, renameParts } from "./cleanup";
+import { dropSourceStatements, dropStagingStatements, dropTargetKeys, renameParts } from "./cleanup";
 import { compareStatement, repairStatements, restartStatements } from "./copy";
+import { copiesOf, leavesOf, madeOf } from "./names";
 import { dropGuard, guardStatements, prepareStatements } from "./prepare";
 import { attachScans, bystandingDefault, type ReorganizationRendering } from "./rendering";
 import { waitForOlderSnapshots } from "./snapshots";
-import { type CopyState, exists, insistOnLoose, insistOnSources, readCaptured, readNotes, readState } from "./state";
+import {
+  type CopyState,
+  exists,
+  foreignKeyId,
+  insistOnLoose,
+  insistOnSources,
+  readCaptured,
+  readNotes,
+  readState,
+} from "./state";
 import { foreignKeyStatements, swapStatements } from "./swap";
 import type { Transactions } from "./transactions";
 
@@ -39,16 +49,15 @@ export class CopyRun {
     const { rendering, transactions } = this;
     const { session } = transactions.context;
     const { layout } = rendering;
-    for (const source of layout.sources) {
-      if (await exists(session, source.oid)) await transactions.locked(dropCapture(rendering, source));
+    for (const leaf of layout.sources.flatMap(leavesOf)) {
+      if (await exists(session, leaf.oid)) await transactions.locked(dropCapture(rendering, leaf));
     }
     const bystander = bystandingDefault(rendering);
     if (bystander !== undefined) await transactions.locked([dropGuard(rendering, bystander)]);
     for (const target of layout.targets) {
       for (const statement of dropTargetKeys(rendering, target)) await transactions.locked([statement]);
     }
-    const targets = layout.targets.map(({ relation }) => relation);
-    await transactions.locked(dropStagingStatements(rendering, targets), {
+    await transactions.locked(dropStagingStatements(rendering, copiesOf(layout)), {
       recheck: () => this.insistOnPhase("copying"),
     });
   }
@@ -78,8 +87,8 @@ export class CopyRun {
     const state = usable ? found : undefined;
     if (state === undefined) await transactions.locked(prepareStatements(rendering), { own: this.own() });
     for (const statement of guardStatements(rendering)) await transactions.locked([statement]);
-    for (const source of layout.sources) {
-      if (!state?.progress.has(source.oid)) await transactions.locked(captureStatements(rendering, source));
+    for (const leaf of layout.sources.flatMap(leavesOf)) {
+      if (!state?.progress.has(leaf.oid)) await transactions.locked(captureStatements(rendering, leaf));
     }
     await this.copyAll();
   }
@@ -129,7 +138,7 @@ export class CopyRun {
     if (notes === "none") return;
     if (notes === "some") {
       const statements = repairStatements(rendering).map((statement) => ({ statement }));
-      return transactions.patient(statements, sources);
+      return transactions.patient(statements, sources.flatMap(leavesOf));
     }
     await transactions.locked(restartStatements(rendering));
     await this.copyAll();
@@ -144,8 +153,8 @@ export class CopyRun {
     const { rendering, transactions } = this;
     const { foreignKeys } = await this.state();
     for (const target of rendering.layout.targets) {
-      for (const { name, add, validate } of foreignKeyStatements(rendering, target)) {
-        const valid = foreignKeys.get(`${target.relation.name} ${name}`);
+      for (const { table, name, add, validate } of foreignKeyStatements(rendering, target)) {
+        const valid = foreignKeys.get(foreignKeyId(table, name));
         if (valid === undefined) await transactions.locked([add]);
         if (valid !== true && validate !== undefined) await transactions.locked([validate]);
       }
@@ -185,7 +194,7 @@ export class CopyRun {
     await this.insistOnPhase("copying");
     await insistOnSources(session, parent.oid, layout);
     const captured = await readCaptured(session, parent.oid, layout);
-    if (captured.size < layout.sources.length) throw new ReorganizationError(this.differentText());
+    if (captured.size < layout.sources.flatMap(leavesOf).length) throw new ReorganizationError(this.differentText());
     if ((await this.notes()) !== "none") throw new NotSettled();
   }
 
@@ -207,8 +216,7 @@ export class CopyRun {
     const { session } = transactions.context;
     for (const source of rendering.layout.sources) {
       if (!(await exists(session, source.oid))) continue;
-      const table = nameAfterSwap(rendering.layout, source);
-      const recheck = () => insistOnLoose(session, table, source.oid);
+      const recheck = () => insistOnLoose(session, rendering.layout, source);
       await recheck();
       const statements = dropSourceStatements(rendering, source);
       for (const statement of statements.filter(({ alone }) => alone)) await transactions.locked([statement]);
@@ -223,7 +231,8 @@ export class CopyRun {
 
   private own() {
     const { staging, missed, progress, targets } = this.rendering.layout;
-    return [staging, missed, progress, ...targets.flatMap(({ relation, name }) => [relation, { ...relation, name }])];
+    const made = targets.flatMap(madeOf);
+    return [staging, missed, progress, ...made.flatMap(({ relation, final }) => [relation, final])];
   }
 
   private differentText(): string {

@@ -7,24 +7,23 @@ import { boundClause } from "../boundSql";
 import { indexStatements } from "../childAttributes";
 import { qualified } from "../identifiers";
 import type { Statement } from "../statement";
-import { keysOf, nameAfterSwap } from "./cleanup";
+import { keysOf } from "./cleanup";
 import { fingerprintStatement } from "./copy";
-import { givesWay, type Layout } from "./names";
+import { leavesOf, madeOf, nameAfterSwap, type Source, type Target, treeOf } from "./names";
 import { dropGuard, guardStatements, targetTable } from "./prepare";
 import {
   bystandingDefault,
   isDefault,
-  lock,
+  lockAll,
   part,
   publishedAnew,
   type ReorganizationRendering,
+  rowSource,
   rowsOf,
   statement,
   storedColumns,
 } from "./rendering";
-import { attachLocks, detach, lockStatement, rename } from "./swap";
-
-type Source = Layout["sources"][number];
+import { attachLocks, detach, lockStatement, renameAside } from "./swap";
 
 /** A DEFAULT that stays DEFAULT keeps its table and the rows that nobody else takes. */
 function keptDefault({ layout }: ReorganizationRendering): Source | undefined {
@@ -48,64 +47,76 @@ export function moveStatements(rendering: ReorganizationRendering): Move {
   const replaced = layout.sources.filter((source) => source !== kept);
   const made = layout.targets.filter((target) => kept === undefined || !isDefault(target));
   const bystander = bystandingDefault(rendering);
-  const tables = new Map(
-    layout.targets.map((target) => [target, { schema: layout.staging.schema, name: target.name }]),
-  );
-  const tableOf = (target: Layout["targets"][number]): RelationName => tables.get(target) ?? target.relation;
-  const former = new Map(replaced.map((source) => [source, nameAfterSwap(layout, source)]));
-  const before = fingerprintStatement(rendering, "before", layout.sources);
-  const after = fingerprintStatement(rendering, "after", layout.targets.map(tableOf));
+  const leaves = made.flatMap(madeOf).filter(({ leaf }) => leaf);
+  const before = fingerprintStatement(rendering, "before", layout.sources.flatMap(leavesOf));
+  const after = fingerprintStatement(rendering, "after", [
+    ...leaves.map(({ final }) => final),
+    ...(kept === undefined ? [] : leavesOf(kept)),
+  ]);
   return {
     proof: guardStatements(rendering),
     before,
     after,
     statements: part("move the rows in one transaction", [
-      lockStatement([parent, ...layout.sources, ...(bystander === undefined ? [] : [bystander])]),
+      lockStatement([parent, ...layout.sources.flatMap(treeOf), ...(bystander === undefined ? [] : [bystander])]),
       before,
       ...layout.sources.map((source) => detach(rendering, source)),
-      ...replaced.filter((source) => givesWay(layout, source)).map((source) => rename(source, source.aside)),
-      ...made.flatMap((target) => targetTable(parent, target, tableOf(target))),
+      ...replaced.flatMap((source) => renameAside(layout, source)),
+      ...made.flatMap((target) => targetTable(parent, target, finalOf(target), target.level)),
       ...replaced.flatMap((source) =>
-        layout.targets.map((target) => copyRows(rendering, former.get(source) ?? source, target, tableOf(target))),
+        layout.targets.map((target) =>
+          copyRows(
+            rendering,
+            source,
+            target,
+            kept !== undefined && isDefault(target) ? treeOf(kept) : finalsOf(target),
+          ),
+        ),
       ),
-      ...(kept === undefined ? [] : made.map((target) => takeRows(rendering, kept, target, tableOf(target)))),
+      ...(kept === undefined ? [] : made.map((target) => takeRows(rendering, kept, target))),
       after,
-      ...made.flatMap((target) => attach(rendering, target, tableOf(target), false)),
-      ...(kept === undefined ? [] : attach(rendering, kept, kept, true)),
+      ...made.flatMap((target) => attach(rendering, target, finalsOf(target), false)),
+      ...(kept === undefined ? [] : attach(rendering, kept, treeOf(kept), true)),
       ...(bystander === undefined ? [] : [dropGuard(rendering, bystander)]),
       ...publishedAnew(rendering),
-      ...replaced.map((source) => drop(rendering, source, former.get(source) ?? source)),
+      ...replaced.map((source) => drop(rendering, source)),
     ]),
   };
 }
 
-function copyRows(
-  rendering: ReorganizationRendering,
-  from: RelationName,
-  target: Layout["targets"][number],
-  to: RelationName,
-): Statement {
-  const list = storedColumns(rendering).join(", ");
-  const rows = rowsOf(target.bound, otherBounds(rendering, target), rendering.parent);
-  const sql = `INSERT INTO ${qualified(to)} (${list}) SELECT ${list} FROM ONLY ${qualified(from)} WHERE ${rows}`;
-  return statement(sql, [lock(from, "ACCESS EXCLUSIVE", "scan"), lock(to, "ACCESS EXCLUSIVE")]);
+/** What is made bears its own name at once. */
+function finalOf({ relation, name }: Target): RelationName {
+  return { schema: relation.schema, name };
 }
 
-function takeRows(
-  rendering: ReorganizationRendering,
-  from: RelationName,
-  target: Layout["targets"][number],
-  to: RelationName,
-): Statement {
+/** The table, then everything below it. */
+function finalsOf(target: Target): RelationName[] {
+  return madeOf(target).map(({ final }) => final);
+}
+
+function copyRows(rendering: ReorganizationRendering, source: Source, target: Target, to: RelationName[]): Statement {
+  const list = storedColumns(rendering).join(", ");
+  const rows = rowsOf(target.bound, otherBounds(rendering, target), rendering.parent);
+  const from = treeOf(source).map((table) => nameAfterSwap(rendering.layout, table));
+  const sql =
+    `INSERT INTO ${qualified(finalOf(target))} (${list})` +
+    ` SELECT ${list} FROM ${rowSource(source, nameAfterSwap(rendering.layout, source))} WHERE ${rows}`;
+  return statement(sql, [...lockAll(from, "ACCESS EXCLUSIVE", "scan"), ...lockAll(to, "ACCESS EXCLUSIVE")]);
+}
+
+function takeRows(rendering: ReorganizationRendering, from: Source, target: Target): Statement {
   const list = storedColumns(rendering).join(", ");
   const rows = rowsOf(target.bound, otherBounds(rendering, target), rendering.parent);
   const sql =
-    `WITH moved AS (DELETE FROM ONLY ${qualified(from)} WHERE ${rows} RETURNING ${list})` +
-    ` INSERT INTO ${qualified(to)} (${list}) SELECT ${list} FROM moved`;
-  return statement(sql, [lock(from, "ACCESS EXCLUSIVE", "scan"), lock(to, "ACCESS EXCLUSIVE")]);
+    `WITH moved AS (DELETE FROM ${rowSource(from, from)} WHERE ${rows} RETURNING ${list})` +
+    ` INSERT INTO ${qualified(finalOf(target))} (${list}) SELECT ${list} FROM moved`;
+  return statement(sql, [
+    ...lockAll(treeOf(from), "ACCESS EXCLUSIVE", "scan"),
+    ...lockAll(finalsOf(target), "ACCESS EXCLUSIVE"),
+  ]);
 }
 
-function otherBounds({ layout }: ReorganizationRendering, target: Layout["targets"][number]) {
+function otherBounds({ layout }: ReorganizationRendering, target: Target) {
   return layout.targets.filter((other) => other !== target).map(({ bound }) => bound);
 }
 
@@ -113,17 +124,23 @@ function otherBounds({ layout }: ReorganizationRendering, target: Layout["target
 function attach(
   rendering: ReorganizationRendering,
   { bound }: Pick<Source, "bound">,
-  relation: RelationName,
+  [table, ...inside]: RelationName[],
   merged: boolean,
 ): Statement[] {
+  if (table === undefined) return [];
   const { parent } = rendering;
-  const sql = `ALTER TABLE ${qualified(parent)} ATTACH PARTITION ${qualified(relation)} ${boundClause(bound)}`;
-  return [statement(sql, attachLocks(rendering, relation, "scan", merged)), ...indexStatements(parent, relation)];
+  const sql = `ALTER TABLE ${qualified(parent)} ATTACH PARTITION ${qualified(table)} ${boundClause(bound)}`;
+  return [
+    statement(sql, attachLocks(rendering, table, "scan", { inside, merged })),
+    ...[table, ...inside].flatMap((one) => indexStatements(parent, one)),
+  ];
 }
 
 /** In the same transaction: a table with the same rows that outlived it could be taken for a partition that is missing. */
-function drop(rendering: ReorganizationRendering, source: Source, table: RelationName): Statement {
+function drop(rendering: ReorganizationRendering, source: Source): Statement {
+  const { layout } = rendering;
   const referenced = keysOf(rendering, source).flatMap(({ references }) => references);
-  const locks = [table, ...referenced].map((relation) => lock(relation, "ACCESS EXCLUSIVE"));
-  return statement(`DROP TABLE ${qualified(table)}`, locks);
+  const dropped = treeOf(source).map((table) => nameAfterSwap(layout, table));
+  const name = qualified(nameAfterSwap(layout, source));
+  return statement(`DROP TABLE ${name}`, lockAll([...dropped, ...referenced], "ACCESS EXCLUSIVE"));
 }

@@ -36,7 +36,7 @@ export function reorganizationObstacles(
       parent.referencedBy.length > 0 || copying.selfReferenced || (parent.itself ?? []).length > 0,
       referencedText(parent),
     ],
-    [reorganization.sources.some(({ oid }) => isNoTable(parent, oid)), NO_TABLE],
+    [reorganization.sources.some((source) => isNoTable(parent, source)), NO_TABLE],
     [copying.publicationsOfAll.length > 0, publishedText(copying.publicationsOfAll)],
     [copying.rowSecurityApplies, ROW_SECURITY],
     [copying.key.length === 0 && (!few || bytes > MOVE_AT_ONCE_BYTES), NO_KEY],
@@ -55,13 +55,11 @@ export function reorganizationObstacles(
   ];
 }
 
-function isNoTable({ childFacts }: ParentFacts, oid: number): boolean {
-  const relkind = childFacts[oid]?.relkind;
-  return relkind !== undefined && relkind !== "r";
+function isNoTable({ childFacts }: ParentFacts, { oid, below = [] }: Reorganization["sources"][number]): boolean {
+  return [oid, ...below.map((table) => table.oid)].some((one) => childFacts[one]?.relkind === "f");
 }
 
-const NO_TABLE =
-  "A partition that is partitioned itself, or a foreign table, cannot be copied; reorganize the tables below it.";
+const NO_TABLE = "A foreign table cannot be copied; copy its rows by hand.";
 
 const ROW_SECURITY =
   "Row security applies to the role of this provider, which would not see every row: connect as a role with BYPASSRLS, or" +
@@ -116,12 +114,15 @@ export async function preflightReorganizations(
       : [{ step, about: step.reorganization, parent: tableOfStep(step, root) }],
   );
   if (moving.length === 0) return [];
-  const oids = moving.flatMap(({ about }) => about.sources.map(({ oid }) => oid));
+  const oidsOf = (about: Reorganization) =>
+    about.sources.flatMap(({ oid, below = [] }) => [oid, ...below.map((table) => table.oid)]);
+  const oids = moving.flatMap(({ about }) => oidsOf(about));
   const rows = await session.query<SourceRow>(SOURCES, [oids]);
   const published = new Map(moving.flatMap(({ parent }) => leavesPublished(parent)).map((one) => [one.reason, one]));
   return [
     ...moving.flatMap(({ step, about, parent }) => {
-      const own = rows.filter((row) => about.sources.some(({ oid }) => oid === row.oid));
+      const involved = new Set(oidsOf(about));
+      const own = rows.filter(({ oid }) => involved.has(oid));
       return [
         ...reorganizationObstacles(step.method, about, parent, own).map((reason) =>
           finding("error", step, parent, reason),

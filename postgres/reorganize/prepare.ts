@@ -1,5 +1,5 @@
 /** Makes the tables that rows are copied into. Nobody but the capture knows them until the swap. */
-import type { RelationName } from "../../topology/model";
+import type { NewLevel, RelationName } from "../../topology/model";
 import { boundClause } from "../boundSql";
 import { likeStatements } from "../childAttributes";
 import { GUARD_NAME } from "../guard";
@@ -7,8 +7,9 @@ import { qualified, quoteIdent, quoteLiteral } from "../identifiers";
 import { locksOf } from "../locks";
 import type { ParentFacts } from "../parent";
 import type { Statement } from "../statement";
+import { commentsMade, insideStatements, partitionByClause } from "../subtree";
 import { captureFunction } from "./capture";
-import { BOUND_CHECK, type Layout, TAKEN } from "./names";
+import { BOUND_CHECK, type Layout, TAKEN, type Target } from "./names";
 import { recordText } from "./record";
 import {
   bystandingDefault,
@@ -73,30 +74,51 @@ export function commentStatement(
   ]);
 }
 
-/** The CHECK is made while there are no rows; it spares the scan when the target is attached to the parent. */
-function targetStatements(rendering: ReorganizationRendering, target: Layout["targets"][number]): Statement[] {
+/**
+ * The CHECK is made while there are no rows; it spares the scan when the target is attached to the parent. On a table with
+ * partitions it is theirs, too.
+ */
+function targetStatements(rendering: ReorganizationRendering, target: Target): Statement[] {
   const { parent, copying, layout } = rendering;
   const name = qualified(target.relation);
   const condition = rowsOf(target.bound, siblings(rendering), parent);
   const proof = copying.condition === undefined ? condition : `(${copying.condition}) AND (${condition})`;
   return [
-    ...targetTable(parent, target, target.relation),
+    ...targetTable(parent, target, target.relation, target.reserved),
     statement(`ALTER TABLE ${name} ADD CONSTRAINT ${BOUND_CHECK} CHECK (${proof})`, []),
     statement(`ALTER TABLE ${qualified(layout.staging)} ATTACH PARTITION ${name} ${boundClause(target.bound)}`, []),
   ];
 }
 
-/** A new table for the rows of a target, as it is declared. */
+/** A new table for the rows of a target, as it is declared, with everything below it (`level`). */
 export function targetTable(
   parent: ParentFacts,
-  { storage, comment, generated, relation: reserved }: Layout["targets"][number],
+  target: Target,
   relation: RelationName,
+  level: NewLevel | undefined,
 ): Statement[] {
-  const said = `COMMENT ON TABLE ${qualified(relation)} IS ${quoteLiteral(comment ?? "")}`;
+  const { storage, comment, generated } = target;
+  const said = commentsMade({ schema: relation.schema, partition: relation.name, comment, level });
   return [
-    ...likeStatements(parent, relation, { storage, generated, objects: reserved.name }),
-    ...(comment === undefined ? [] : [statement(said, locksOf("maintainChild", parent, { child: relation }))]),
+    ...likeStatements(parent, relation, {
+      divided: partitionByClause(level),
+      storage,
+      generated,
+      objects: target.relation.name,
+    }),
+    ...insideStatements(parent, relation, level, "like", (child) => objectsOf(target, child)),
+    ...said.map(({ relation: child, text }) =>
+      statement(
+        `COMMENT ON TABLE ${qualified(child)} IS ${quoteLiteral(text)}`,
+        locksOf("maintainChild", parent, { child }),
+      ),
+    ),
   ];
+}
+
+/** How statistics objects of a table below a target are named: those of a table that leaves have its name still. */
+function objectsOf({ inside }: Target, child: RelationName): string {
+  return inside.find(({ final }) => qualified(final) === qualified(child))?.relation.name ?? child.name;
 }
 
 /** Bounds beside which a new DEFAULT will stand. */

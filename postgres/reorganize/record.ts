@@ -11,8 +11,8 @@ export interface RecordedReorganization extends Reorganization {
 
 /** The comment's text. */
 export function recordText({ parent, phase, sources, targets }: RecordedReorganization): string {
-  const from = sources.map(({ schema, name, oid, bound }) => ({ schema, name, oid, bound }));
-  const to = targets.map(({ name, bound, storage, generated }) => ({ name, bound, storage, generated }));
+  const from = sources.map(({ schema, name, oid, bound, below }) => ({ schema, name, oid, bound, below }));
+  const to = targets.map(({ name, bound, storage, generated, level }) => ({ name, bound, storage, generated, level }));
   return PREFIX + JSON.stringify({ parent, phase, sources: from, targets: to });
 }
 

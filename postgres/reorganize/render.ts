@@ -6,6 +6,7 @@ import { captureStatements, dropCapture } from "./capture";
 import { dropSourceStatements, dropStagingStatements, dropTargetKeys, renameParts } from "./cleanup";
 import { batchStatements, compareStatement } from "./copy";
 import { moveStatements } from "./move";
+import { copiesOf, leavesOf } from "./names";
 import { dropGuard, guardStatements, prepareStatements } from "./prepare";
 import { bystandingDefault, type ReorganizationRendering, renderingOf } from "./rendering";
 import { foreignKeyStatements, swapStatements } from "./swap";
@@ -20,31 +21,31 @@ const METHODS: Record<ReorganizationMethod, (rendering: ReorganizationRendering)
     const { proof, statements } = moveStatements(rendering);
     return [...proof, ...statements];
   },
-  copyAndSwap: (rendering) => [
-    ...prepareStatements(rendering),
-    ...guardStatements(rendering),
-    ...rendering.layout.sources.flatMap((source) => captureStatements(rendering, source)),
-    ...rendering.layout.sources.flatMap((source) => batchStatements(rendering, source)),
-    ...rendering.layout.targets.flatMap((target) =>
-      foreignKeyStatements(rendering, target).flatMap(({ add, validate }) => [add, ...(validate ? [validate] : [])]),
-    ),
-    compareStatement(rendering),
-    ...swapStatements(rendering),
-    ...rendering.layout.sources.flatMap((source) => dropSourceStatements(rendering, source)),
-    ...rendering.layout.targets.flatMap(renameParts),
-    ...dropStagingStatements(rendering, []),
-  ],
+  copyAndSwap: (rendering) => {
+    const leaves = rendering.layout.sources.flatMap(leavesOf);
+    return [
+      ...prepareStatements(rendering),
+      ...guardStatements(rendering),
+      ...leaves.flatMap((leaf) => captureStatements(rendering, leaf)),
+      ...leaves.flatMap((leaf) => batchStatements(rendering, leaf)),
+      ...rendering.layout.targets.flatMap((target) =>
+        foreignKeyStatements(rendering, target).flatMap(({ add, validate }) => [add, ...(validate ? [validate] : [])]),
+      ),
+      compareStatement(rendering),
+      ...swapStatements(rendering),
+      ...rendering.layout.sources.flatMap((source) => dropSourceStatements(rendering, source)),
+      ...rendering.layout.targets.flatMap(renameParts),
+      ...dropStagingStatements(rendering, []),
+    ];
+  },
   abandon: (rendering) => {
     const bystander = bystandingDefault(rendering);
     const { sources, targets } = rendering.layout;
     return [
-      ...sources.flatMap((source) => dropCapture(rendering, source)),
+      ...sources.flatMap(leavesOf).flatMap((leaf) => dropCapture(rendering, leaf)),
       ...(bystander === undefined ? [] : [dropGuard(rendering, bystander)]),
       ...targets.flatMap((target) => dropTargetKeys(rendering, target)),
-      ...dropStagingStatements(
-        rendering,
-        targets.map(({ relation }) => relation),
-      ),
+      ...dropStagingStatements(rendering, copiesOf(rendering.layout)),
     ];
   },
 };

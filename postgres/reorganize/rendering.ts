@@ -5,7 +5,7 @@ import { boundPredicate, hashPredicate } from "../boundSql";
 import { qualified, quoteIdent } from "../identifiers";
 import type { CopyFacts, ParentFacts } from "../parent";
 import type { Lock, LockMode, Statement } from "../statement";
-import { type Layout, layoutOf } from "./names";
+import { type Layout, layoutOf, type Source } from "./names";
 
 export interface ReorganizationRendering {
   parent: ParentFacts;
@@ -31,6 +31,16 @@ export function renderingOf(step: Step, parent: ParentFacts & { oid?: number }):
   if (step.reorganization === undefined) throw new RangeError(`Step ${step.id} does not say what is reorganized.`);
   const layout = layoutOf(parent.oid ?? 0, step.schema, step.reorganization);
   return { parent, copying: parent.copying ?? UNKNOWN, layout };
+}
+
+/** The rows of a source, as FROM takes them; `table`: what it is called. */
+export function rowSource({ below }: Source, table: RelationName): string {
+  return below === undefined ? `ONLY ${qualified(table)}` : qualified(table);
+}
+
+/** One mode for several relations. */
+export function lockAll(relations: readonly RelationName[], mode: LockMode, hold?: Lock["hold"]): Lock[] {
+  return relations.map((relation) => lock(relation, mode, hold));
 }
 
 export function lock(relation: RelationName, mode: LockMode, hold: Lock["hold"] = "instant"): Lock {

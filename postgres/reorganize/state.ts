@@ -1,21 +1,21 @@
 /** How far a reorganization has come, as the database itself tells; read by every run before it goes on. */
 
 import { parseBound } from "../../topology/bounds";
-import type { PartitionBound, UnfinishedReorganization } from "../../topology/model";
+import type { PartitionBound, RelationName, UnfinishedReorganization } from "../../topology/model";
 import type { Session } from "../connection";
 import { IdentityError } from "../errors";
 import { qualified } from "../identifiers";
-import type { Layout } from "./names";
+import { type Layout, leavesOf, madeOf, nameAfterSwap } from "./names";
 import { unfinishedFrom } from "./record";
 
 export interface CopyState {
   oid: number;
   phase: UnfinishedReorganization["phase"];
-  /** By OID of the source: blocks copied, and blocks to copy; sources that are not captured yet are missing. */
+  /** By OID of the leaf: blocks copied, and blocks to copy; leaves that are not captured yet are missing. */
   progress: Map<number, { next: number; stop: number }>;
-  /** Sources whose triggers stand and fire, and that still are the partitions planned for. */
+  /** Leaves of the sources whose triggers stand and fire, and that still are below the parent. */
   captured: Set<number>;
-  /** `target constraint`: whether it is valid. */
+  /** By {@link foreignKeyId}: whether it is valid. */
   foreignKeys: Map<string, boolean>;
 }
 
@@ -63,30 +63,44 @@ async function readProgress(session: Session, layout: Layout): Promise<CopyState
 }
 
 const CAPTURED = `
-SELECT i.inhrelid AS oid FROM pg_catalog.pg_inherits i
-WHERE i.inhparent = $1 AND i.inhrelid = ANY ($2::oid[]) AND NOT i.inhdetachpending AND (
+WITH RECURSIVE up AS (
+  SELECT i.inhrelid AS oid, i.inhparent AS above FROM pg_catalog.pg_inherits i
+  WHERE i.inhrelid = ANY ($2::oid[]) AND NOT i.inhdetachpending
+  UNION ALL
+  SELECT up.oid, i.inhparent FROM up JOIN pg_catalog.pg_inherits i ON i.inhrelid = up.above AND NOT i.inhdetachpending
+)
+SELECT up.oid FROM up
+WHERE up.above = $1 AND (
   SELECT count(*) FROM pg_catalog.pg_trigger t
-  WHERE t.tgrelid = i.inhrelid AND t.tgname = ANY ($3::text[]) AND t.tgenabled = 'A') = pg_catalog.cardinality($3::text[])`;
+  WHERE t.tgrelid = up.oid AND t.tgname = ANY ($3::text[]) AND t.tgenabled = 'A') = pg_catalog.cardinality($3::text[])`;
 
 /** A capture that somebody has dropped or disabled has missed rows, and nobody knows which. */
 export async function readCaptured(session: Session, parentOid: number, layout: Layout): Promise<Set<number>> {
   const rows = await session.query<{ oid: number }>(CAPTURED, [
     parentOid,
-    layout.sources.map(({ oid }) => oid),
+    layout.sources.flatMap(leavesOf).map(({ oid }) => oid),
     Object.values(layout.triggers),
   ]);
   return new Set(rows.map(({ oid }) => oid));
 }
 
 async function readForeignKeys(session: Session, layout: Layout): Promise<CopyState["foreignKeys"]> {
-  const rows = await session.query<{ target: string; name: string; valid: boolean }>(
-    `SELECT c.relname::text AS target, k.conname::text AS name, k.convalidated AS valid
+  const leaves = layout.targets.flatMap(madeOf).map(({ relation }) => relation);
+  const rows = await session.query<{ schema: string; name: string; key: string; valid: boolean }>(
+    `SELECT n.nspname::text AS schema, c.relname::text AS name, k.conname::text AS key, k.convalidated AS valid
      FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE k.contype = 'f' AND n.nspname = $1 AND c.relname = ANY ($2::text[])`,
-    [layout.staging.schema, layout.targets.map(({ relation }) => relation.name)],
+     JOIN ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) AS leaf(schema, name)
+       ON leaf.schema = n.nspname AND leaf.name = c.relname
+     WHERE k.contype = 'f'`,
+    [leaves.map(({ schema }) => schema), leaves.map(({ name }) => name)],
   );
-  return new Map(rows.map(({ target, name, valid }) => [`${target} ${name}`, valid]));
+  return new Map(rows.map(({ key, valid, ...leaf }) => [foreignKeyId(leaf, key), valid]));
+}
+
+/** Tells a foreign key of a leaf. */
+export function foreignKeyId(leaf: RelationName, name: string): string {
+  return `${qualified(leaf)} ${name}`;
 }
 
 /** Rows that only left a note: none, some, or all of them after a TRUNCATE. */
@@ -141,10 +155,16 @@ export async function isReached(session: Session, parentOid: number, layout: Lay
 export async function insistOnSources(session: Session, parentOid: number, layout: Layout): Promise<void> {
   const rows = await session.query<ChildRow>(CHILDREN, [layout.sources.map(({ oid }) => oid), "", []]);
   const byOid = new Map(rows.map((row) => [row.oid, row]));
+  const below = await readBelow(
+    session,
+    layout.sources.map(({ oid }) => oid),
+  );
   for (const source of layout.sources) {
     const row = byOid.get(source.oid);
-    const same = row?.schema === source.schema && row.name === source.name && row.relkind === "r";
-    if (same && isChild(row, parentOid, source.bound)) continue;
+    const kind = source.below === undefined ? "r" : "p";
+    const same = row?.schema === source.schema && row.name === source.name && row.relkind === kind;
+    const whole = textOf(source.below ?? []) === textOf(below.get(source.oid) ?? []);
+    if (same && whole && isChild(row, parentOid, source.bound)) continue;
     throw new IdentityError(
       `${qualified(source)} (OID ${source.oid}) is no longer the partition that the plan was made for. It was left as it` +
         " is; run again for a new plan.",
@@ -152,17 +172,44 @@ export async function insistOnSources(session: Session, parentOid: number, layou
   }
 }
 
-/** @throws IdentityError unless the name belongs to that OID, and to a table that is nobody's partition. */
+/** What is below each table now. */
+async function readBelow(session: Session, oids: number[]): Promise<Map<number, { oid: number }[]>> {
+  const rows = await session.query<{ root: number; oid: number }>(BELOW, [oids]);
+  const below = new Map<number, { oid: number }[]>();
+  for (const row of rows) below.set(row.root, [...(below.get(row.root) ?? []), row]);
+  return below;
+}
+
+const BELOW = `
+WITH RECURSIVE below AS (
+  SELECT i.inhparent AS root, i.inhrelid AS oid FROM pg_catalog.pg_inherits i WHERE i.inhparent = ANY ($1::oid[])
+  UNION ALL
+  SELECT below.root, i.inhrelid FROM below JOIN pg_catalog.pg_inherits i ON i.inhparent = below.oid
+)
+SELECT root, oid FROM below`;
+
+function textOf(tables: { oid: number }[]): string {
+  return JSON.stringify(tables.map(({ oid }) => oid).sort((a, b) => a - b));
+}
+
+/**
+ * @throws IdentityError unless the source's name belongs to its OID and to a table that is nobody's partition, and what was
+ * below it is all that is below it.
+ */
 export async function insistOnLoose(
   session: Session,
-  relation: { schema: string; name: string },
-  oid: number,
+  layout: Layout,
+  source: Layout["sources"][number],
 ): Promise<void> {
-  const rows = await session.query<ChildRow>(CHILDREN, [[oid], "", []]);
+  const relation = nameAfterSwap(layout, source);
+  const rows = await session.query<ChildRow>(CHILDREN, [[source.oid], "", []]);
   const [row] = rows;
-  if (row?.schema === relation.schema && row.name === relation.name && row.parent === null) return;
+  const same = row?.schema === relation.schema && row.name === relation.name && row.parent === null;
+  const below = await readBelow(session, [source.oid]);
+  if (same && textOf(source.below ?? []) === textOf(below.get(source.oid) ?? [])) return;
   throw new IdentityError(
-    `${qualified(relation)} is no longer the detached table with OID ${oid}. It was left as it is.`,
+    `${qualified(relation)} is no longer the detached table with OID ${source.oid}, or has other partitions than it had.` +
+      " It was left as it is.",
   );
 }
 

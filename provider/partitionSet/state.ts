@@ -7,11 +7,12 @@ import type {
   ActualSet,
   DesiredPartition,
   KnownOids,
+  NewLevel,
   PartitionBound,
   PartitionKey,
   RelationName,
 } from "../../topology/model";
-import type { NewLevel, Plan, Step } from "../../topology/steps";
+import type { Plan, Step } from "../../topology/steps";
 import { type Identity, recordedIdentity } from "../identity";
 import { isRecord, type Properties } from "../values";
 import type { OldViews, ViewRow } from "../views";
@@ -186,8 +187,10 @@ function promise(step: Step, partitions: Record<string, RecordedPartition>, plac
     partitions[name] = { ...moved, ...place };
   } else if (step.kind === "reorganize" && step.reorganization) {
     for (const source of step.reorganization.sources) delete partitions[partitionKeyOf(placing, source)];
-    for (const target of step.reorganization.targets)
-      partitions[target.name] = { ...target.bound, tier: "live", ...place };
+    for (const target of step.reorganization.targets) {
+      const inside = target.level === undefined ? {} : recordNew(target.level);
+      partitions[target.name] = { ...target.bound, tier: "live", ...place, ...inside };
+    }
   } else if (bound && !LEAVING.has(step.kind)) partitions[name] = { ...bound, tier: "live", ...place, ...divided };
 }
 

@@ -1,10 +1,12 @@
 /** The levels below: a partition that is partitioned itself is planned like a set of its own, by the same function. */
-import { describeKey, levelKey, parentOf, setBelow } from "../level";
+import { describeKey, parentOf, setBelow } from "../level";
 import type { ActualLevel, ActualPartition, ActualSet, DesiredSet, KnownOids, Question } from "../model";
 import type { Finding } from "../steps";
 import { type Context, note, type Place, pathOf, qualified } from "./context";
 import { belowRepaired } from "./inherited";
 import type { Order, Placed } from "./order";
+import { asItIs } from "./redivide";
+import { otherwiseText } from "./subtrees";
 
 /** What one level is planned from. */
 export interface LevelRequest {
@@ -89,12 +91,11 @@ function undeclared(context: Context, name: string, { level, ...table }: ActualP
   return { ...NOTHING, refused: unmanaged === "refuse" };
 }
 
+/** It gets its place in this plan; its rows move into partitions of its own when it has it. */
 function undivided(context: Context, desired: DesiredSet, table: ActualPartition): LevelPlan {
-  const key = describeKey(levelKey(context.desired.partitions[desired.table]?.partitionBy));
-  const what = `${qualified(table)} is an undivided table, but is declared as partitioned by ${key}`;
-  const route =
-    `PostgreSQL cannot divide a table in place. Declare it as it is, partitions: {${JSON.stringify(desired.table)}: {…, leaf: true}}; ` +
-    "partitions that are still to be made are divided as declared";
-  note(context, "error", desired.table, `${what}. ${route}.`, table);
+  const declared = context.desired.partitions[desired.table];
+  const what = declared && otherwiseText(table, declared);
+  const route = `Run again when it is attached, to have its rows moved, or declare it as it is, ${asItIs(desired.table)}`;
+  note(context, "warning", desired.table, `${what}. ${route}.`, table);
   return NOTHING;
 }

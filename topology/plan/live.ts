@@ -3,8 +3,7 @@ import { describeBound } from "../bounds";
 import { uncovered } from "../coverage";
 import { refusedExpressions } from "../generated";
 import { besideBound, boundOf, isInPlace, newLevel, relationsBelow, schemaOf, setBelow } from "../level";
-import type { ActualPartition, PartitionBound, Stranger } from "../model";
-import type { NewLevel } from "../steps";
+import type { ActualPartition, NewLevel, PartitionBound, Stranger } from "../model";
 import {
   ask,
   type Context,
@@ -168,12 +167,20 @@ export function expressionsRefused(context: Context, { name, partition }: Declar
   return refused.length > 0;
 }
 
-/** A subtree is made whole: a table that stands where one of its partitions is to be made stops all of it. */
-function insideTaken(context: Context, name: string, level: NewLevel | undefined): boolean {
+/**
+ * A subtree is made whole: a table that stands where one of its partitions is to be made stops all of it, unless it gives
+ * way in the same step (`giving`).
+ */
+export function insideTaken(
+  context: Context,
+  name: string,
+  level: NewLevel | undefined,
+  giving: ReadonlySet<number> = new Set(),
+): boolean {
   for (const inside of relationsBelow(level, schemaOf(context.desired, name))) {
     const key = placeKey(inside);
     const taken = context.actual.strangers.find((one) => placeKey(one) === key) ?? context.tree.get(key);
-    if (taken === undefined) continue;
+    if (taken === undefined || giving.has(taken.oid)) continue;
     const why = `${name} is made with all its partitions, but ${qualified(taken)} stands in the place of one of them`;
     const route = "Rename or drop it by hand; it can be attached by adopt once the rest is there";
     note(context, "error", name, `${why}. ${route}.`, taken);

@@ -2,13 +2,14 @@
 import { compareBounds, describeBound } from "../bounds";
 import { declaredAbove, ownExpressionsLost } from "../generated";
 import { besideBound, schemaOf } from "../level";
-import type { DesiredPartition, Reorganization } from "../model";
+import type { DesiredPartition, NewPartition, Reorganization } from "../model";
 import { COPY_BYTES_PER_SECOND, MOVE_AT_ONCE_BYTES } from "../reorganization";
 import type { ReorganizationMethod } from "../steps";
-import { answered, ask, type Context, note, oidOf, qualified } from "./context";
+import { answered, ask, type Context, inTree, note, oidOf, qualified } from "./context";
 import type { DraftBuilder } from "./drafts";
-import { expressionsRefused, freed, refuseOverlap } from "./live";
+import { expressionsRefused, freed, insideTaken, refuseOverlap } from "./live";
 import type { Move, Target } from "./moves";
+import { endingsBelow, sourceOf, withBelow } from "./subtrees";
 import { resumed } from "./unfinished";
 
 /** Drafts the reorganization, and for rows that do not stay the detach and drop that follow it. */
@@ -22,7 +23,10 @@ export function draftMove(context: Context, build: DraftBuilder, move: Move): vo
   if (losesExpressions(context, move, reorganization)) return;
   const way = wayOf(context, move, reorganization);
   const reason = `${whatText(move, targets)}; ${way.how}`;
-  const draft = build.reorganize(reorganization, way.method, reason, way.size, room);
+  const endings = move.sources.flatMap((source) => endingsBelow(context, source));
+  drafts.unfinished.push(...endings);
+  const after = [...new Set([...room, ...endings.map(({ id }) => id)])];
+  const draft = build.reorganize(reorganization, way.method, reason, way.size, after);
   drafts.reorganizations.push(draft);
   if (move.withDefault) drafts.additions = drafts.additions.filter(({ bound }) => !(bound && "default" in bound));
   const leaving = targets.flatMap(({ name, bound, leaves }) =>
@@ -34,6 +38,9 @@ export function draftMove(context: Context, build: DraftBuilder, move: Move): vo
   }
   const gone = new Set([...leaving, ...(move.why === undefined ? [] : targets)].map(({ name }) => name));
   context.unchanged = context.unchanged.filter((name) => !gone.has(name));
+  // What is below an exchanged table is made with it; below a DEFAULT that keeps its table it is looked at afterwards.
+  for (const [name, { oid }] of context.settled)
+    if (move.sources.some((source) => source.oid === oid)) context.settled.delete(name);
 }
 
 function declaredAs({ desired }: Pick<Context, "desired">, name: string): DesiredPartition | undefined {
@@ -42,29 +49,26 @@ function declaredAs({ desired }: Pick<Context, "desired">, name: string): Desire
 
 function reorganizationOf({ desired }: Context, { sources }: Move, targets: readonly Target[]): Reorganization {
   return {
-    sources: sources.map(({ schema, name, oid, bound, rows, bytes }) => ({
-      schema,
-      name,
-      oid,
-      bound,
-      ...(rows === undefined ? {} : { rows }),
-      ...(bytes === undefined ? {} : { bytes }),
-    })),
-    targets: targets.map(({ name, bound, leaves }) => {
+    sources: sources.map(sourceOf),
+    targets: targets.map(({ name, bound, level, leaves }) => {
       const declared = leaves === undefined ? declaredAs({ desired }, name) : undefined;
       const generated = { ...declaredAbove(desired, sources), ...declared?.generated };
       const own = Object.keys(generated).length > 0 && leaves === undefined ? { generated } : {};
-      return { name, bound, ...(declared && besideBound(desired, name, declared)), ...own };
+      const beside = declared && besideBound(desired, name, declared);
+      return { name, bound, ...beside, ...own, ...(level && { level }) };
     }),
   };
 }
 
 /** The steps that must come first so that names and bounds of the targets are free; undefined when they stay taken (then reported). */
 function roomFor(context: Context, { sources }: Move, targets: readonly Target[]): string[] | undefined {
-  const giving = new Set(sources.map(({ oid }) => oid));
+  const giving = new Set(
+    sources.flatMap((source) => [source, ...(sourceOf(source).below ?? [])]).map(({ oid }) => oid),
+  );
   const after: string[] = [];
-  for (const { name, bound } of targets) {
+  for (const { name, bound, level } of targets) {
     const ids = nameFor(context, name, giving);
+    if (insideTaken(context, name, level, giving)) return undefined;
     const hits = context.index.find(bound).filter(({ oid }) => !giving.has(oid));
     const blocked = hits.filter((hit) => freed(context, hit) === undefined);
     if (blocked.length > 0)
@@ -76,9 +80,10 @@ function roomFor(context: Context, { sources }: Move, targets: readonly Target[]
 }
 
 function nameFor(context: Context, name: string, giving: ReadonlySet<number>): string[] | undefined {
-  const { childByName, detachedByName, detachedByOid, strangerByName, drafts, known } = context;
-  const former = detachedByOid.get(oidOf(known, name) ?? 0);
-  const taken = childByName.get(name) ?? former ?? detachedByName.get(name) ?? strangerByName.get(name);
+  const { childByName, detachedByName, detachedByOid, strangerByName, drafts } = context;
+  const former = detachedByOid.get(oidOf(context.known, name) ?? 0);
+  const known = childByName.get(name) ?? former ?? detachedByName.get(name) ?? strangerByName.get(name);
+  const taken = known ?? inTree(context, name);
   if (taken === undefined || giving.has(taken.oid)) return [];
   const away = drafts.renames.find(({ oid }) => oid === taken.oid);
   if (away !== undefined) return [away.id];
@@ -113,8 +118,9 @@ function takesOthers(context: Context, targets: readonly Target[]): boolean {
 /** Values that a partition has computed by an expression of its own are not changed by a move that nobody says it of. */
 function losesExpressions(context: Context, { sources }: Move, { targets }: Reorganization): boolean {
   const [first] = targets;
-  for (const source of sources) {
-    const [column] = ownExpressionsLost(source, targets);
+  const said = targets.map((target) => ({ generated: expressionsOf(target) }));
+  for (const source of sources.flatMap(withBelow)) {
+    const [column] = ownExpressionsLost(source, said);
     if (column === undefined || first === undefined) continue;
     const what = `${qualified(source)} computes ${column} by an expression of its own, which would change with its rows' new place`;
     const advice = `Declare generated: {${JSON.stringify(column)}: …} in the entries (partitions) that take its rows`;
@@ -124,6 +130,11 @@ function losesExpressions(context: Context, { sources }: Move, { targets }: Reor
   return false;
 }
 
+/** Those of what is below it included. */
+function expressionsOf({ generated, level }: Pick<NewPartition, "generated" | "level">): Record<string, string> {
+  return Object.assign({}, ...(level?.partitions ?? []).map(expressionsOf), generated);
+}
+
 interface Way {
   method: ReorganizationMethod;
   size: { rows?: number; bytes?: number };
@@ -131,7 +142,7 @@ interface Way {
 }
 
 /** How rows are moved: at once while they are few, else beside the working application. */
-function wayOf(context: Context, { sources, why }: Move, reorganization: Reorganization): Way {
+function wayOf(context: Context, { sources, why, remakesDefault }: Move, reorganization: Reorganization): Way {
   const looks = sources.map((source) => ({ source, answer: ask(context, source) }));
   const known = looks.every(({ answer }) => answer?.found !== "unknown");
   const bytes = sum(looks.map(({ source, answer }) => answer?.bytes ?? source.bytes));
@@ -139,8 +150,8 @@ function wayOf(context: Context, { sources, why }: Move, reorganization: Reorgan
   if (resumed(context, reorganization) !== undefined)
     return { method: "copyAndSwap", size, how: "goes on with the copy that an interrupted run has begun" };
   // In one transaction a DEFAULT would keep the table that is to be made anew.
-  const keeps = why !== undefined && sources.some(({ bound }) => "default" in bound);
-  if (!keeps && known && bytes !== undefined && bytes <= MOVE_AT_ONCE_BYTES) {
+  const makesDefault = remakesDefault || (why !== undefined && sources.some(({ bound }) => "default" in bound));
+  if (!makesDefault && known && bytes !== undefined && bytes <= MOVE_AT_ONCE_BYTES) {
     const moved = movedAtOnce(context, sources, reorganization);
     return { method: "moveInOneTransaction", size: moved, how: "small enough for one transaction" };
   }

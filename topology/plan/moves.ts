@@ -2,16 +2,19 @@
 import { describeBound } from "../bounds";
 import { uncovered } from "../coverage";
 import { isRetired } from "../difference";
-import { boundOf, isDeclared, isInPlace } from "../level";
-import type { ActualPartition, PartitionBound } from "../model";
+import { boundOf, isDeclared, placesOf, relationsBelow, schemaOf } from "../level";
+import type { ActualPartition, NewLevel, PartitionBound } from "../model";
 import type { Component } from "./components";
-import { ask, type Context, type Declared, note, qualified } from "./context";
+import { ask, type Context, note, placeKey, qualified } from "./context";
 import { tierReason } from "./removals";
+import { findBelow, isDividedOtherwise, levelOf, sourceOf } from "./subtrees";
 
 /** A table that takes rows over. */
 export interface Target {
   name: string;
   bound: PartitionBound;
+  /** How it is divided; absent: a leaf. */
+  level?: NewLevel;
   /** Set when the rows do not stay in it: where they go then, and why. */
   leaves?: { tier: "detached" | "dropped"; reason: string };
 }
@@ -24,6 +27,14 @@ export interface Move {
   withDefault: boolean;
   /** Why a table is made anew whose bound is as declared. */
   why?: string;
+  /** DEFAULT is divided in another way than declared: it cannot keep its table. */
+  remakesDefault?: true;
+}
+
+/** A target for a declared partition that stays. */
+export function targetOf(context: Context, name: string, bound: PartitionBound): Target {
+  const level = levelOf(context, name);
+  return { name, bound, ...(level && { level }) };
 }
 
 /** The move that brings the rows of a component where they are declared; undefined when it is refused (then reported). */
@@ -33,13 +44,15 @@ export function moveOf(context: Context, { children, declared }: Component): Mov
     const { tier } = partition;
     const bound = boundOf(partition);
     return tier === "live"
-      ? { name, bound }
+      ? targetOf(context, name, bound)
       : { name, bound, leaves: { tier, reason: tierReason(context, name, tier) } };
   });
   const first = declared.find(({ partition }) => partition.tier === "live")?.name ?? "";
-  const obstacle = obstacleOf(context, children, declared);
-  if (obstacle !== undefined) {
-    note(context, "error", first, obstacle.reason, obstacle.child);
+  for (const child of children) {
+    const what = `${qualified(child)} (${describeBound(child.bound)}) holds rows that are declared elsewhere`;
+    const obstacle = obstacleOf(context, child);
+    if (obstacle === undefined) continue;
+    note(context, "error", first, `${what}, ${obstacle}`, child);
     return undefined;
   }
   const rest = leftOver(context, children, targets);
@@ -57,26 +70,21 @@ function markHandled({ desired, handled }: Context, child: ActualPartition): voi
   if (desired.unmanaged !== "refuse" || isDeclared(desired, child)) handled.add(child.oid);
 }
 
-const KINDS: Record<string, string> = { p: "is partitioned itself", f: "is a foreign table" };
-
-function obstacleOf(
-  { desired, knownOids }: Context,
-  children: readonly ActualPartition[],
-  declared: readonly Declared[],
-): { child: ActualPartition; reason: string } | undefined {
-  const divided = declared.find(({ partition }) => partition.partitionBy !== undefined);
-  for (const child of children) {
-    const what = `${qualified(child)} (${describeBound(child.bound)}) holds rows that are declared elsewhere`;
-    // What nobody here has declared is another stack's, whose rows are not ours to move.
-    const ours = knownOids.has(child.oid) || isDeclared(desired, child);
-    if (desired.unmanaged === "ignore" && !ours) return { child, reason: `${what}, and ${NOT_OURS}` };
-    if (desired.reorganize === "refuse") return { child, reason: `${what}, and reorganize is "refuse". ${ALLOW}` };
-    const kind = KINDS[child.relkind];
-    if (kind !== undefined) return { child, reason: `${what}, and ${kind}: its rows are not moved. ${AS_IT_IS}` };
-    if (divided !== undefined)
-      return { child, reason: `${what}, but ${divided.name} is declared as partitioned itself. ${AS_IT_IS}` };
-  }
+/** Why the rows of a partition may not change tables. */
+export function obstacleOf({ desired, knownOids }: Context, child: ActualPartition): string | undefined {
+  const find = (test: (one: ActualPartition) => boolean) => (test(child) ? child : findBelow(child, test));
+  const others = desired.unmanaged === "ignore" ? notOurs() : undefined;
+  if (others !== undefined) return `and ${others === child ? "" : `${qualified(others)} is below it: `}${NOT_OURS}`;
+  if (desired.reorganize === "refuse") return `and reorganize is "refuse". ${ALLOW}`;
+  const foreign = find(({ relkind }) => relkind === "f");
+  if (foreign !== undefined) return `and ${qualified(foreign)} is a foreign table: its rows are not moved. ${AS_IT_IS}`;
   return undefined;
+
+  /** What nobody here has declared is another stack's, whose rows are not ours to move. */
+  function notOurs(): ActualPartition | undefined {
+    const declared = new Set([...placesOf(desired.partitions, desired.schema)].map(placeKey));
+    return find((one) => !knownOids.has(one.oid) && !declared.has(placeKey(one)));
+  }
 }
 
 const NOT_OURS =
@@ -148,19 +156,26 @@ export function joinMoves(context: Context, moves: readonly Move[]): Move[] {
   const join = (a: number, b: number) => {
     group[Math.max(root(a), root(b))] = Math.min(root(a), root(b));
   };
-  const sourceNames = new Map(
-    moves.flatMap(({ sources }, at) =>
-      sources.filter((source) => isInPlace(context.desired, source)).map(({ name }): [string, number] => [name, at]),
-    ),
+  const placesGiven = new Map(
+    moves.flatMap(({ sources }, at) => {
+      const tables = sources.flatMap((source) => [source, ...(sourceOf(source).below ?? [])]);
+      return tables.map((table): [string, number] => [placeKey(table), at]);
+    }),
   );
   const firstWithDefault = moves.findIndex(({ withDefault }) => withDefault);
   for (const [at, { targets, withDefault }] of moves.entries()) {
     if (withDefault) join(firstWithDefault, at);
-    for (const { name } of targets) join(sourceNames.get(name) ?? at, at);
+    for (const place of targets.flatMap((target) => placesTaken(context, target)))
+      join(placesGiven.get(place) ?? at, at);
   }
   const joined = new Map<number, Move[]>();
   for (const [at, move] of moves.entries()) joined.set(root(at), [...(joined.get(root(at)) ?? []), move]);
   return [...joined.values()].map((parts) => withFallback(context, parts));
+}
+
+function placesTaken({ desired }: Context, { name, level }: Target): string[] {
+  const schema = schemaOf(desired, name);
+  return [{ schema, name }, ...relationsBelow(level, schema)].map(placeKey);
 }
 
 function withFallback(context: Context, parts: readonly Move[]): Move {
@@ -171,9 +186,12 @@ function withFallback(context: Context, parts: readonly Move[]): Move {
   const fallback = fallbackOf(context);
   const renamed = context.drafts.renames.find(({ oid }) => oid === fallback?.oid)?.partition;
   const name = renamed ?? fallback?.name ?? declaredDefault(context) ?? "";
+  const declared = context.desired.partitions[name];
+  const isOther = fallback !== undefined && declared !== undefined && isDividedOtherwise(declared, fallback);
   return {
     sources: fallback === undefined ? sources : [...sources, { ...fallback, name }],
-    targets: [...targets, { name, bound: { default: true } }],
+    targets: [...targets, targetOf(context, name, { default: true })],
     withDefault,
+    ...(isOther ? { remakesDefault: true } : {}),
   };
 }

@@ -10,6 +10,7 @@ import { addMissing, rebound } from "./live";
 import { draftMove } from "./moveSteps";
 import { joinMoves, type Move, moveOf } from "./moves";
 import { rowsInDefault } from "./rowsInDefault";
+import { isDividedOtherwise } from "./subtrees";
 
 /**
  * Second pass over the partitions that are to be attached: the missing ones are made, and where other children hold their
@@ -73,7 +74,7 @@ function fitOf(context: Context, { children, declared }: Component): Fit | undef
     ({ name, partition }) =>
       partition.tier === "live" && (ownChild(context, name) ?? knownChild(context, name)) === child,
   );
-  if (into === undefined) return undefined;
+  if (into === undefined || isDividedOtherwise(into.partition, child)) return undefined;
   const outside = uncovered(child.bound, [boundOf(into.partition)], context.types) ?? [];
   const fits = outside.map((piece) => (ask(context, child, piece)?.found ?? "none") === "none");
   return fits.every(Boolean) ? { child, into } : undefined;

@@ -3,7 +3,7 @@ import { describeBound } from "../bounds";
 import { uncovered } from "../coverage";
 import type { ActualPartition, PartitionBound } from "../model";
 import { ask, type Context, type Draft, note, qualified } from "./context";
-import { fallbackOf, type Move } from "./moves";
+import { fallbackOf, type Move, targetOf } from "./moves";
 
 /** Takes the additions and re-bounds that DEFAULT has rows of out of the drafts: they become moves, or are refused. */
 export function rowsInDefault(context: Context): Move[] {
@@ -31,9 +31,12 @@ function take({ drafts }: Context, draft: Draft): Draft[] {
   return [...rebounds, ...additions];
 }
 
-function moveOfDrafts({ childByOid }: Context, together: readonly Draft[]): Move {
+function moveOfDrafts(context: Context, together: readonly Draft[]): Move {
+  const { childByOid } = context;
   const sources = together.flatMap(({ kind, oid }) => (kind === "rebound" ? (childByOid.get(oid ?? 0) ?? []) : []));
-  const targets = together.flatMap(({ partition, bound }) => (bound === undefined ? [] : [{ name: partition, bound }]));
+  const targets = together.flatMap(({ partition, bound }) =>
+    bound === undefined ? [] : [targetOf(context, partition, bound)],
+  );
   return { sources, targets, withDefault: true };
 }
 
@@ -57,14 +60,11 @@ function comingBounds(context: Context, { kind, bound, oid }: Draft): PartitionB
 }
 
 /** Why the rows stay in DEFAULT, and what to do about it. */
-function obstacleOf({ desired, childByOid }: Context, together: readonly Draft[]): string | undefined {
+function obstacleOf({ desired }: Context, together: readonly Draft[]): string | undefined {
   if (together.some(({ kind }) => kind === "attach"))
     return "A table that has rows of its own takes no others: insert them into it by hand and delete them here, then run again.";
   if (desired.reorganize === "refuse")
     return 'Set reorganize to "online" to have them moved, or move or delete them by hand.';
-  const isDivided = ({ level, oid = 0 }: Draft) => level !== undefined || childByOid.get(oid)?.relkind === "p";
-  if (together.some(isDivided))
-    return "Move or delete them by hand: rows are not moved into a partition that is partitioned itself.";
   return undefined;
 }
 

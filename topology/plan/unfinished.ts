@@ -75,7 +75,8 @@ export function endBelowLeaving(context: Context): void {
   drafts.detaches = following(drafts.detaches);
 }
 
-function endingsIn({ level, ...table }: ActualPartition, set: Placing): Draft[] {
+/** Ends what has been begun in a table and below it. */
+export function endingsIn({ level, ...table }: ActualPartition, set: Placing): Draft[] {
   const { schema, name, oid } = table;
   const build = new DraftBuilder(set, { schema, name, oid });
   const own = (level?.reorganizations ?? []).map((one) =>

@@ -11,6 +11,7 @@ import { comparesParents } from "./parents";
 import { comparesReorganizations } from "./reorganizations";
 import { isReadOfCatalog, type SqlText, sqlTexts } from "./sql-texts";
 import { comparesSteps } from "./steps";
+import { comparesSubtrees } from "./subtrees";
 import { comparesTrees } from "./trees";
 
 /** Texts that are in nobody's way, by file, with the reason; all others have to have been compared. */
@@ -68,6 +69,7 @@ describeOnEachPostgres("locks of statements", (server) => {
   describe("below the first level", () => comparesTrees(server));
   describe("about attributes of partitions", () => comparesAttributes(server));
   describe("that move rows", () => comparesReorganizations(server));
+  describe("that move rows of subtrees", () => comparesSubtrees(server));
   describe("about indexes", () => comparesIndexes(server));
   describe("about parents", () => comparesParents(server));
 

@@ -1,7 +1,9 @@
 /** Locks of steps below the first level, and of subtrees that are made whole. */
+
 import type { Client } from "pg";
 import { renderStep } from "../../../postgres/statements";
-import type { NewLevel, Step } from "../../../topology/steps";
+import type { NewLevel } from "../../../topology/model";
+import type { Step } from "../../../topology/steps";
 import type { TestDatabase, TestServer } from "../../support/postgres";
 import { expectPredictedLocks } from "../postgres/predicted-locks";
 import { createFamily, type Family, oidOf, range, readParentOf, sessionsOn, step } from "../postgres/support";

@@ -1,8 +1,10 @@
 /** A process that is killed while it makes a subtree leaves nothing of it, and the next run makes it whole. */
+
 import assert from "node:assert/strict";
 import type { Client } from "pg";
 import type { FaultPoint } from "../../../postgres/faults";
-import type { NewLevel, Step } from "../../../topology/steps";
+import type { NewLevel } from "../../../topology/model";
+import type { Step } from "../../../topology/steps";
 import { describeOnEachPostgres } from "../../support/postgres";
 import { runChild, sessionsEnd } from "../postgres/crash-parent";
 import { carryOut, createFamily, oidOf, range, sessionsOn, step } from "../postgres/support";

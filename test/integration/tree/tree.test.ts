@@ -237,26 +237,24 @@ describeOnEachPostgres("trees of partitions", (server) => {
       assert.deepEqual(await set.settle({ ...mixed, partitions: { events_old: more } }), ["create:events_old_us"]);
     }));
 
-  it("says what stands in the way of dividing a table that is there, and divides the next ones", () =>
+  it("divides a table that is there with its rows, unless it is declared as it is", () =>
     withTable("RANGE (at)", async ({ client, set }) => {
       const { subPartitionBy, ...flat } = hashed("2026-01", { window: { from: "2026-01", ahead: 0 }, lifecycle: [] });
       await set.settle(flat);
       await write(client, "2026-01");
-      const { done, failed, findings } = await set.up({ ...flat, subPartitionBy, asOf: "2026-02" });
-      assert.deepEqual([done, failed], [["create:events_2026_02"], []]);
-      assert.equal(findings.length, 1);
-      assert.match(
-        findings[0] ?? "",
-        /^error partitions.events_2026_01: app.events_2026_01 is an undivided table, .* by HASH \(id\)/,
-      );
       const leaf = { events_2026_01: { from: "2026-01-01", to: "2026-02-01", leaf: true } };
-      assert.deepEqual(await set.settle({ ...flat, subPartitionBy, asOf: "2026-02", partitions: leaf }), []);
+      assert.deepEqual(await set.settle({ ...flat, subPartitionBy, asOf: "2026-02", partitions: leaf }), [
+        "create:events_2026_02",
+      ]);
+      assert.deepEqual(await set.settle({ ...flat, subPartitionBy, asOf: "2026-02" }), ["reorganize:events_2026_01"]);
+      const { rows } = await client.query("SELECT count(*)::int AS count FROM app.events_2026_01_p0 WHERE id > 0");
+      assert.ok(rows[0].count > 0);
       // The other way round: what is divided is kept, and reported.
       const { findings: warned, done: nothing } = await set.up({ ...flat, asOf: "2026-02" });
       assert.deepEqual(nothing, []);
       assert.match(
         warned[0] ?? "",
-        /^warning partitions.events_2026_02: .* is itself partitioned by HASH \(id\) \(2 part/,
+        /^warning partitions.events_2026_01: .* is itself partitioned by HASH \(id\) \(2 part/,
       );
     }));
 

@@ -1,8 +1,9 @@
 /** Random partitions with rows, and random declarations for them: what plans do to the rows, step by step. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { boundOf } from "../../../topology/level";
 import type { DesiredPartition, DesiredSet, PartitionBound, Tier } from "../../../topology/model";
-import { World } from "./world";
+import { type Division, dividedAs, World } from "./world";
 
 /** A way to divide the keys of a strategy, and the keys. */
 interface Kind {
@@ -68,7 +69,15 @@ interface Case {
   /** Where a first run ends, which was to bring the table to `between`. */
   kill: "copying" | "swapped";
   between: PartitionBound[];
+  /** How tables are divided themselves, by the number in their names. */
+  dividedBefore: (Division | undefined)[];
+  dividedAfter: (Division | undefined)[];
 }
+
+const divisions = fc.array(fc.constantFrom<(Division | undefined)[]>(undefined, undefined, "hash", "list"), {
+  minLength: 8,
+  maxLength: 8,
+});
 
 const cases = fc.constantFrom("range" as const, "list" as const, "hash" as const).chain((kind) =>
   fc.record<Case>({
@@ -78,6 +87,8 @@ const cases = fc.constantFrom("range" as const, "list" as const, "hash" as const
     between: KINDS[kind].bounds,
     kill: fc.constantFrom("copying" as const, "swapped" as const),
     named: fc.boolean(),
+    dividedBefore: divisions,
+    dividedAfter: divisions,
     tiers: kind === "hash" ? fc.constant(Array<Tier>(8).fill("live")) : tiers,
     defaultBefore: kind === "hash" ? fc.constant(false) : fc.boolean(),
     defaultAfter: kind === "hash" ? fc.constant(false) : fc.boolean(),
@@ -85,10 +96,12 @@ const cases = fc.constantFrom("range" as const, "list" as const, "hash" as const
   }),
 );
 
-function desiredOf({ kind, after, tiers: given, defaultBefore, defaultAfter }: Case): DesiredSet {
+function desiredOf(one: Case): DesiredSet {
+  const { kind, after, tiers: given, defaultBefore, defaultAfter, dividedAfter } = one;
   const partitions: Record<string, DesiredPartition> = {};
-  for (const [at, bound] of after.entries()) partitions[`p${at}`] = { ...bound, tier: given[at] ?? "live" };
-  if (defaultBefore || defaultAfter) partitions.rest = { default: true, tier: "live" };
+  for (const [at, bound] of after.entries())
+    partitions[`p${at}`] = entryOf(`p${at}`, bound, given[at] ?? "live", dividedAfter[at]);
+  if (defaultBefore || defaultAfter) partitions.rest = entryOf("rest", { default: true }, "live", dividedAfter[7]);
   return {
     schema: "app",
     table: "t",
@@ -101,10 +114,23 @@ function desiredOf({ kind, after, tiers: given, defaultBefore, defaultAfter }: C
   };
 }
 
+function entryOf(name: string, bound: PartitionBound, tier: Tier, division: Division | undefined): DesiredPartition {
+  return { ...bound, tier, ...(division && dividedAs(division, name)) };
+}
+
 function worldOf(one: Case, desired: DesiredSet): World {
   const world = new World(desired);
-  for (const [at, bound] of one.before.entries()) world.add(one.named ? `p${at}` : `q${at}`, bound);
-  if (one.defaultBefore) world.add("rest", { default: true });
+  const add = (name: string, bound: PartitionBound, division: Division | undefined) => {
+    const table = world.add(name, bound);
+    const { partitions = {} } = division === undefined ? {} : dividedAs(division, name);
+    if (division !== undefined)
+      world.divide(
+        table,
+        Object.entries(partitions).map(([inner, inside]) => ({ name: inner, bound: boundOf(inside) })),
+      );
+  };
+  for (const [at, bound] of one.before.entries()) add(one.named ? `p${at}` : `q${at}`, bound, one.dividedBefore[at]);
+  if (one.defaultBefore) add("rest", { default: true }, one.dividedBefore[7]);
   world.remember();
   for (const [at, key] of KINDS[one.kind].keys.entries()) if (one.rows[at]) world.insert(key);
   return world;
@@ -114,8 +140,8 @@ function worldOf(one: Case, desired: DesiredSet): World {
 function kept(desired: DesiredSet, keys: readonly string[]): string[] {
   const model = new World(desired);
   const leaving = new World(desired);
-  for (const [name, { tier, ...bound }] of Object.entries(desired.partitions))
-    (tier === "live" ? model : leaving).add(name, bound as PartitionBound);
+  for (const [name, partition] of Object.entries(desired.partitions))
+    (partition.tier === "live" ? model : leaving).add(name, boundOf(partition));
   return keys.filter((key) => leaving.route(key) === undefined && model.route(key) !== undefined);
 }
 
@@ -138,9 +164,17 @@ function settle(world: World, desired: DesiredSet): string[] {
 }
 
 function assertDeclared(world: World, desired: DesiredSet): void {
-  for (const [name, { tier, ...bound }] of Object.entries(desired.partitions)) {
-    if (tier === "live") assert.deepEqual(world.find(name)?.bound, bound, `${name} is as declared`);
-    else assert.equal(world.find(name)?.bound, undefined, `${name} is not attached`);
+  for (const [name, { tier, partitions, ...entry }] of Object.entries(desired.partitions)) {
+    const table = world.find(name);
+    if (tier === "live") assert.deepEqual(table?.bound, boundOf(entry), `${name} is as declared`);
+    else assert.equal(table?.bound, undefined, `${name} is not attached`);
+    // What is below a declared leaf is left alone, unless its rows have moved.
+    if (tier === "live" && partitions !== undefined)
+      assert.deepEqual(
+        table?.inside?.map((inner) => inner.name).sort(),
+        Object.keys(partitions).sort(),
+        `${name} is divided as declared`,
+      );
   }
 }
 

@@ -10,12 +10,13 @@ import type {
   ActualSet,
   DesiredSet,
   KnownOids,
+  NewLevel,
   PartitionBound,
   PartitionKey,
 } from "../../../topology/model";
 import { plan } from "../../../topology/plan";
 import { expand } from "../../../topology/policy";
-import type { NewLevel, Step } from "../../../topology/steps";
+import type { Step } from "../../../topology/steps";
 import type { Raw } from "./inputs";
 
 const ROOT = 1;

@@ -3,12 +3,15 @@ import assert from "node:assert/strict";
 import { boundsOverlap, compareEnds } from "../../../topology/bounds";
 import { isFactorChain } from "../../../topology/coverage";
 import type {
+  ActualLevel,
   ActualParent,
   ActualPartition,
   ActualSet,
   Answer,
+  DesiredPartition,
   DesiredSet,
   KnownOids,
+  NewLevel,
   PartitionBound,
   Question,
   Reorganization,
@@ -25,8 +28,33 @@ interface Relation {
   /** Undefined: an ordinary table. */
   bound?: PartitionBound;
   pending?: boolean;
-  /** Keys of its rows. */
+  /** Keys of its rows, which are in its leaves when it is divided. */
   rows: Set<string>;
+  /** What it is divided into; each way has a place for every row. */
+  inside?: { oid: number; name: string; bound: PartitionBound }[];
+}
+
+/** The ways to divide a table here. */
+export type Division = "hash" | "list";
+
+const DIVISIONS: Record<Division, [suffix: string, bound: PartitionBound][]> = {
+  hash: [0, 1].map((remainder) => [`h${remainder}`, { modulus: 2, remainder }]),
+  list: [
+    ["a", { values: ["a"] }],
+    ["rest", { default: true }],
+  ],
+};
+
+/** What is declared for a table that is divided so. */
+export function dividedAs(division: Division, table: string): Pick<DesiredPartition, "partitionBy" | "partitions"> {
+  const inside = DIVISIONS[division].map(([suffix, bound]): [string, DesiredPartition] => [
+    `${table}_${suffix}`,
+    { ...bound, tier: "live" },
+  ]);
+  return {
+    partitionBy: division === "hash" ? { hash: { columns: ["i"] } } : { list: { column: "j" } },
+    partitions: Object.fromEntries(inside),
+  };
 }
 
 export class World {
@@ -49,10 +77,23 @@ export class World {
 
   add(name: string, bound?: PartitionBound, schema = this.desired.schema): Relation {
     assert(!this.find(name, schema), `relation ${schema}.${name} already exists`);
+    assert(!this.relations.some(({ inside }) => inside?.some((inner) => inner.name === name)), `${name} is free`);
     const relation: Relation = { oid: this.nextOid++, schema, name, rows: new Set() };
     this.relations.push(relation);
     if (bound !== undefined) this.attach(relation, bound);
     return relation;
+  }
+
+  /** Divides an empty table. */
+  divide(relation: Relation, inside: Pick<NewLevel["partitions"][number], "name" | "bound">[]): Relation {
+    assert.equal(relation.rows.size, 0, `${relation.name} is empty`);
+    for (const { name } of inside) assert(!this.isTaken(name), `relation ${name} already exists`);
+    relation.inside = inside.map(({ name, bound }) => ({ oid: this.nextOid++, name, bound }));
+    return relation;
+  }
+
+  private isTaken(name: string): boolean {
+    return this.relations.some((one) => one.name === name || one.inside?.some((inner) => inner.name === name));
   }
 
   find(name: string, schema = this.desired.schema): Relation | undefined {
@@ -162,7 +203,8 @@ export class World {
   /** What refresh records: everything that was a partition. */
   remember(): void {
     const actual = this.actual();
-    this.known = Object.fromEntries([...actual.children, ...actual.detached].map(({ name, oid }) => [name, oid]));
+    const all = [...actual.children, ...actual.detached].flatMap((one) => [one, ...(one.level?.children ?? [])]);
+    this.known = Object.fromEntries(all.map(({ name, oid }) => [name, oid]));
   }
 
   actual(desired = this.desired): ActualSet {
@@ -177,9 +219,10 @@ export class World {
       name: relation.name,
       bound,
       state,
-      relkind: "r",
+      relkind: relation.inside === undefined ? "r" : "p",
       rows: 1000,
       bytes: 8192,
+      ...(relation.inside && { level: levelOf(relation.schema, relation.inside) }),
     });
     const attached = this.relations.flatMap((relation) =>
       relation.bound === undefined ? [] : [partition(relation, relation.bound, relation.pending ? "pending" : "live")],
@@ -245,7 +288,8 @@ export class World {
     const at = step.current ?? { name: step.partition, schema: step.schema };
     const relation = this.find(at.name, at.schema);
     if (step.kind === "create") {
-      this.add(step.partition, step.bound, step.schema);
+      const made = this.add(step.partition, step.bound, step.schema);
+      if (step.level !== undefined) this.divide(made, step.level.partitions);
       return;
     }
     assert(relation, `${at.schema}.${at.name} is there for ${step.id}`);
@@ -312,11 +356,20 @@ export class World {
       assert(relation, `${source.name} is there for ${step.id}`);
       assert.equal(relation.name, source.name);
       assert.deepEqual(relation.bound, source.bound, `${source.name} has the bound planned for`);
+      assert.deepEqual(
+        source.below?.map(({ oid }) => oid),
+        relation.inside?.map(({ oid }) => oid),
+        `${source.name} has the partitions planned for`,
+      );
+      for (const inner of relation.inside ?? []) inner.name = `pgpartition_aside_${inner.oid}`;
       this.detach(relation);
       relation.name = `pgpartition_aside_${relation.oid}`;
       rows.push(...relation.rows);
     }
-    const made = targets.map(({ name, bound }) => ({ table: this.add(name, undefined, step.schema), bound }));
+    const made = targets.map(({ name, bound, level }) => {
+      const table = this.add(name, undefined, step.schema);
+      return { table: level === undefined ? table : this.divide(table, level.partitions), bound };
+    });
     const plain = made.filter(({ bound }) => !("default" in bound));
     const fallback = made.find(({ bound }) => "default" in bound);
     for (const key of rows) {
@@ -331,6 +384,18 @@ export class World {
   attached(): string[] {
     return this.relations.filter(({ bound }) => bound !== undefined).map(({ name }) => name);
   }
+}
+
+function levelOf(schema: string, inside: NonNullable<Relation["inside"]>): ActualLevel {
+  const isHash = inside.some(({ bound }) => "modulus" in bound);
+  return {
+    ...(isHash ? { strategy: "hash", keyColumns: ["i"] } : { strategy: "list", keyColumns: ["j"] }),
+    keyTypes: [],
+    references: [],
+    referencedBy: [],
+    children: inside.map((inner) => ({ ...inner, schema, state: "live", relkind: "r", rows: 500, bytes: 4096 })),
+    detached: [],
+  };
 }
 
 /** True when a row of this key belongs to the bound; keys of HASH stand for their hashes. */
