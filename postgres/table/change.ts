@@ -21,6 +21,7 @@ import {
 import { type Outcome, type Rule, reached, refuse } from "./rules/context";
 import { addForeignKey, changeForeignKey } from "./rules/foreign-keys";
 import { addIndex, addPrimaryKey, addUnique, changeIndex, completePrimaryKey, completeUnique } from "./rules/indexes";
+import { removeConstraint } from "./rules/removed";
 import type { TreeFacts } from "./tree";
 
 /** A difference that is left as it is. */
@@ -109,6 +110,7 @@ const RULES: Record<DifferenceKind, Rule> = {
   foreignKeyMissing: addForeignKey,
   foreignKeyChanged: changeForeignKey,
   constraintUndeclared: () => [],
+  constraintRemoved: removeConstraint,
   constraintLeftOver: removeLeftOver,
   indexMissing: addIndex,
   indexChanged: changeIndex,

@@ -9,7 +9,7 @@ import type {
   DeclaredForeignKey,
   DeclaredTable,
 } from "../../topology/table/model";
-import type { Content, Difference, DifferenceKind } from "./difference";
+import type { Content, Difference, DifferenceKind, RemovableProperty } from "./difference";
 import { isInterim } from "./interim";
 import { SCRATCH_NAMES } from "./scratch";
 
@@ -57,13 +57,40 @@ function sort(
 
 /** Differences of all constraints and indexes; `expected` is the declaration read back. */
 export function compareConstraints(declared: DeclaredTable, expected: ActualTable, actual: ActualTable): Difference[] {
+  return [
+    ...constraintsOf(declared, expected, actual).flatMap(([sort, wanted, there]) => match(sort, wanted, there)),
+    ...match(SORTS.indexes, wantedIndexes(declared, expected), contents(actual.indexes, indexContent)),
+  ];
+}
+
+/** Names of the constraints that a declaration stands for, each with its place there. */
+export function claimed(
+  declared: DeclaredTable,
+  expected: ActualTable,
+  actual: ActualTable,
+): Map<string, NonNullable<Difference["former"]>> {
+  return new Map(
+    constraintsOf(declared, expected, actual).flatMap(([sort, wanted, there]) =>
+      pair(sort, wanted, there).pairs.flatMap(([{ position = 0 }, found]): [string, Claim][] =>
+        found === undefined ? [] : [[found.name, { property: sort.property as RemovableProperty, position }]],
+      ),
+    ),
+  );
+}
+
+type Claim = NonNullable<Difference["former"]>;
+
+function constraintsOf(
+  declared: DeclaredTable,
+  expected: ActualTable,
+  actual: ActualTable,
+): [Sort, Wanted[], There[]][] {
   const primaryKeys = actual.primaryKey === undefined ? [] : [actual.primaryKey];
   return [
-    ...match(SORTS.primaryKey, wantedPrimaryKey(declared), contents(primaryKeys, uniqueContent)),
-    ...match(SORTS.unique, wantedUnique(declared, expected), contents(actual.unique, uniqueContent)),
-    ...match(SORTS.checks, wantedChecks(declared, expected), contents(actual.checks, checkContent)),
-    ...match(SORTS.foreignKeys, wantedForeignKeys(declared), contents(actual.foreignKeys, foreignKeyContent)),
-    ...match(SORTS.indexes, wantedIndexes(declared, expected), contents(actual.indexes, indexContent)),
+    [SORTS.primaryKey, wantedPrimaryKey(declared), contents(primaryKeys, uniqueContent)],
+    [SORTS.unique, wantedUnique(declared, expected), contents(actual.unique, uniqueContent)],
+    [SORTS.checks, wantedChecks(declared, expected), contents(actual.checks, checkContent)],
+    [SORTS.foreignKeys, wantedForeignKeys(declared), contents(actual.foreignKeys, foreignKeyContent)],
   ];
 }
 
@@ -72,6 +99,17 @@ function contents<A extends { name: string }>(items: A[], content: (item: A) => 
 }
 
 function match(sort: Sort, wanted: Wanted[], there: There[]): Difference[] {
+  const { pairs, left } = pair(sort, wanted, there);
+  return [
+    ...pairs.flatMap(([item, counterpart]) =>
+      counterpart === undefined ? [missing(sort, item)] : changes(sort, item, counterpart),
+    ),
+    ...left.map((item) => undeclared(sort, item)),
+  ];
+}
+
+/** What is declared, each with what stands for it; and what nothing stands for. */
+function pair(sort: Sort, wanted: Wanted[], there: There[]): { pairs: [Wanted, There | undefined][]; left: There[] } {
   const left = new Set(there);
   const take = (fits: (item: There) => boolean): There | undefined => {
     const found = [...left].find(fits);
@@ -91,11 +129,11 @@ function match(sort: Sort, wanted: Wanted[], there: There[]): Difference[] {
       ),
   );
   // A table has one primary key, so another one is this one changed.
-  const differences = wanted.flatMap((item, index) => {
-    const counterpart = found[index] ?? (sort === SORTS.primaryKey ? take(() => true) : undefined);
-    return counterpart === undefined ? [missing(sort, item)] : changes(sort, item, counterpart);
-  });
-  return [...differences, ...[...left].map((item) => undeclared(sort, item))];
+  const pairs = wanted.map((item, index): [Wanted, There | undefined] => [
+    item,
+    found[index] ?? (sort === SORTS.primaryKey ? take(() => true) : undefined),
+  ]);
+  return { pairs, left: [...left] };
 }
 
 export function sameContent(one: Content, other: Content): boolean {
@@ -156,6 +194,8 @@ function undeclared({ noun, undeclared: kind, property }: Sort, { name, content 
     path: property,
     actual: `${name}: ${said}`,
     reason: `The ${noun} "${name}" (${said}) is not declared; it is left alone.`,
+    counterpart: name,
+    content,
   };
 }
 

@@ -47,7 +47,7 @@ export async function compareTable(
 }
 
 /** Fills in what a foreign key without columns references: the primary key there. */
-async function withReferencedColumns(client: Queryable, declared: DeclaredTable): Promise<DeclaredTable> {
+export async function withReferencedColumns(client: Queryable, declared: DeclaredTable): Promise<DeclaredTable> {
   const foreignKeys = [];
   for (const key of declared.foreignKeys) {
     const { schema, table, columns } = key.references;

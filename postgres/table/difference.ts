@@ -22,6 +22,7 @@ export type DifferenceKind =
   | "foreignKeyMissing"
   | "foreignKeyChanged"
   | "constraintUndeclared"
+  | "constraintRemoved"
   | "constraintLeftOver"
   | "indexMissing"
   | "indexChanged"
@@ -50,9 +51,16 @@ export interface Difference {
   dependents?: string[];
   /** What the declared constraint or index says, in PostgreSQL's spelling. */
   content?: Content;
-  /** The constraint or index that stands for the declared one. */
+  /** The constraint or index that stands for the declared one, or that is not declared. */
   counterpart?: string;
+  /** Of a removed constraint: its place in the declaration of the last update. */
+  former?: { property: RemovableProperty; position: number };
+  /** Of a removed constraint: what keeps it there, in a full sentence. */
+  obstacle?: string;
 }
+
+/** Properties whose entries are removed from the table when the program leaves them out. */
+export type RemovableProperty = "primaryKey" | "unique" | "checks" | "foreignKeys";
 
 /** What a constraint or index says, by property; equal contents mean the same thing. */
 export type Content = Record<string, string | undefined>;

@@ -186,3 +186,22 @@ SELECT DISTINCT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) AS
     ON d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND c.oid = d.objid AND c.contype = 'n'
  WHERE a.attrelid = ANY ($1) AND a.attname = $2 AND e.oid IS NULL AND c.oid IS NULL
  ORDER BY 1`;
+
+/** $1 oid: its unique constraints with what stands on their indexes, or on parts of these. */
+export const STANDING_ON = `
+WITH RECURSIVE part AS (
+  SELECT c.oid AS constraint, c.conindid AS index FROM pg_catalog.pg_constraint c
+   WHERE c.conrelid = $1 AND c.contype = 'u'
+  UNION ALL
+  SELECT part.constraint, i.inhrelid FROM part JOIN pg_catalog.pg_inherits i ON i.inhparent = part.index
+)
+SELECT c.conname::text AS name,
+       EXISTS (SELECT FROM part JOIN pg_catalog.pg_index x ON x.indexrelid = part.index
+                WHERE part.constraint = c.oid AND x.indisreplident) AS identity,
+       ARRAY(SELECT DISTINCT pg_catalog.format('%I.%I', n.nspname, r.relname)
+               FROM pg_catalog.pg_constraint f
+               JOIN pg_catalog.pg_class r ON r.oid = f.conrelid
+               JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
+              WHERE f.contype = 'f' AND f.conindid = c.conindid AND f.conparentid = 0 ORDER BY 1) AS referencing
+  FROM pg_catalog.pg_constraint c
+ WHERE c.conrelid = $1 AND c.contype = 'u'`;

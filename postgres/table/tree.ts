@@ -37,8 +37,10 @@ export async function readTree(
 ): Promise<TreeFacts> {
   const major = await readMajor(client);
   if (!differences.some(({ severity }) => severity === "change")) return { major, ...NO_TREE };
+  // Those that are there matter too: one of them may have to go.
+  const foreignKeys = [...declared.foreignKeys, ...actual.foreignKeys];
   if (actual.descendants.length === 0) {
-    return { major, ...NO_TREE, below: await readBelow(client, declared.foreignKeys) };
+    return { major, ...NO_TREE, below: await readBelow(client, foreignKeys) };
   }
   const oids = actual.descendants.map(({ oid }) => oid);
   const columns = differences.filter(({ kind }) => kind === "columnNullable").flatMap(columnOf(declared));
@@ -50,7 +52,7 @@ export async function readTree(
       major,
       constraints,
       notNull: await readNotNull(client, oids, columns),
-      below: await readBelow(client, declared.foreignKeys),
+      below: await readBelow(client, foreignKeys),
     };
   });
 }

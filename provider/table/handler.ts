@@ -36,7 +36,7 @@ import { buildIndexes, previewWork } from "./indexes";
 import { underLadder } from "./locks";
 import { alterationText, changeText, differenceText, progressText } from "./present";
 import { readTableResource } from "./read";
-import { declaredOf, idOf, outputsOf } from "./state";
+import { declaredOf, idOf, inputsLeft, outputsOf } from "./state";
 
 export const tableHandler: ResourceHandler = {
   relation: ({ schema, name }) => relationFrom(schema, name),
@@ -68,8 +68,13 @@ interface Found {
   below: Below;
 }
 
-async function find(session: Session, news: Properties, olds: Properties): Promise<Found> {
+async function find(
+  session: Session,
+  { news, oldInputs }: Pick<UpdateRequest, "news"> & Partial<UpdateRequest>,
+  olds: Properties,
+): Promise<Found> {
   const declared = declaredOf(news);
+  const former = oldInputs && declaredOf(oldInputs);
   const server = await readServer(session);
   const client = queryable(session);
   const actual = await readTable(client, declared);
@@ -82,19 +87,20 @@ async function find(session: Session, news: Properties, olds: Properties): Promi
     return { declared, server, gone, differences: [], change: NO_CHANGE, below };
   }
   const below: Below = new Map();
-  return { declared, server, actual, gone: false, below, ...(await planTable(client, declared, actual)) };
+  return { declared, server, actual, gone: false, below, ...(await planTable(client, declared, actual, former)) };
 }
 
 async function preview(
   context: Context,
-  { news }: CreateRequest | UpdateRequest,
+  request: CreateRequest | UpdateRequest,
   olds: Properties,
 ): Promise<Properties> {
+  const { news } = request;
   if (containsUnknown(news)) return { ...news, identity: UNKNOWN };
   const found = await context.database.orElse(
     () =>
       context.database.sessions.withSession(async (session) => {
-        const seen = await find(session, news, olds);
+        const seen = await find(session, request, olds);
         if (seen.actual !== undefined) {
           if (recordedIdentity(olds) === undefined) await context.log.diagnostic("info", adoptionText(seen));
           await showChange(context, session, seen);
@@ -159,20 +165,21 @@ async function showIndex(context: Context, session: Session, { actual }: Found, 
   }
 }
 
-async function apply(context: Context, { news }: CreateRequest | UpdateRequest, olds: Properties): Promise<Properties> {
+async function apply(context: Context, request: CreateRequest | UpdateRequest, olds: Properties): Promise<Properties> {
+  const { news } = request;
   return context.database.sessions.withSession(async (session) => {
-    const found = await find(session, news, olds);
+    const found = await find(session, request, olds);
     if (found.gone) throw new Error(goneText(found.declared));
-    if (found.actual !== undefined) return changeLocked(context, session, found, { news, olds });
+    if (found.actual !== undefined) return changeLocked(context, session, found, { request, olds });
     try {
       const made = await createTable(queryable(session), found.declared, underLadder(context, session));
       return outputsOf(news, found.server, made.oid, []);
     } catch (error) {
       if (!hasSqlstate(error, ...MADE_MEANWHILE)) throw error;
-      const now = await find(session, news, olds);
+      const now = await find(session, request, olds);
       // The name may be that of an index, or of another kind of relation.
       if (now.actual === undefined) throw error;
-      return changeLocked(context, session, now, { news, olds });
+      return changeLocked(context, session, now, { request, olds });
     }
   });
 }
@@ -185,17 +192,17 @@ async function changeLocked(
   context: Context,
   session: Session,
   found: Found,
-  { news, olds }: { news: Properties; olds: Properties },
+  { request, olds }: { request: CreateRequest | UpdateRequest; olds: Properties },
 ): Promise<Properties> {
   const { actual, change: planned } = found;
   if (actual === undefined || (planned.statements.length === 0 && planned.alterations.length === 0)) {
-    return finish(context, session, { found, left: [] }, news);
+    return finish(context, session, { found, left: [] }, request);
   }
   const parent = { oid: actual.oid, label: qualified(actual) };
   const changed = await withParentLock(session, parent, DEFAULT_ADVISORY_WAIT, systemClock, context.signal, async () =>
-    change(context, session, await find(session, news, olds)),
+    change(context, session, await find(session, request, olds)),
   );
-  return finish(context, session, changed, news);
+  return finish(context, session, changed, request);
 }
 
 /** What has been done so far; `left` was tried and not done. */
@@ -220,8 +227,9 @@ async function finish(
   context: Context,
   session: Session,
   { found, left: failed }: Changed,
-  news: Properties,
+  request: CreateRequest | UpdateRequest,
 ): Promise<Properties> {
+  const { news } = request;
   const { actual, declared, server, change: planned } = found;
   if (actual === undefined) throw new Error(goneText(declared));
   const missing = failed.map(({ difference }) => difference.path);
@@ -232,7 +240,7 @@ async function finish(
   if (left.length > 0) {
     const title = `${declared.schema}.${declared.name}`;
     const reasons = left.map(({ difference, reason }) => differenceText(title, difference, reason));
-    throw new PartialFailure(idOf(outputs), outputs, news, reasons);
+    throw new PartialFailure(idOf(outputs), outputs, inputsLeft(request, drift), reasons);
   }
   return outputs;
 }

@@ -26,3 +26,22 @@ export function outputsOf(inputs: Properties, server: ServerFacts, oid: number, 
 export function idOf(outputs: Properties): string {
   return idOfOutputs(outputs, outputs.name);
 }
+
+/**
+ * The inputs to record after an update that has not removed everything: with what is still there of the former ones, so
+ * that the next update knows that it was declared.
+ */
+export function inputsLeft(
+  { news, oldInputs = {} }: { news: Properties; oldInputs?: Properties },
+  left: readonly Difference[],
+): Properties {
+  const inputs = { ...news };
+  for (const { former } of left) {
+    if (former === undefined) continue;
+    const { property, position } = former;
+    const before = oldInputs[property];
+    if (!Array.isArray(before)) inputs[property] = before;
+    else inputs[property] = [...(Array.isArray(inputs[property]) ? inputs[property] : []), before[position]];
+  }
+  return inputs;
+}

@@ -103,6 +103,8 @@ async function createParent(client: Client, { empty, withDefault, out, in: refer
 interface Case {
   prepare?: string;
   table: () => DeclaredTable;
+  /** What the last update declared. */
+  former?: () => DeclaredTable;
   only?(family: Family, major: number): boolean;
 }
 
@@ -209,6 +211,23 @@ const CASES: Record<DifferenceKind, Case[] | typeof NOTHING> = {
     },
   ],
   constraintUndeclared: NOTHING,
+  constraintRemoved: [
+    {
+      prepare: `ALTER TABLE parent ADD CONSTRAINT positive CHECK (${CHECK.expression})`,
+      former: () => table({ checks: [CHECK] }),
+      table: () => table(),
+    },
+    {
+      prepare: "ALTER TABLE parent ADD CONSTRAINT one UNIQUE (amount, k)",
+      former: () => table({ unique: [{ name: "one", columns: ["amount", "k"] }] }),
+      table: () => table(),
+    },
+    ...[KEY, TO_PARTED].map((key) => ({
+      prepare: `${REFERENCES}; ALTER TABLE parent ADD CONSTRAINT new_key FOREIGN KEY (amount) REFERENCES ${key.references.table} (id)`,
+      former: () => table({ foreignKeys: [key] }),
+      table: () => table(),
+    })),
+  ],
   constraintLeftOver: [
     {
       prepare: "ALTER TABLE parent ADD CONSTRAINT pgpartition_not_null_amount CHECK (amount IS NOT NULL) NOT VALID",
@@ -259,11 +278,11 @@ export function comparesParents(server: () => TestServer): void {
     await compare(finish);
   }
 
-  async function change(kind: DifferenceKind, family: Family, { prepare, table: wanted }: Case): Promise<void> {
+  async function change(kind: DifferenceKind, family: Family, { prepare, table: wanted, former }: Case): Promise<void> {
     await rebuild(family, prepare);
     const actual = await readTable(client, wanted());
     assert.ok(actual);
-    const { differences, change: planned } = await planTable(client, wanted(), actual);
+    const { differences, change: planned } = await planTable(client, wanted(), actual, former?.());
     assert.ok(
       differences.some((difference) => difference.kind === kind),
       JSON.stringify(differences),
