@@ -1,6 +1,7 @@
 /** Sessions on one database: opened when needed, pinned to known settings, and thrown away when anything is in doubt. */
 import { Client, type ClientConfig, DatabaseError } from "pg";
 import { ConnectionError, errorCode, explainError } from "./errors";
+import { isPooledByTransaction } from "./pooler";
 import { type ConnectionArgs, type ConnectionSettings, resolveSettings, type TlsSettings } from "./settings";
 
 export type { ConnectionArgs } from "./settings";
@@ -103,6 +104,8 @@ export class Sessions {
   /** The first attempt to open a session, until it has shown that there is a server. */
   private first: Promise<void> | undefined;
   private answered = false;
+  /** Sessions have been seen to be the server's own. */
+  private trusted = false;
 
   /** Opens no connection. @throws RangeError when the arguments cannot be used. */
   constructor(args: ConnectionArgs, environment: Record<string, string | undefined> = process.env) {
@@ -220,6 +223,7 @@ export class Sessions {
       try {
         return await this.openWith(attempt);
       } catch (error) {
+        if (error instanceof ConnectionError) throw error;
         if (index === tls.length - 1 || isFinal(error)) throw this.connectionError(error);
       }
     }
@@ -237,6 +241,7 @@ export class Sessions {
       await client.connect();
       clearTimeout(timer);
       this.answered = true;
+      if (!this.trusted) await this.insistOnSessions(client, tls);
       // Alone and first: a role's own limit could end the longer statement.
       await client.query("SET statement_timeout = 0");
       const { rows } = await client.query<{ pid: number }>(PIN);
@@ -247,6 +252,24 @@ export class Sessions {
       await client.end().catch(() => undefined);
       throw late ? new NoAnswer(limit) : error;
     }
+  }
+
+  /** Before anything is set, which would stay on a session that others are given. */
+  private async insistOnSessions(client: Client, tls: TlsSettings | undefined): Promise<void> {
+    const another = async () => {
+      const second = new Client(this.clientConfig(tls));
+      second.on("error", () => undefined);
+      await second.connect();
+      return second;
+    };
+    if (await isPooledByTransaction(client, another)) {
+      throw new ConnectionError(
+        `${this.target} is a proxy that pools transactions, behind which locks and settings of a session are lost. ` +
+          "Connect to the server itself, or to a pool of sessions (PgBouncer: pool_mode = session).",
+        undefined,
+      );
+    }
+    this.trusted = true;
   }
 
   private clientConfig(tls: TlsSettings | undefined): ClientConfig {
