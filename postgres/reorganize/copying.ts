@@ -74,7 +74,8 @@ export class CopyRun {
       await this.exchangeWhenSettled();
     } catch (error) {
       if (!isFinal(error) || this.transactions.context.signal?.aborted) throw error;
-      await this.abandon();
+      // Where the first transaction failed there is nothing to be taken away.
+      if ((await readState(session, parent.oid, layout)) !== undefined) await this.abandon();
       throw error;
     }
   }

@@ -200,6 +200,22 @@ const suite = (changes: Change[], kills: boolean) => (server: () => TestServer) 
 
   if (!kills) return;
 
+  it("says what PostgreSQL says of a key that has not the columns of the new level", async () => {
+    await begin(setOf(YEAR, byHash));
+    const byNote = (table: string) =>
+      divided({ hash: { column: "note" } }, { [`${table}_n`]: { modulus: 1, remainder: 0 } });
+    const wanted = setOf(YEAR, byNote);
+    const { catalog } = await sessions.withSession((session) => observe(session, wanted, state));
+    assert.ok(catalog?.parent);
+    const made = await planned(wanted, "copyAndSwap");
+    const report = await execute(made, { sessions, parent: catalog.parent, ladder: DEFAULT_LADDER });
+    assert.match(
+      report.failed[0]?.error.reason ?? "",
+      /unique constraint on partitioned table must include all partitioning columns/,
+    );
+    assert.deepEqual(await leftovers(client), []);
+  });
+
   describe("after a kill", () => {
     /** Carries it out in a process that is killed at the point; undefined when it had ended before. */
     async function killed(wanted: DesiredSet, method: ReorganizationMethod, point: string) {
