@@ -12,7 +12,7 @@ import { Ledger, type Whereabouts } from "./ledger";
 import { type Line, leftovers, shapeOf } from "./shape";
 import { program, type Spec } from "./spec";
 import { desiredOf, type Outcome, Subject } from "./subject";
-import { makeLedger, makeTable } from "./table";
+import { empty, makeLedger, makeSchemas, makeTable, SCHEMAS } from "./table";
 
 /** Where sequences run, one after the other. */
 export interface Lane {
@@ -29,53 +29,46 @@ export interface Tally {
   refused: number;
 }
 
-let schemas = 0;
-
 /** @throws at the first thing that is not as it should be, with everything that was done until then. */
 export async function runSequence(lane: Lane, sequence: Sequence, tally: Tally): Promise<void> {
-  schemas += 1;
-  const run = new Run(lane, sequence.spec, `s${schemas}`, tally);
+  const run = new Run(lane, sequence.spec, tally);
   try {
     await run.begin();
     await run.step({ refresh: false, preview: false, rows: [] });
     await run.insert(sequence.rows);
     for (const step of sequence.steps) await run.step(step);
     tally.sequences += 1;
+    await empty(lane.client, [SCHEMAS.subject, SCHEMAS.ledger]);
   } catch (error) {
+    await makeSchemas(lane.client);
     const stack = error instanceof Error ? error.stack : String(error);
     throw new Error(`${stack}\n\nafter:\n${run.trace.join("\n")}`);
-  } finally {
-    await run.end();
   }
 }
 
 class Run {
+  private readonly schema = SCHEMAS.subject;
   readonly trace: string[] = [];
   private readonly subject: Subject;
   private readonly ledger: Ledger;
-  private readonly own: string;
   /** What is there as declared; undefined when that is not known. */
   private settled: DesiredSet | undefined;
+  /** The catalog after the last update; undefined when it was not read, or when somebody has done something since. */
+  private shape: Line[] | undefined;
   private readonly built = new Map<string, Line[] | undefined>();
 
   constructor(
     private readonly lane: Lane,
     private spec: Spec,
-    private readonly schema: string,
     private readonly tally: Tally,
   ) {
-    this.own = `${schema}_model`;
     this.subject = new Subject(lane.database);
-    this.ledger = new Ledger(lane.client, schema, this.own, spec);
+    this.ledger = new Ledger(lane.client, this.schema, SCHEMAS.ledger, spec);
   }
 
   async begin(): Promise<void> {
     await makeTable(this.lane.client, this.schema, this.spec);
-    await makeLedger(this.lane.client, this.own, this.spec);
-  }
-
-  async end(): Promise<void> {
-    await this.lane.client.query(`DROP SCHEMA IF EXISTS ${this.schema}, ${this.own} CASCADE`);
+    await makeLedger(this.lane.client, SCHEMAS.ledger, this.spec);
   }
 
   /** A declared partition that an update has made takes rows. */
@@ -89,6 +82,7 @@ class Run {
       this.trace.push(what ?? "by hand: nothing");
       await this.ledger.forgetMissing();
       this.settled = undefined;
+      this.shape = undefined;
     }
     if (refresh) {
       await this.subject.refresh();
@@ -111,7 +105,8 @@ class Run {
   private async up(news: Properties): Promise<Outcome> {
     const { lane, schema, subject, ledger, tally } = this;
     const before = await ledger.whereabouts();
-    const shapeBefore = await shapeOf(lane.client, schema);
+    const shapeBefore = this.shape ?? (await shapeOf(lane.client, schema));
+    this.shape = undefined;
     const outcome = await subject.up(news);
     this.settled = undefined;
     tally.ups += 1;
@@ -188,7 +183,8 @@ class Run {
     const fresh = await this.freshShape(news);
     if (fresh === undefined) return;
     const names = new Set(fresh.map(({ relation }) => relation));
-    const actual = (await shapeOf(this.lane.client, this.schema)).filter(({ relation }) => names.has(relation));
+    this.shape = await shapeOf(this.lane.client, this.schema);
+    const actual = this.shape.filter(({ relation }) => names.has(relation));
     assert.deepEqual(texts(actual), texts(fresh), "the catalog is that of a table made from nothing");
   }
 
@@ -196,7 +192,7 @@ class Run {
   private async freshShape(news: Properties): Promise<Line[] | undefined> {
     const key = JSON.stringify(news);
     if (this.built.has(key)) return this.built.get(key);
-    const schema = `${this.schema}_fresh`;
+    const schema = SCHEMAS.fresh;
     const { client, database } = this.lane;
     await makeTable(client, schema, this.spec);
     try {
@@ -205,7 +201,7 @@ class Run {
       this.built.set(key, shape);
       return shape;
     } finally {
-      await client.query(`DROP SCHEMA ${schema} CASCADE`);
+      await empty(client, [schema]);
     }
   }
 }

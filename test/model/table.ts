@@ -5,6 +5,27 @@ import { columnsOf, hasNulls, type Spec } from "./spec";
 /** Somebody who may read the table. */
 export const ROLE = "model_reader";
 
+/** In every lane's database: the table under test, the model's own tables, and the same declaration made from nothing. */
+export const SCHEMAS = { subject: "s", ledger: "s_model", fresh: "s_fresh" } as const;
+
+/** Whatever was in them. A new schema has each session plan all of its statements again, so there is one for all sequences. */
+export async function makeSchemas(client: Client): Promise<void> {
+  const all = Object.values(SCHEMAS);
+  await client.query(
+    all.map((schema) => `DROP SCHEMA IF EXISTS ${schema} CASCADE; CREATE SCHEMA ${schema}`).join(";\n"),
+  );
+}
+
+/** Drops all tables of the schemas: nothing else is left by a sequence that ends well. */
+export async function empty(client: Client, schemas: readonly string[]): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT oid::regclass::text AS name FROM pg_class
+     WHERE relnamespace = ANY ($1::regnamespace[]) AND relkind IN ('r', 'p') AND NOT relispartition`,
+    [schemas],
+  );
+  if (rows.length > 0) await client.query(`DROP TABLE ${rows.map(({ name }) => name).join(", ")}`);
+}
+
 /** Key columns of all levels, with their types. */
 export function keyColumns({ levels }: Spec): { name: string; type: string }[] {
   return levels.flatMap((level, depth) => columnsOf(level, depth));
@@ -29,8 +50,7 @@ export async function makeTable(client: Client, schema: string, spec: Spec): Pro
   const key = hasNulls(spec)
     ? `CREATE INDEX t_id ON ${t} (id)`
     : `ALTER TABLE ${t} ADD PRIMARY KEY (id, ${keys.join(", ")})`;
-  await client.query(`CREATE SCHEMA ${schema};
-    CREATE TABLE ${t} (${columnList(spec)}, CONSTRAINT t_amount CHECK (amount > 0))
+  await client.query(`CREATE TABLE ${t} (${columnList(spec)}, CONSTRAINT t_amount CHECK (amount > 0))
       PARTITION BY ${top.strategy.toUpperCase()} (${columns.join(", ")});
     ${key};
     CREATE INDEX t_note ON ${t} (note) WHERE amount > 3;
@@ -53,9 +73,8 @@ export async function makeLedger(client: Client, schema: string, spec: Spec): Pr
       : [],
   );
   await client.query(
-    [
-      `CREATE SCHEMA ${schema}; CREATE TABLE ${schema}.rows (${columnList(spec)}); CREATE TABLE ${schema}.refused (id bigint)`,
-      ...hashes,
-    ].join(";\n"),
+    [`CREATE TABLE ${schema}.rows (${columnList(spec)}); CREATE TABLE ${schema}.refused (id bigint)`, ...hashes].join(
+      ";\n",
+    ),
   );
 }
