@@ -19,7 +19,8 @@ import {
   reportUnmanaged,
 } from "./plan/removals";
 import { placeMissing } from "./plan/reorganize";
-import { abandonOthers, endBelowLeaving, finishKeeping, finishSwapped } from "./plan/unfinished";
+import { reportStranded } from "./plan/stranded";
+import { abandonOthers, abandonOthers, endBelowLeaving, endBelowLeaving, finishKeeping, finishSwapped, finishSwapped } from "./plan/unfinished";
 import { join } from "./policy/reader";
 import type { Finding, Plan } from "./steps";
 
@@ -85,6 +86,7 @@ function decide(context: Context, build: DraftBuilder): void {
   finishKeeping(context, build);
   adjustAttributes(context, build, live);
   reportBeyondHorizon(context);
+  reportStranded(context, live);
 }
 
 /** The parent as it will be when it has been created: nobody can be using it, and it has no children. */

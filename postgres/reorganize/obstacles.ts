@@ -124,9 +124,10 @@ export async function preflightReorganizations(
       const involved = new Set(oidsOf(about));
       const own = rows.filter(({ oid }) => involved.has(oid));
       return [
-        ...reorganizationObstacles(step.method, about, parent, own).map((reason) =>
-          finding("error", step, parent, reason),
-        ),
+        ...reorganizationObstacles(step.method, about, parent, own).map((reason) => ({
+          ...finding("error", step, parent, reason),
+          partition: step.partition,
+        })),
         ...own.flatMap(({ indexes }) => indexes.map((name) => finding("warning", step, parent, indexText(name)))),
         ...costs(step).map((reason) => finding("info", step, parent, reason)),
       ];

@@ -64,6 +64,8 @@ const specs: fc.Arbitrary<Spec> = record({
   levels,
   reorganize: fc.constantFrom("online", "online", "online", "online", "online", "online", "refuse"),
   described: fc.constantFrom(false, false, true),
+  references: fc.constantFrom("nothing", "nothing", "nothing", "nothing", "nothing", "out", "out", "out", "in", "both"),
+  large: fc.boolean(),
 });
 
 /** Numbers that choose among what is possible when their turn comes. */
@@ -105,12 +107,15 @@ const steps: fc.Arbitrary<Step> = record({
 
 export interface Sequence {
   spec: Spec;
+  /** The change by which `spec` differs from what is there, made by others, before the first `up`. */
+  adopted?: Choice;
   rows: NewRow[];
   steps: Step[];
 }
 
 export const sequences: fc.Arbitrary<Sequence> = record({
   spec: specs,
+  adopted: fc.option(choice, { nil: undefined, freq: 3 }),
   rows: rows(14),
   steps: fc.array(steps, { minLength: 1, maxLength: 3 }),
 });

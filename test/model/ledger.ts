@@ -10,7 +10,7 @@ import type { NewRow } from "./generate";
 import { type Spec, valuesOf } from "./spec";
 import { keyColumns } from "./table";
 
-/** Where a row is. */
+/** Where a row is: the leaf, or the table that is no partition with all that is below it. */
 export type Whereabouts = { state: "attached" | "loose"; table: string } | { state: "gone" };
 
 /** Where a row should be: a leaf and the tier of it (or of what it is part of); undefined: nothing is declared for it. */
@@ -77,7 +77,7 @@ export class Ledger {
     const texts = new Map(ledger.map(({ id, text }) => [Number(id), text]));
     const found = new Map<number, Whereabouts>();
     for (const { id, text, leaf, loose } of await this.seen()) {
-      const place: Whereabouts = { state: loose ? "loose" : "attached", table: leaf };
+      const place: Whereabouts = loose === null ? { state: "attached", table: leaf } : { state: "loose", table: loose };
       const other = found.get(Number(id));
       if (texts.get(Number(id)) !== text) throw new Error(`${leaf} has ${text}, which nobody inserted`);
       if (other !== undefined) throw new Error(`row ${id} is in ${leaf} and ${JSON.stringify(other)}`);
@@ -86,16 +86,16 @@ export class Ledger {
     return new Map([...texts.keys()].map((id) => [id, found.get(id) ?? { state: "gone" }]));
   }
 
-  private async seen(): Promise<{ id: string; text: string; leaf: string; loose: boolean }[]> {
-    const { rows: roots } = await this.client.query<{ name: string }>(
-      `SELECT c.oid::regclass::text AS name FROM pg_class c
+  private async seen(): Promise<{ id: string; text: string; leaf: string; loose: string | null }[]> {
+    const { rows: roots } = await this.client.query<{ name: string; table: string }>(
+      `SELECT c.oid::regclass::text AS name, c.relname AS table FROM pg_class c
        WHERE c.relnamespace = $1::regnamespace AND c.relkind IN ('r', 'p')
          AND NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid AND NOT i.inhdetachpending)`,
       [this.schema],
     );
     const reads = roots.map(
-      ({ name }) =>
-        `SELECT x.id, x::text AS text, c.relname AS leaf, ${name !== `${this.schema}.t`} AS loose
+      ({ name, table }) =>
+        `SELECT x.id, x::text AS text, c.relname AS leaf, ${table === "t" ? "NULL" : quoteLiteral(table)} AS loose
          FROM ${name} x JOIN pg_class c ON c.oid = x.tableoid`,
     );
     return (await this.client.query(reads.join(" UNION ALL "))).rows;

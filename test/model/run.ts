@@ -4,7 +4,7 @@ import type { Major, TestServer } from "../support/postgres";
 import { sequences } from "./generate";
 import { type Lane, runSequence, type Tally } from "./sequence";
 import { databaseOf } from "./subject";
-import { makeSchemas, ROLE } from "./table";
+import { makeSurroundings, ROLE } from "./table";
 
 export interface Plan {
   /** The first lane of PostgreSQL 14 has twice fourteen more, and so on, so that no two lanes run the same sequences. */
@@ -67,7 +67,7 @@ export async function withLane(server: TestServer, action: (lane: Lane) => Promi
     await (await client()).query(`ALTER DATABASE ${connection.database} SET plan_cache_mode = force_generic_plan`);
     const lane: Lane = { database, client: await client(), other: await client() };
     await lane.client.query("SET TimeZone = 'UTC'; SET client_min_messages = warning");
-    await makeSchemas(lane.client);
+    await makeSurroundings(lane.client);
     await action(lane);
   } finally {
     await database.cancel();

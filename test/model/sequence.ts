@@ -5,14 +5,15 @@ import type { Database } from "../../provider/database";
 import type { Properties } from "../../provider/values";
 import { entriesOf } from "../../topology/level";
 import type { DesiredSet } from "../../topology/model";
+import type { Plan } from "../../topology/steps";
 import { changed } from "./changes";
 import { drift } from "./drift";
-import type { Sequence, Step } from "./generate";
+import type { Choice, Sequence, Step } from "./generate";
 import { Ledger, type Whereabouts } from "./ledger";
 import { type Line, leftovers, shapeOf } from "./shape";
 import { program, type Spec } from "./spec";
 import { desiredOf, type Outcome, Subject } from "./subject";
-import { empty, makeLedger, makeSchemas, makeTable, SCHEMAS } from "./table";
+import { empty, makeLedger, makeReferencing, makeSchemas, makeTable, SCHEMAS, sayLarge } from "./table";
 
 /** Where sequences run, one after the other. */
 export interface Lane {
@@ -34,8 +35,12 @@ export async function runSequence(lane: Lane, sequence: Sequence, tally: Tally):
   const run = new Run(lane, sequence.spec, tally);
   try {
     await run.begin();
+    if (sequence.adopted !== undefined) {
+      await run.found(sequence.adopted);
+      await run.insert(sequence.rows);
+    }
     await run.step({ refresh: false, preview: false, rows: [] });
-    await run.insert(sequence.rows);
+    if (sequence.adopted === undefined) await run.insert(sequence.rows);
     for (const step of sequence.steps) await run.step(step);
     tally.sequences += 1;
     await empty(lane.client, [SCHEMAS.subject, SCHEMAS.ledger]);
@@ -69,6 +74,18 @@ class Run {
   async begin(): Promise<void> {
     await makeTable(this.lane.client, this.schema, this.spec);
     await makeLedger(this.lane.client, SCHEMAS.ledger, this.spec);
+    await makeReferencing(this.lane.client, this.schema, SCHEMAS.ledger, this.spec);
+    await sayLarge(this.lane.client, this.spec);
+  }
+
+  /** Partitions that are there already, and in no state. */
+  async found(change: Choice): Promise<void> {
+    const { spec, what } = changed(this.spec, change);
+    const others = new Subject(this.lane.database);
+    const news = others.check(program(spec, this.schema));
+    if (news === undefined) return;
+    await others.up(news);
+    this.trace.push(`made by others, ${what}: ${JSON.stringify(program(spec, this.schema))}`);
   }
 
   /** A declared partition that an update has made takes rows. */
@@ -123,7 +140,7 @@ class Run {
     }
     await this.expectRows(news, before, after, outcome);
     if (outcome.refused.length > 0) await this.goOn(news);
-    await this.expectNothingLeft(news, outcome);
+    await this.expectNothingLeft(news, outcome, after);
     await this.expectDeclaredShape(news, outcome);
     this.settled = outcome.refused.length === 0 ? desiredOf(news) : undefined;
     return outcome;
@@ -160,7 +177,11 @@ class Run {
   }
 
   /** A second run has nothing to do, the state says so, and nothing of the first one is left. */
-  private async expectNothingLeft(news: Properties, { refused }: Outcome): Promise<void> {
+  private async expectNothingLeft(
+    news: Properties,
+    { refused }: Outcome,
+    rows: Map<number, Whereabouts>,
+  ): Promise<void> {
     const { subject, lane, schema } = this;
     const { plan: second, partitions } = await subject.lookAgain(news);
     assert.deepEqual(
@@ -173,8 +194,22 @@ class Run {
     const left = (await leftovers(lane.client, schema)).filter((text) => !isExcused(text));
     assert.deepEqual(left, [], "nothing of ours is left behind");
     if (refused.length > 0) return;
+    await this.expectTold(news, second, rows);
     assert.deepEqual(subject.differences(news), [], "the state is as declared");
     assert.deepEqual(partitions, subject.partitions, "a refresh sees what the update has recorded");
+  }
+
+  /** Rows that are declared to be in a partition and are in a known table that is none do not stay there in silence. */
+  private async expectTold(news: Properties, { findings }: Plan, rows: Map<number, Whereabouts>): Promise<void> {
+    const loose = [...rows].flatMap(([id, now]) => (now.state === "loose" ? [{ id, table: now.table }] : []));
+    if (loose.length === 0) return;
+    const belongings = await this.ledger.belongings(desiredOf(news));
+    const told = findings.map(({ reason }) => reason).join("\n");
+    const silent = loose.filter(
+      ({ id, table }) =>
+        belongings.get(id)?.tier === "live" && this.subject.knows(table) && !told.includes(`${this.schema}.${table} `),
+    );
+    assert.deepEqual(silent, [], "rows that are left outside are reported");
   }
 
   /** The catalog is that of the same declaration made from nothing, but for what nobody declares. */

@@ -47,6 +47,10 @@ export interface Spec {
   reorganize: "online" | "refuse";
   /** Whether partitions have comments and storage of their own. */
   described: boolean;
+  /** Foreign keys of the table to another one, and of another one to it. */
+  references: "nothing" | "out" | "in" | "both";
+  /** Whether PostgreSQL says that its tables are large, so that rows are copied beside the application. */
+  large: boolean;
 }
 
 export const GROUPS = ["eu", "world", "rest", "extra"];
@@ -84,6 +88,15 @@ export function valuesOf(level: Level, at: At): (string | null)[] {
 /** True when rows may have no value in a key, so that the table can have no primary key. */
 export function hasNulls({ levels }: Spec): boolean {
   return levels.some(({ strategy }) => strategy === "list");
+}
+
+export function hasForeignKey({ references }: Spec): boolean {
+  return references === "out" || references === "both";
+}
+
+/** What is referenced has a key. */
+export function isReferenced(spec: Spec): boolean {
+  return (spec.references === "in" || spec.references === "both") && !hasNulls(spec);
 }
 
 /** The inputs of a PartitionSet. */

@@ -99,6 +99,12 @@ export class Subject {
     return differences.map(({ kind, path }) => `${kind} ${path}`);
   }
 
+  /** True when the state knows a table of this name, attached or not. */
+  knows(table: string): boolean {
+    const { oids } = this.recorded?.outputs ?? {};
+    return typeof oids === "object" && oids !== null && Object.hasOwn(oids, table);
+  }
+
   /** The partitions that the state has. */
   get partitions(): unknown {
     return this.recorded?.outputs.partitions;

@@ -1,0 +1,46 @@
+/** Rows in tables that are no partitions any more, while the program has them in partitions: no plan brings these back. */
+import { describeBound } from "../bounds";
+import { boundOf } from "../level";
+import type { ActualPartition, PartitionBound } from "../model";
+import { OverlapIndex } from "../overlap";
+import { ask, type Context, type Declared, note, qualified } from "./context";
+
+interface Home {
+  bound: PartitionBound;
+  name: string;
+}
+
+/**
+ * Reports tables that were detached by hand, or half detached by an interrupted run, before their range was given to others.
+ * What is declared as detached is where it should be.
+ */
+export function reportStranded(context: Context, live: readonly Declared[]): void {
+  const loose = looseTables(context);
+  if (loose.length === 0) return;
+  const homes = live
+    .map(({ name, partition }): Home => ({ name, bound: boundOf(partition) }))
+    .filter(({ bound }) => !("default" in bound));
+  const index = new OverlapIndex(homes, context.types);
+  for (const table of loose) {
+    const near = "default" in table.bound ? homes : index.find(table.bound);
+    const [home] = near.filter(({ bound }) => ask(context, table, bound)?.found === "some");
+    if (home === undefined) continue;
+    context.handled.add(table.oid);
+    const rows = `${qualified(table)} is detached and holds rows of ${describeBound(home.bound)}`;
+    const reason =
+      `${rows}, which is declared to be in ${home.name}; it was ${describeBound(table.bound)} before that, and its rows are in no` +
+      " partition. Insert them into the table by hand, or drop it if they are not needed.";
+    note(context, "warning", home.name, reason, table);
+  }
+}
+
+/** Known tables that are detached, or are so after this plan, and that no step or finding of it is about. */
+function looseTables({ actual, desired, detached, drafts, handled, knownOids }: Context): ActualPartition[] {
+  const pending = actual.children.filter(({ state }) => state === "pending");
+  const settled = new Set([...drafts.additions, ...drafts.drops].map(({ oid }) => oid));
+  const stays = (name: string) =>
+    Object.hasOwn(desired.partitions, name) && desired.partitions[name]?.tier === "detached";
+  return [...pending, ...detached.filter(({ oid }) => knownOids.has(oid))].filter(
+    ({ oid, name }) => !handled.has(oid) && !settled.has(oid) && !stays(name),
+  );
+}
