@@ -20,7 +20,7 @@ import {
 } from "./plan/removals";
 import { placeMissing } from "./plan/reorganize";
 import { reportStranded } from "./plan/stranded";
-import { abandonOthers, abandonOthers, endBelowLeaving, endBelowLeaving, finishKeeping, finishSwapped, finishSwapped } from "./plan/unfinished";
+import { abandonOthers, endBelowLeaving, finishKeeping, finishSwapped } from "./plan/unfinished";
 import { join } from "./policy/reader";
 import type { Finding, Plan } from "./steps";
 
