@@ -94,6 +94,8 @@ export interface Step {
   change?: Choice;
   /** Whether `pulumi preview` runs before the update. */
   preview: boolean;
+  /** After how many of its statements an update before this one is killed. */
+  kill?: number;
   rows: NewRow[];
 }
 
@@ -112,6 +114,16 @@ export interface Sequence {
   rows: NewRow[];
   steps: Step[];
 }
+
+/** In some updates a provider sends so many statements, in some it has ended before. */
+const kill = fc.option(small(120), { nil: undefined, freq: 2 });
+
+/** The same with updates that are killed and begun again. */
+export const interrupted = (): fc.Arbitrary<Sequence> =>
+  fc.tuple(sequences, fc.tuple(kill, kill, kill)).map(([{ steps: all, ...sequence }, kills]) => ({
+    ...sequence,
+    steps: all.map((step, at) => ({ ...step, kill: kills[at] })),
+  }));
 
 export const sequences: fc.Arbitrary<Sequence> = record({
   spec: specs,

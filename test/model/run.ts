@@ -1,7 +1,7 @@
 /** Many sequences on one server: in lanes beside each other, each with a database and a seed of its own. */
 import fc from "fast-check";
 import type { Major, TestServer } from "../support/postgres";
-import { sequences } from "./generate";
+import { interrupted, sequences } from "./generate";
 import { type Lane, runSequence, type Tally } from "./sequence";
 import { databaseOf } from "./subject";
 import { makeSurroundings, ROLE } from "./table";
@@ -13,23 +13,25 @@ export interface Plan {
   sequences: number;
   /** Where fast-check's counterexample is, to see it again: then there is one lane, whose seed is `seed`. */
   path?: string;
+  /** Whether updates are killed and begun again. */
+  killed: boolean;
 }
 
 /** Processors of a build server. */
 const LANES = 2;
 
 /** @throws with the seed, the path and the shortest sequence that does what it should not. */
-export async function runSequences(server: TestServer, { seed, sequences: all, path }: Plan): Promise<Tally> {
+export async function runSequences(server: TestServer, { seed, sequences: all, path, killed }: Plan): Promise<Tally> {
   const lanes = path === undefined ? LANES : 1;
-  const tally: Tally = { sequences: 0, ups: 0, refused: 0 };
+  const tally: Tally = { sequences: 0, ups: 0, refused: 0, killed: 0 };
   await makeRole(server);
   const runs = Array.from({ length: lanes }, (_, lane) => {
     const random = { seed: seed + LANES * server.major + lane, numRuns: Math.ceil(all / lanes) };
     const parameters = path === undefined ? random : { seed, path };
     return withLane(server, (place) =>
       fc.assert(
-        fc.asyncProperty(sequences, (sequence) => runSequence(place, sequence, tally)),
-        { ...parameters, reporter: reporterOf(server.major) },
+        fc.asyncProperty(killed ? interrupted() : sequences, (sequence) => runSequence(place, sequence, tally)),
+        { ...parameters, reporter: reporterOf(server.major, killed) },
       ),
     );
   });
@@ -39,10 +41,10 @@ export async function runSequences(server: TestServer, { seed, sequences: all, p
 }
 
 /** What fast-check prints, and how to run it again. */
-function reporterOf(major: Major) {
+function reporterOf(major: Major, killed: boolean) {
   return async <T>(details: fc.RunDetails<T>): Promise<void> => {
     if (!details.failed) return;
-    const again = `npm run soak -- --major ${major} --seed ${details.seed} --path ${details.counterexamplePath}`;
+    const again = `npm run soak -- --major ${major} --seed ${details.seed} --path ${details.counterexamplePath}${killed ? " --killed" : ""}`;
     const report = await fc.asyncDefaultReportMessage(details);
     throw new Error(`${report}\n\n${what(details.errorInstance)}\n\nOnly this one again: ${again}`);
   };
@@ -56,7 +58,7 @@ function what(error: unknown): string {
 export async function makeRole(server: TestServer): Promise<void> {
   const database = await server.createDatabase();
   const client = await database.client();
-  await client.query(`CREATE ROLE ${ROLE}`);
+  await client.query(`DO $$ BEGIN CREATE ROLE ${ROLE}; EXCEPTION WHEN duplicate_object THEN NULL; END $$`);
   await database.drop();
 }
 

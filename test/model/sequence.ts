@@ -9,6 +9,7 @@ import type { Plan } from "../../topology/steps";
 import { changed } from "./changes";
 import { drift } from "./drift";
 import type { Choice, Sequence, Step } from "./generate";
+import { killedAfter } from "./kill";
 import { Ledger, type Whereabouts } from "./ledger";
 import { type Line, leftovers, shapeOf } from "./shape";
 import { program, type Spec } from "./spec";
@@ -28,6 +29,8 @@ export interface Tally {
   ups: number;
   /** Updates that did not come to everything that was declared. */
   refused: number;
+  /** Updates that ended in the middle, and were begun again. */
+  killed: number;
 }
 
 /** @throws at the first thing that is not as it should be, with everything that was done until then. */
@@ -93,7 +96,7 @@ class Run {
     assert.deepEqual(await this.ledger.insert(rows, this.settled), [], "rows have a place");
   }
 
-  async step({ drift: byHand, refresh, change, preview, rows }: Step): Promise<void> {
+  async step({ drift: byHand, refresh, change, preview, kill, rows }: Step): Promise<void> {
     if (byHand !== undefined) {
       const what = await drift(this.lane.client, this.lane.other, this.schema, byHand, change !== undefined);
       this.trace.push(what ?? "by hand: nothing");
@@ -114,14 +117,25 @@ class Run {
     if (news === undefined) return;
     this.spec = next.spec;
     const promised = preview ? await this.subject.preview(news) : undefined;
-    const { refused } = await this.up(news);
+    const before = await this.ledger.whereabouts();
+    if (kill !== undefined) await this.upAndDie(news, kill);
+    const { refused } = await this.up(news, before);
     if (promised === undefined || refused.length > 0) return;
     assert.deepEqual(untyped(this.subject.partitions), untyped(promised), "the preview promised this");
   }
 
-  private async up(news: Properties): Promise<Outcome> {
+  /** The engine keeps the state as it was. */
+  private async upAndDie(news: Properties, statements: number): Promise<void> {
+    const { subject, lane, tally } = this;
+    if (!subject.isRecorded) return;
+    const died = await killedAfter(statements, lane.client, () => subject.forget(() => subject.up(news)));
+    this.trace.push(died ? `killed after ${statements} statements` : `not killed within ${statements} statements`);
+    this.shape = undefined;
+    if (died) tally.killed += 1;
+  }
+
+  private async up(news: Properties, before: Map<number, Whereabouts>): Promise<Outcome> {
     const { lane, schema, subject, ledger, tally } = this;
-    const before = await ledger.whereabouts();
     const shapeBefore = this.shape ?? (await shapeOf(lane.client, schema));
     this.shape = undefined;
     const outcome = await subject.up(news);

@@ -99,6 +99,20 @@ export class Subject {
     return differences.map(({ kind, path }) => `${kind} ${path}`);
   }
 
+  get isRecorded(): boolean {
+    return this.recorded !== undefined;
+  }
+
+  /** The action, of which the state learns nothing. */
+  async forget(action: () => Promise<unknown>): Promise<void> {
+    const { recorded } = this;
+    try {
+      await action();
+    } finally {
+      this.recorded = recorded;
+    }
+  }
+
   /** True when the state knows a table of this name, attached or not. */
   knows(table: string): boolean {
     const { oids } = this.recorded?.outputs ?? {};

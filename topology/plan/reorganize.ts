@@ -9,6 +9,7 @@ import type { DraftBuilder } from "./drafts";
 import { addMissing, rebound } from "./live";
 import { draftMove } from "./moveSteps";
 import { joinMoves, type Move, moveOf } from "./moves";
+import { besideReturningDefault } from "./returningDefault";
 import { rowsInDefault } from "./rowsInDefault";
 import { isDividedOtherwise } from "./subtrees";
 
@@ -37,7 +38,7 @@ export function placeMissing(context: Context, build: DraftBuilder, missing: rea
   for (const fit of fits) reboundWith(context, build, fit);
   for (const declared of withoutAstray(context, free)) addMissing(context, build, declared);
   moves.push(...rowsInDefault(context));
-  for (const move of joinMoves(context, moves)) draftMove(context, build, move);
+  for (const move of joinMoves(context, besideReturningDefault(context, moves))) draftMove(context, build, move);
 }
 
 interface Fit {
