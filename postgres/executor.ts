@@ -15,7 +15,7 @@ import {
 import { qualified } from "./identifiers";
 import { type Clock, DEFAULT_LADDER, type LockLadder, systemClock } from "./ladder";
 import { inRoom, readLockRoom } from "./lockTable";
-import type { CatalogParent } from "./parent";
+import { type CatalogParent, underNewNames } from "./parent";
 import { readServer, type ServerFacts } from "./server";
 import { judge } from "./verdicts";
 import { Worker } from "./worker";
@@ -122,10 +122,10 @@ class Run {
   ) {
     this.planned = new Set(plan.steps.map(({ id }) => id));
     this.ladder = options.ladder ?? DEFAULT_LADDER;
-    const { parent, signal, onEvent } = options;
+    const { signal, onEvent } = options;
     this.worker = new Worker({
       session,
-      parent,
+      parent: underNewNames(options.parent, plan.steps),
       clock,
       signal,
       onStart: (step) => this.announce(step),

@@ -138,7 +138,7 @@ export interface ParentFacts extends RelationName {
   major: number;
   strategy: Strategy;
   keys: KeyFacts[];
-  defaultPartition?: RelationName;
+  defaultPartition?: RelationName & { oid?: number };
   /** Everything below a sub-partitioned DEFAULT. */
   defaultDescendants: RelationName[];
   /** Parents of the parent, when it is a partition itself. */
@@ -174,6 +174,31 @@ export function tableOfStep<Facts extends ParentFacts>(
   if (under === undefined) return root;
   const facts = root.below[under.oid] ?? { ...root, ...NO_LINKS, ancestors: [root, ...root.ancestors] };
   return { ...facts, schema: under.schema, name: under.name };
+}
+
+/**
+ * The facts with the names that DEFAULT partitions have once the plan's renames are done: whatever else is about them
+ * comes later.
+ */
+export function underNewNames<Facts extends ParentFacts & { below: Record<number, Facts> }>(
+  facts: Facts,
+  steps: readonly Step[],
+): Facts {
+  const names = new Map<number | undefined, RelationName>(
+    steps.flatMap(({ method, oid, schema, partition }) =>
+      method === "rename" ? [[oid, { schema, name: partition }] as const] : [],
+    ),
+  );
+  const renamed = (table: Facts): Facts => {
+    const fallback = table.defaultPartition;
+    const name = fallback?.oid === undefined ? undefined : names.get(fallback.oid);
+    return {
+      ...table,
+      ...(name !== undefined && { defaultPartition: { ...fallback, ...name } }),
+      below: Object.fromEntries(Object.entries(table.below).map(([oid, one]) => [oid, renamed(one)])),
+    };
+  };
+  return names.size === 0 ? facts : renamed(facts);
 }
 
 /** Without a database nothing is known of a partition's own DEFAULT and foreign keys. */

@@ -2,7 +2,7 @@
 import { withCopyFacts } from "../../postgres/catalog/copying";
 import type { Session } from "../../postgres/connection";
 import { lookInto } from "../../postgres/holdings";
-import type { ParentFacts } from "../../postgres/parent";
+import { type ParentFacts, underNewNames } from "../../postgres/parent";
 import { preflight } from "../../postgres/preflight";
 import type { Answer } from "../../topology/model";
 import { plan } from "../../topology/plan";
@@ -28,7 +28,8 @@ export async function factsFor(
   { steps }: Plan,
   { catalog, facts }: Observation,
 ): Promise<ParentFacts> {
-  return catalog?.parent === undefined ? facts : withCopyFacts(session, steps, catalog.parent);
+  if (catalog?.parent === undefined) return underNewNames(facts, steps);
+  return underNewNames(await withCopyFacts(session, steps, catalog.parent), steps);
 }
 
 /** A plan asks what it cannot see; with the answers it may be another one, which asks again. */

@@ -184,7 +184,7 @@ function withFallback(context: Context, parts: readonly Move[]): Move {
   const withDefault = parts.some((part) => part.withDefault);
   if (!withDefault) return { sources, targets, withDefault };
   const fallback = fallbackOf(context);
-  const renamed = context.drafts.renames.find(({ oid }) => oid === fallback?.oid)?.partition;
+  const renamed = context.drafts.renames.findLast(({ oid }) => oid === fallback?.oid)?.partition;
   const name = renamed ?? fallback?.name ?? declaredDefault(context) ?? "";
   const declared = context.desired.partitions[name];
   const isOther = fallback !== undefined && declared !== undefined && isDividedOtherwise(declared, fallback);

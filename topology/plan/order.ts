@@ -153,11 +153,13 @@ function detachMethod(plain: boolean, finalize: readonly Draft[]): (draft: Draft
  * The removal alone, when an interrupted run has left the CHECK there.
  */
 function guardFor(
-  { parent, actual, under }: Context,
+  { parent, actual, under, drafts }: Context,
   additions: readonly Draft[],
 ): { on?: Draft; off: Draft } | undefined {
-  const fallback = parent.defaultPartition;
-  if (fallback === undefined) return undefined;
+  const found = parent.defaultPartition;
+  if (found === undefined) return undefined;
+  const renamed = drafts.renames.findLast(({ oid }) => oid === found.oid);
+  const fallback = renamed === undefined ? found : { ...found, schema: renamed.schema, name: renamed.partition };
   const needed = fallback.bytes > GUARD_DEFAULT_BYTES && additions.length > 0;
   if (!needed && !fallback.guarded) return undefined;
   const excludes = additions.flatMap(({ bound }): PartitionBound[] => (bound === undefined ? [] : [bound]));
