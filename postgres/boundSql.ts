@@ -49,8 +49,9 @@ export function hashPredicate(bound: PartitionBound, table: string, keys: KeyFac
 
 function listPredicate(values: (string | null)[], key: KeyFacts): string {
   const literals = values.filter((value) => value !== null).map((value) => typed(value, key));
-  const among =
-    literals.length === 1 ? `${key.sql} = ${literals[0]}` : `${key.sql} = ANY (ARRAY[${literals.join(", ")}])`;
+  // Of an ARRAY without a type PostgreSQL would make texts.
+  const several = key.type === undefined ? `IN (${literals.join(", ")})` : `= ANY (ARRAY[${literals.join(", ")}])`;
+  const among = `${key.sql} ${literals.length === 1 ? `= ${literals[0]}` : several}`;
   if (!values.includes(null)) return `${key.sql} IS NOT NULL AND ${among}`;
   return literals.length === 0 ? `${key.sql} IS NULL` : `(${key.sql} IS NULL OR ${among})`;
 }

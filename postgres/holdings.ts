@@ -1,5 +1,5 @@
 /** Looks into tables for what a plan has to know of their rows; short, and never in anybody's way. */
-import type { Answer, Question } from "../topology/model";
+import type { Answer, Question, RelationName } from "../topology/model";
 import { boundPredicate, hashPredicate } from "./boundSql";
 import type { Session } from "./connection";
 import { hasSqlstate, SQLSTATE } from "./errors";
@@ -38,11 +38,15 @@ async function lookIntoOne(session: Session, questions: readonly Question[], par
   for (const { table } of sizes) answers.push({ oid: table.oid, ...(await sizeOf(session, table)) });
   const [first] = bounds;
   if (first === undefined) return answers;
-  const any = await look(session, first.question.table, bounds.map(({ predicate }) => `(${predicate})`).join(" OR "));
+  const any = await lookFor(
+    session,
+    first.question.table,
+    bounds.map(({ predicate }) => `(${predicate})`).join(" OR "),
+  );
   let found = any;
   for (const { question, predicate } of bounds) {
     const { table, within } = question;
-    if (any === "some" && bounds.length > 1 && found !== "unknown") found = await look(session, table, predicate);
+    if (any === "some" && bounds.length > 1 && found !== "unknown") found = await lookFor(session, table, predicate);
     const rows = found === "some" ? await count(session, table, predicate) : undefined;
     answers.push({ oid: table.oid, within, found, ...(rows === undefined ? {} : { rows }) });
   }
@@ -58,8 +62,11 @@ function predicateOf(bound: NonNullable<Question["within"]>, parent: ParentFacts
   return boundPredicate(bound, parent.keys) ?? hashPredicate(bound, qualified(parent), parent.keys);
 }
 
-/** The first row answers. */
-async function look(session: Session, table: Question["table"], predicate: string): Promise<Answer["found"]> {
+/** Whether there are rows; `unknown` where the look takes too long, waits for a lock, or is not allowed. */
+export type Found = Answer["found"];
+
+/** Whether a table holds a row of which this is true: the first one answers. */
+export async function lookFor(session: Session, table: RelationName, predicate: string): Promise<Found> {
   const rows = await briefly(session, async () => {
     // Without it the first row that a wrong estimate promises is looked for by a scan of the whole table.
     await session.query("SET LOCAL enable_seqscan = off");

@@ -5,6 +5,7 @@ import type { Finding, Step } from "../../topology/steps";
 import type { Session } from "../connection";
 import { qualified } from "../identifiers";
 import { type CatalogParent, type ParentFacts, tableOfStep } from "../parent";
+import { type Gap, gapsOf } from "./places";
 
 /** What a source has of its own, which its replacement would not have, or which keeps it from being dropped. */
 export interface SourceFacts {
@@ -118,6 +119,8 @@ export async function preflightReorganizations(
     about.sources.flatMap(({ oid, below = [] }) => [oid, ...below.map((table) => table.oid)]);
   const oids = moving.flatMap(({ about }) => oidsOf(about));
   const rows = await session.query<SourceRow>(SOURCES, [oids]);
+  const gaps = new Map<Step, Gap[]>();
+  for (const { step, about, parent } of moving) gaps.set(step, await gapsOf(session, about, parent));
   const published = new Map(moving.flatMap(({ parent }) => leavesPublished(parent)).map((one) => [one.reason, one]));
   return [
     ...moving.flatMap(({ step, about, parent }) => {
@@ -128,6 +131,7 @@ export async function preflightReorganizations(
           ...finding("error", step, parent, reason),
           partition: step.partition,
         })),
+        ...(gaps.get(step) ?? []).map((gap) => gapFinding(gap, step, parent)),
         ...own.flatMap(({ indexes }) => indexes.map((name) => finding("warning", step, parent, indexText(name)))),
         ...costs(step).map((reason) => finding("info", step, parent, reason)),
       ];
@@ -138,6 +142,21 @@ export async function preflightReorganizations(
 
 function finding(severity: Finding["severity"], step: Step, parent: CatalogParent, reason: string): Finding {
   return { severity, path: `partitions.${step.partition}`, relation: qualified(parent), reason };
+}
+
+function gapFinding({ target, source, found }: Gap, step: Step, parent: CatalogParent): Finding {
+  const advice = `Give ${target} partitions for them, or a DEFAULT (defaultPartition: true in subPartitionBy).`;
+  if (found === "some") {
+    const reason = `${source} holds rows that no partition of ${target} takes, so that they cannot be moved there. ${advice}`;
+    return { ...finding("error", step, parent, reason), partition: step.partition };
+  }
+  const unseen = `Whether ${source} holds rows that no partition of ${target} takes could not be seen within the time of a look.`;
+  return finding(
+    "warning",
+    step,
+    parent,
+    `${unseen} Such a row would end the move (23514) with nothing changed. ${advice}`,
+  );
 }
 
 function indexText(name: string): string {

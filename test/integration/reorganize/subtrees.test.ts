@@ -216,6 +216,26 @@ const suite = (changes: Change[], kills: boolean) => (server: () => TestServer) 
     assert.deepEqual(await leftovers(client), []);
   });
 
+  it("is refused before anything is done when a row would have no place below", async () => {
+    const inside = (values: string[], buckets: boolean) => (table: string) =>
+      divided({ list: { column: "id" } }, { [`${table}_v`]: { values, ...(buckets ? byRegion(`${table}_v`) : {}) } });
+    const days = ["0", "1", "2", "3", "4", "5", "6"];
+    const enough = setOf(YEAR, inside(days, true));
+    const few = setOf(YEAR, inside(["0", "1", "2"], false));
+    await begin(setOf(YEAR, whole));
+    const refused = await planned(few);
+    assert.deepEqual(
+      refused.findings.filter(({ severity }) => severity === "error").map(({ path }) => path),
+      ["partitions.year"],
+    );
+    assert.deepEqual(refused.steps, []);
+    await client.query("DELETE FROM s.p WHERE id > 2; DELETE FROM s.twin WHERE id > 2");
+    await up(few);
+    await nothingLeft(few);
+    await up(enough);
+    await nothingLeft(enough);
+  });
+
   describe("after a kill", () => {
     /** Carries it out in a process that is killed at the point; undefined when it had ended before. */
     async function killed(wanted: DesiredSet, method: ReorganizationMethod, point: string) {
