@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { boundOf } from "../../../topology/level";
 import type { DesiredPartition, DesiredSet, PartitionBound, Tier } from "../../../topology/model";
-import { type Division, dividedAs, World } from "./world";
+import { type Division, dividedAs } from "./division";
+import { World } from "./world";
 
 /** A way to divide the keys of a strategy, and the keys. */
 interface Kind {

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { boundOf } from "../../../topology/level";
 import type { ActualPartition, DesiredPartition, DesiredSet, PartitionBound } from "../../../topology/model";
 import type { Plan } from "../../../topology/steps";
-import { type Division, dividedAs, World } from "./world";
+import { type Division, dividedAs } from "./division";
+import { World } from "./world";
 
 type Bounds = Record<string, [from: string, to: string] | "default">;
 

@@ -8,7 +8,6 @@ import type {
   ActualPartition,
   ActualSet,
   Answer,
-  DesiredPartition,
   DesiredSet,
   KnownOids,
   NewLevel,
@@ -32,29 +31,6 @@ interface Relation {
   rows: Set<string>;
   /** What it is divided into; each way has a place for every row. */
   inside?: { oid: number; name: string; bound: PartitionBound }[];
-}
-
-/** The ways to divide a table here. */
-export type Division = "hash" | "list";
-
-const DIVISIONS: Record<Division, [suffix: string, bound: PartitionBound][]> = {
-  hash: [0, 1].map((remainder) => [`h${remainder}`, { modulus: 2, remainder }]),
-  list: [
-    ["a", { values: ["a"] }],
-    ["rest", { default: true }],
-  ],
-};
-
-/** What is declared for a table that is divided so. */
-export function dividedAs(division: Division, table: string): Pick<DesiredPartition, "partitionBy" | "partitions"> {
-  const inside = DIVISIONS[division].map(([suffix, bound]): [string, DesiredPartition] => [
-    `${table}_${suffix}`,
-    { ...bound, tier: "live" },
-  ]);
-  return {
-    partitionBy: division === "hash" ? { hash: { columns: ["i"] } } : { list: { column: "j" } },
-    partitions: Object.fromEntries(inside),
-  };
 }
 
 export class World {
