@@ -63,8 +63,11 @@ BEGIN
     WHILE pg_catalog.octet_length(wanted) > 60 LOOP wanted := pg_catalog."left"(wanted, -1); END LOOP;
     number := 0;
     WHILE EXISTS (
-      SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-      WHERE n.nspname = ${quoteLiteral(schema)} AND c.relname = wanted || CASE WHEN number > 0 THEN number::text ELSE '' END
+      SELECT FROM (
+        SELECT relnamespace, relname FROM pg_catalog.pg_class
+        UNION ALL SELECT stxnamespace, stxname FROM pg_catalog.pg_statistic_ext
+      ) AS taken(namespace, name) JOIN pg_catalog.pg_namespace n ON n.oid = taken.namespace
+      WHERE n.nspname = ${quoteLiteral(schema)} AND taken.name = wanted || CASE WHEN number > 0 THEN number::text ELSE '' END
     ) LOOP number := number + 1; END LOOP;
     EXECUTE pg_catalog.format('ALTER %s %I.%I RENAME TO %I', made.kind, ${quoteLiteral(schema)}, made.name,
       wanted || CASE WHEN number > 0 THEN number::text ELSE '' END);

@@ -122,6 +122,20 @@ describeOnEachPostgres("rows that change partitions below a partition", (server)
   };
   const CHANGED = desired({ ...SPLIT, c: range("200", "400") }, GROWN);
 
+  it("have statistics under other names where theirs are taken", async () => {
+    await client.query("CREATE STATISTICS s.both ON k, r FROM s.p");
+    for (const target of ["a", "c"]) await client.query(`CREATE STATISTICS s.${target}_k_r_stat ON k, r FROM s.twin`);
+    await up(CHANGED, "copyAndSwap");
+    const { rows } = await client.query(
+      "SELECT stxname AS name FROM pg_statistic_ext WHERE stxrelid IN ('s.a'::regclass, 's.c'::regclass) ORDER BY 1",
+    );
+    assert.deepEqual(
+      rows.map(({ name }) => name),
+      ["a_k_r_stat1", "c_k_r_stat1"],
+    );
+    await nothingLeft(CHANGED);
+  });
+
   for (const method of ["moveInOneTransaction", "copyAndSwap"] as const) {
     it(`are in their places while readers and writers of all tenants go on (${method})`, async () => {
       const both = (sql: string) => ["BEGIN", sql.replace("%t", "s.p"), sql.replace("%t", "s.twin"), "COMMIT"];
