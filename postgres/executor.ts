@@ -103,6 +103,8 @@ function checkServer(found: ServerFacts, { server, sessions }: ExecutionOptions)
     );
   }
   if (found.inRecovery) throw new IdentityError(`${sessions.target} is a standby, which takes no changes.`);
+  if (found.readOnly)
+    throw new IdentityError(`${sessions.target} has default_transaction_read_only on. Nothing was done.`);
 }
 
 class Run {

@@ -29,7 +29,7 @@ export async function preflight(
   const { parent } = set;
   if (plan.steps.length === 0 || parent === undefined) return [];
   return [
-    ...standby(server, parent),
+    ...unwritable(server, parent),
     ...(await missingPrivileges(session, plan, parent)),
     ...(await holders(session, plan, parent)),
     ...(await lockTable(session, plan, parent)),
@@ -43,11 +43,15 @@ function finding(severity: Finding["severity"], path: string, relation: string, 
   return { severity, path, relation, reason };
 }
 
-function standby(server: ServerFacts, parent: CatalogParent): Finding[] {
-  if (!server.inRecovery) return [];
-  return [
-    finding("error", "", qualified(parent), `Database ${server.database} is on a standby; connect to the primary.`),
-  ];
+/** Why the server takes no changes at all. */
+function unwritable({ inRecovery, readOnly, database, role }: ServerFacts, parent: CatalogParent): Finding[] {
+  const refused = (reason: string) => [finding("error", "", qualified(parent), reason)];
+  if (inRecovery) return refused(`Database ${database} is on a standby; connect to the primary.`);
+  if (!readOnly) return [];
+  return refused(
+    `default_transaction_read_only is on for ${role} in database ${database}: nothing can be changed (25006). Connect as` +
+      " another role, or have whoever has set it (ALTER ROLE, ALTER DATABASE, postgresql.conf) take it back.",
+  );
 }
 
 /**

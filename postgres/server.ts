@@ -13,6 +13,8 @@ export interface ServerFacts {
   databaseOid: number;
   /** A standby, which takes no changes. */
   inRecovery: boolean;
+  /** `default_transaction_read_only`: somebody wants this role, database or server left as it is. */
+  readOnly: boolean;
   /** The role that statements run as. */
   role: string;
   /** Sentences about what could not be read, and why. */
@@ -24,6 +26,7 @@ interface ServerRow extends Record<string, unknown> {
   database: string;
   oid: number;
   recovery: boolean;
+  read_only: boolean;
   role: string;
 }
 
@@ -32,7 +35,8 @@ export async function readServer(session: Session): Promise<ServerFacts> {
   const [row] = await session.query<ServerRow>(
     `SELECT pg_catalog.current_setting('server_version_num') AS version, pg_catalog.current_database()::text AS database,
        (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) AS oid,
-       pg_catalog.pg_is_in_recovery() AS recovery, current_user::text AS role`,
+       pg_catalog.pg_is_in_recovery() AS recovery,
+       pg_catalog.current_setting('default_transaction_read_only')::boolean AS read_only, current_user::text AS role`,
   );
   if (row === undefined) throw new Error("The server did not say who it is.");
   const identity = await systemIdentifier(session);
@@ -43,6 +47,7 @@ export async function readServer(session: Session): Promise<ServerFacts> {
     database: row.database,
     databaseOid: row.oid,
     inRecovery: row.recovery,
+    readOnly: row.read_only,
     role: row.role,
     warnings: identity === undefined ? [UNREADABLE] : [],
   };

@@ -87,6 +87,21 @@ describeOnEachPostgres("before an update", (server) => {
     await other.drop();
   });
 
+  it("a role that is to change nothing is told so", async () => {
+    const database = await server().createDatabase();
+    const client = await database.client();
+    const { database: name } = database.connection;
+    await client.query(PARENT);
+    await client.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
+    const failure = await failureOf(upWithoutEngine(database.connection, program("2026-02"), {}));
+    assert.match(failure, /default_transaction_read_only is on for postgres in database/);
+    assert.deepEqual(await names(client), []);
+    await client.query(`ALTER DATABASE ${name} RESET default_transaction_read_only`);
+    await upWithoutEngine(database.connection, program("2026-02"), {});
+    assert.equal((await names(client)).length, 2);
+    await database.drop();
+  });
+
   it("a full disk fails the partitions of that disk and leaves nothing half made; a tablespace needs its GRANT", async function () {
     const { major } = own.call(this);
     const account = await postgresAccount();
