@@ -1,5 +1,7 @@
 /** Rows in tables that are no partitions any more, while the program has them in partitions: no plan brings these back. */
 import { describeBound } from "../bounds";
+import { uncovered } from "../coverage";
+import { isRetired } from "../difference";
 import { boundOf } from "../level";
 import type { ActualPartition, PartitionBound } from "../model";
 import { OverlapIndex } from "../overlap";
@@ -22,7 +24,7 @@ export function reportStranded(context: Context, live: readonly Declared[]): voi
     .filter(({ bound }) => !("default" in bound));
   const index = new OverlapIndex(homes, context.types);
   for (const table of loose) {
-    const near = "default" in table.bound ? homes : index.find(table.bound);
+    const near = "default" in table.bound ? homes : [...index.find(table.bound), ...homesInDefault(context, table)];
     const [home] = near.filter(({ bound }) => ask(context, table, bound)?.found === "some");
     if (home === undefined) continue;
     context.handled.add(table.oid);
@@ -32,6 +34,17 @@ export function reportStranded(context: Context, live: readonly Declared[]): voi
       " partition. Insert them into the table by hand, or drop it if they are not needed.";
     note(context, "warning", home.name, reason, table);
   }
+}
+
+/** What no other partition takes is DEFAULT's, unless the policy has given it up. */
+function homesInDefault({ declared, desired, types }: Context, { bound }: ActualPartition): Home[] {
+  const fallback = declared.find(({ partition }) => "default" in partition && partition.tier === "live");
+  if (fallback === undefined) return [];
+  const taken = declared.map(({ partition }) => boundOf(partition)).filter((one) => !("default" in one));
+  const pieces = uncovered(bound, taken, types) ?? [];
+  const { retired } = desired;
+  const kept = pieces.filter((piece) => retired === undefined || !isRetired(piece, retired));
+  return kept.map((piece) => ({ bound: piece, name: fallback.name }));
 }
 
 /** Known tables that are detached, or are so after this plan, and that no step or finding of it is about. */

@@ -46,6 +46,16 @@ describe("rows of tables that are no partitions any more", () => {
     assert.match(reasons(world.plan(desired)).join(), /app.rest is detached and holds rows of 10 … 20/);
   });
 
+  it("are reported where the program has them in DEFAULT, since it has no partition for them any more", () => {
+    const withDefault = desiredOf({ a: ["0", "10"], rest: "default" });
+    const world = filled(desiredOf({ ...AB, rest: "default" }), { ...AB, rest: "default" }, ["12"]);
+    without(world, "b", "detached");
+    const told = /app.b is detached and holds rows of 10 … 20, which is declared to be in rest/;
+    assert.match(reasons(settle(withDefault, world)).join(), told);
+    const left = desiredOf({ a: ["0", "10"], b: ["10", "20", "detached"], rest: "default" });
+    assert.deepEqual(reasons(settle(left, world)), []);
+  });
+
   it("are as declared in a partition whose tier is detached, and come back with one that is live", () => {
     const world = filled(desiredOf(AB), AB, ["12"]);
     const kept = desiredOf({ a: ["0", "10"], b: ["10", "20", "detached"] });
