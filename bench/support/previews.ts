@@ -2,12 +2,13 @@
 import { appendFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Client } from "pg";
+import type { Client } from "pg";
 import { encode } from "../../provider/values";
-import { testServer } from "../../test/support/postgres";
+import { type Connection, testServer } from "../../test/support/postgres";
 import { TestStack } from "../../test/support/stack";
 import { FRESH_BATCH } from "../../topology/plan";
 import { seconds } from "./floor";
+import { connected } from "./trees";
 
 /** Leaves are so many tenants, each with so many days: a flat table of 10,000 takes PostgreSQL minutes to make. */
 export interface Shape {
@@ -107,16 +108,16 @@ new pgp.PartitionedTable("events", {
 }
 
 /** Two tenants at a time: nobody measures this. Each is attached when it is whole, so that the two do not wait for each other. */
-async function makeByHand(connection: object, shape: Shape): Promise<void> {
+async function makeByHand(connection: Connection, shape: Shape): Promise<void> {
   const tenants = tenantsOf(shape);
-  await withClient(connection, async (client) => {
+  await connected(connection, async (client) => {
     await client.query(
       `CREATE TABLE events (${COLUMNS}, PRIMARY KEY (id, tenant, created_at)) PARTITION BY LIST (tenant)`,
     );
   });
   const work = (client: Client) => makeTenants(client, tenants, shape);
-  await Promise.all([withClient(connection, work), withClient(connection, work)]);
-  await withClient(connection, async (client) => {
+  await Promise.all([connected(connection, work), connected(connection, work)]);
+  await connected(connection, async (client) => {
     await client.query("VACUUM ANALYZE");
   });
 }
@@ -136,17 +137,6 @@ async function makeTenants(client: Client, left: string[], shape: Shape): Promis
     });
     while (leaves.length > 0) await client.query(leaves.splice(0, FRESH_BATCH).join(";"));
     await client.query(`ALTER TABLE events ATTACH PARTITION ${table} FOR VALUES IN ('${tenant}')`);
-  }
-}
-
-async function withClient(connection: object, work: (client: Client) => Promise<void>): Promise<void> {
-  const client = new Client(connection);
-  await client.connect();
-  try {
-    await client.query("SET TimeZone = 'UTC'");
-    await work(client);
-  } finally {
-    await client.end();
   }
 }
 

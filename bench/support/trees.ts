@@ -216,7 +216,8 @@ async function settle(connection: Connection, partitions: number): Promise<void>
   });
 }
 
-async function connected(connection: Connection, work: (client: Client) => Promise<void>): Promise<void> {
+/** A client for as long as the work takes. */
+export async function connected(connection: Connection, work: (client: Client) => Promise<void>): Promise<void> {
   const client = new Client(connection);
   await client.connect();
   try {

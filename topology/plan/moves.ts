@@ -142,7 +142,8 @@ function hasDefault(context: Context): boolean {
   return fallbackOf(context) !== undefined || declaredDefault(context) !== undefined;
 }
 
-function declaredDefault({ declared }: Context): string | undefined {
+/** The name of the DEFAULT partition that the program has. */
+export function declaredDefault({ declared }: Context): string | undefined {
   return declared.find(({ partition }) => "default" in partition && partition.tier === "live")?.name;
 }
 

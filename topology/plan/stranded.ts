@@ -6,6 +6,7 @@ import { boundOf } from "../level";
 import type { ActualPartition, PartitionBound } from "../model";
 import { OverlapIndex } from "../overlap";
 import { ask, type Context, type Declared, note, qualified } from "./context";
+import { declaredDefault } from "./moves";
 
 interface Home {
   bound: PartitionBound;
@@ -37,14 +38,15 @@ export function reportStranded(context: Context, live: readonly Declared[]): voi
 }
 
 /** What no other partition takes is DEFAULT's, unless the policy has given it up. */
-function homesInDefault({ declared, desired, types }: Context, { bound }: ActualPartition): Home[] {
-  const fallback = declared.find(({ partition }) => "default" in partition && partition.tier === "live");
-  if (fallback === undefined) return [];
+function homesInDefault(context: Context, { bound }: ActualPartition): Home[] {
+  const { declared, desired, types } = context;
+  const name = declaredDefault(context);
+  if (name === undefined) return [];
   const taken = declared.map(({ partition }) => boundOf(partition)).filter((one) => !("default" in one));
   const pieces = uncovered(bound, taken, types) ?? [];
   const { retired } = desired;
   const kept = pieces.filter((piece) => retired === undefined || !isRetired(piece, retired));
-  return kept.map((piece) => ({ bound: piece, name: fallback.name }));
+  return kept.map((piece) => ({ bound: piece, name }));
 }
 
 /** Known tables that are detached, or are so after this plan, and that no step or finding of it is about. */
