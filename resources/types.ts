@@ -136,7 +136,10 @@ export interface ExplicitPartition {
   partitions?: Record<string, ExplicitPartition>;
   /** As in the set, for the partitions of a LIST that `partitionBy` divides this one by. */
   removed?: "live" | "detached" | "dropped";
-  /** True: an undivided table in spite of `subPartitionBy`. */
+  /**
+   * True: an undivided table in spite of `subPartitionBy`; partitions that it has become one table with their rows. False: what
+   * is below it is left to others, although an earlier update had divided it.
+   */
   leaf?: boolean;
   /**
    * Expressions of the partition's own for stored generated columns, by column; its own partitions have them, too, unless

@@ -111,14 +111,15 @@ function differing(path: string[], { differs = {} }: ActualEntry): PartitionDiff
   return Object.keys(differs).map((attribute) => ({ path: [...path, "differs", attribute], kind: "delete" }));
 }
 
-/** Partitions of a declared leaf are like others that nobody declares: no difference. */
+/** What is below a table of which nothing is said is like others that nobody declares: no difference. */
 function compareInside(
   path: string[],
-  { partitionBy, partitions = {} }: DesiredPartition,
+  { partitionBy, partitions = {}, leaf }: DesiredPartition,
   actual: ActualEntry,
   { below, ...schemas }: Pick<Comparison, "below" | "schema" | "recordedSchema">,
 ): PartitionDifference[] {
-  if (partitionBy === undefined) return [];
+  if (partitionBy === undefined)
+    return leaf && actual.partitionBy !== undefined ? [{ path: [...path, "partitionBy"], kind: "delete" }] : [];
   if (actual.partitionBy === undefined) return [{ path: [...path, "partitionBy"], kind: "add" }];
   if (!sameKey(partitionBy, actual.partitionBy)) return [update(path, "partitionBy")];
   const policy = below !== undefined && sameKey(below.partitionBy, partitionBy) ? below : {};

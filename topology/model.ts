@@ -60,6 +60,11 @@ export type DesiredPartition = PartitionBound & {
   schema?: string;
   /** Expressions of its own for stored generated columns, by column; what is below it has them, too, unless it says others. */
   generated?: Record<string, string>;
+  /**
+   * Declared to be undivided: tables below it become one table with their rows. Without it, and without `partitionBy`, what
+   * is below is somebody else's and left alone.
+   */
+  leaf?: true;
   /** How the rows of the partition are divided further; not there for a leaf. */
   partitionBy?: PartitionKey;
   /** Its own partitions; there when `partitionBy` is. */

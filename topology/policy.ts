@@ -104,7 +104,7 @@ function checkedLevel(raw: Record<string, unknown>, policy: LevelPolicy): Record
 
 function entryMap(entries: readonly Entry[]): Record<string, DesiredPartition> {
   return Object.fromEntries(
-    entries.map(({ name, schema, bound, tier, removed, generated, level }): [string, DesiredPartition] => [
+    entries.map(({ name, schema, bound, tier, removed, generated, leaf, level }): [string, DesiredPartition] => [
       name,
       {
         ...bound,
@@ -112,6 +112,7 @@ function entryMap(entries: readonly Entry[]): Record<string, DesiredPartition> {
         ...(removed && { removed }),
         ...(schema === undefined ? {} : { schema }),
         ...(generated && { generated }),
+        ...(leaf && { leaf }),
         ...(level && { partitionBy: level.partitionBy, partitions: entryMap(level.entries) }),
       },
     ]),

@@ -33,7 +33,11 @@ export function diffSet({ olds, oldInputs, news }: DiffRequest): {
     places.map(({ path }): PropertyDifference => ({ path: formatPath(path), kind: "delete" }));
   const renamed = gone(renamedOutside(desired, actual, withNewNames(olds, oldInputs, news)));
   const known = new Set([...partitions, ...renamed].map(({ path }) => path));
-  const undeclared = unmanaged(desired, actual).filter(({ path }) => !known.has(formatPath(path)));
+  // With another division all that is below the table changes; the line of its key says it.
+  const divided = (path: string[]) => formatPath([...path.slice(0, -TOP_LEVEL), "partitionBy"]);
+  const undeclared = unmanaged(desired, actual).filter(
+    ({ path }) => !known.has(formatPath(path)) && !known.has(divided(path)),
+  );
   const moving = news.unmanaged !== "refuse" && news.reorganize !== "refuse";
   const giving = moving ? replaced(undeclared, desired, actual, comparison) : [];
   const strangers = undeclared.filter((place) => !giving.includes(place));

@@ -2,11 +2,11 @@
 import { describeKey, parentOf, setBelow } from "../level";
 import type { ActualLevel, ActualPartition, ActualSet, DesiredSet, KnownOids, Question } from "../model";
 import type { Finding } from "../steps";
-import { type Context, note, type Place, pathOf, qualified } from "./context";
+import { type Context, type Declared, note, type Place, pathOf, qualified } from "./context";
 import { belowRepaired } from "./inherited";
 import type { Order, Placed } from "./order";
 import { asItIs } from "./redivide";
-import { otherwiseText } from "./subtrees";
+import { isDividedOtherwise, otherwiseText } from "./subtrees";
 
 /** What one level is planned from. */
 export interface LevelRequest {
@@ -30,9 +30,10 @@ export const NOTHING: LevelPlan = { first: [], last: [], findings: [], unchanged
 /** Plans what is below the live partitions of a level. Those still to be made are made whole, by one step each. */
 export function planBelow(context: Context, planLevel: (request: LevelRequest) => LevelPlan): LevelPlan {
   const plans = [...context.settled].map(([name, table]) => {
+    const partition = context.desired.partitions[name];
+    if (partition && isDividedOtherwise(partition, table)) return otherwise(context, { name, partition }, table);
     const desired = setBelow(context.desired, name);
-    if (desired === undefined) return undeclared(context, name, table);
-    if (table.level === undefined) return undivided(context, desired, table);
+    if (desired === undefined || table.level === undefined) return undeclared(context, name, table);
     const under = { schema: desired.schema, name, oid: table.oid };
     const repaired = context.drafts.adjustments.find(({ oid }) => oid === table.oid)?.differences ?? [];
     const actual = levelAsSet(under, belowRepaired(table.level, repaired, context.desired), context.actual);
@@ -86,16 +87,16 @@ function undeclared(context: Context, name: string, { level, ...table }: ActualP
   const count = level.children.length;
   const what = `${qualified(table)} is itself partitioned by ${describeKey(level)} (${count} partitions), which is not declared`;
   const advice =
-    'They are left alone. Declare subPartitionBy, or partitionBy and partitions there, or set unmanaged to "ignore"';
+    "They are left alone. Declare subPartitionBy, or partitionBy and partitions there, or leaf: true to make one table of" +
+    ' them, or set unmanaged to "ignore"';
   note(context, unmanaged === "refuse" ? "error" : "warning", name, `${what}. ${advice}.`, table);
   return { ...NOTHING, refused: unmanaged === "refuse" };
 }
 
-/** It gets its place in this plan; its rows move into partitions of its own when it has it. */
-function undivided(context: Context, desired: DesiredSet, table: ActualPartition): LevelPlan {
-  const declared = context.desired.partitions[desired.table];
-  const what = declared && otherwiseText(table, declared);
-  const route = `Run again when it is attached, to have its rows moved, or declare it as it is, ${asItIs(desired.table)}`;
-  note(context, "warning", desired.table, `${what}. ${route}.`, table);
+/** It gets its place in this plan; its rows change tables when it has it. */
+function otherwise(context: Context, declared: Declared, table: ActualPartition): LevelPlan {
+  const what = otherwiseText(table, declared.partition);
+  const route = `Run again when it is in its place, to have its rows moved, or declare it as it is, ${asItIs(declared, table)}`;
+  note(context, "warning", declared.name, `${what}. ${route}.`, table);
   return NOTHING;
 }

@@ -1,4 +1,5 @@
 /** Partitions that have the declared bound, but are not divided as declared: made anew, with their rows. */
+import type { ActualPartition } from "../model";
 import type { Context, Declared } from "./context";
 import { note } from "./context";
 import type { DraftBuilder } from "./drafts";
@@ -6,7 +7,7 @@ import { draftMove } from "./moveSteps";
 import { obstacleOf, targetOf } from "./moves";
 import { isDividedOtherwise, otherwiseText } from "./subtrees";
 
-/** PostgreSQL can neither divide a table nor change a partition key in place. */
+/** PostgreSQL can neither divide a table, nor change a partition key, nor make one table of a divided one in place. */
 export function redivide(context: Context, build: DraftBuilder, live: readonly Declared[]): void {
   const { drafts, settled } = context;
   const unchanged = new Set(context.unchanged);
@@ -20,7 +21,7 @@ export function redivide(context: Context, build: DraftBuilder, live: readonly D
     const why = otherwiseText(table, partition);
     const obstacle = obstacleOf(context, table);
     if (obstacle !== undefined) {
-      const route = `PostgreSQL cannot divide a table in place. Declare it as it is, ${asItIs(name)}`;
+      const route = `PostgreSQL cannot divide a table, or undo that, in place. Declare it as it is, ${asItIs({ name, partition }, table)}`;
       note(context, "error", name, `${why}, ${obstacle} ${route}.`, table);
       continue;
     }
@@ -30,7 +31,10 @@ export function redivide(context: Context, build: DraftBuilder, live: readonly D
 }
 
 /** The entry that takes a table as it is. */
-export function asItIs(name: string): string {
-  const entry = `partitions: {${JSON.stringify(name)}: {…, leaf: true}}`;
-  return `${entry}; partitions that are still to be made are divided as declared`;
+export function asItIs({ name, partition }: Declared, { level }: ActualPartition): string {
+  const entry = (says: string) => `partitions: {${JSON.stringify(name)}: {…, ${says}}}`;
+  if (level === undefined)
+    return `${entry("leaf: true")}; partitions that are still to be made are divided as declared`;
+  const left = partition.leaf ? `; or leave what is below it alone, ${entry("leaf: false")}` : "";
+  return `${entry("partitionBy: …, partitions: …")}${left}`;
 }

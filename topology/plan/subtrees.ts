@@ -37,18 +37,22 @@ export function levelOf({ desired }: Context, name: string): NewLevel | undefine
   return partition?.tier === "live" ? newLevel(partition, setBelow(desired, name)) : undefined;
 }
 
-/** True when it is declared as partitioned and is not, or by another key. A level that nobody declares is left alone. */
-export function isDividedOtherwise({ partitionBy }: DesiredPartition, { level }: ActualPartition): boolean {
-  if (partitionBy === undefined) return false;
+/** True when it is partitioned and declared not to be, the other way round, or by another key. A level of which nothing is said is left alone. */
+export function isDividedOtherwise({ partitionBy, leaf }: DesiredPartition, { level }: ActualPartition): boolean {
+  if (partitionBy === undefined) return leaf === true && level !== undefined;
   if (level === undefined) return true;
   const { strategy, keyColumns } = levelKey(partitionBy);
   return strategy !== level.strategy || keyColumns.join("\0") !== level.keyColumns.map((one) => one ?? "").join("\0");
 }
 
 /** `public.events_2024 is an undivided table, but is declared as partitioned by HASH (id)`. */
-export function otherwiseText(table: ActualPartition, declared: DesiredPartition): string {
-  const there = table.level === undefined ? "an undivided table" : `partitioned by ${describeKey(table.level)}`;
-  return `${qualified(table)} is ${there}, but is declared as partitioned by ${describeKey(levelKey(declared.partitionBy))}`;
+export function otherwiseText(table: ActualPartition, { partitionBy }: DesiredPartition): string {
+  const declared = partitionBy && levelKey(partitionBy);
+  return `${qualified(table)} is ${divisionText(table.level)}, but is declared as ${divisionText(declared)}`;
+}
+
+function divisionText(key: Parameters<typeof describeKey>[0] | undefined): string {
+  return key === undefined ? "an undivided table" : `partitioned by ${describeKey(key)}`;
 }
 
 /** The first partition at any depth of which this is true. */

@@ -26,6 +26,8 @@ export interface Entry {
   generated?: Record<string, string>;
   /** What the program says about its own partitions. */
   inside?: Pick<Partial<ExplicitInputs>, "partitionBy" | "partitions" | "leaf" | "removed">;
+  /** Declared to be an undivided table. */
+  leaf?: true;
   /** Its own partitions; not there for a leaf. */
   level?: { partitionBy: PartitionKey; entries: Entry[] };
 }

@@ -12,6 +12,7 @@ import { BELOW, type LevelPolicy, property, refuseNoPartitions, resolvePolicy } 
 import { MAX_PARTITIONS } from "./periods";
 import { fail, join, type Report, within } from "./reader";
 import { removedEntries } from "./removed";
+import { undividedIn } from "./undivided";
 
 /** One partitioned table of the tree. */
 interface TableRequest {
@@ -64,11 +65,13 @@ function tableEntries(policy: LevelPolicy, request: TableRequest, growth: Growth
     return entries;
   }
   const usual = policy.inputs.partitionSchema ?? request.schema;
+  const isUndivided = undividedIn(request.oldPartitions, types);
   return entries.map((found) => {
     const said = found.schema ?? request.said;
     const entry = { ...found, schema: said ?? usual };
     const level = entry.tier === "live" ? levelOf(policy, entry, { ...request, said }, growth) : undefined;
-    return level === undefined ? entry : { ...entry, level };
+    if (level !== undefined) return { ...entry, level };
+    return isUndivided(entry) ? { ...entry, leaf: true } : entry;
   });
 }
 

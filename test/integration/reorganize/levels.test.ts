@@ -1,20 +1,12 @@
 /** Rows change partitions below a partition: split, merged, out of DEFAULT and into more buckets, while the application goes on. */
 import assert from "node:assert/strict";
 import type { Client } from "pg";
-import type { Sessions } from "../../../postgres/connection";
-import { execute } from "../../../postgres/executor";
-import { DEFAULT_LADDER } from "../../../postgres/ladder";
-import { decide } from "../../../provider/partitionSet/decide";
-import { observe } from "../../../provider/partitionSet/observe";
-import { outputsFromActual } from "../../../provider/partitionSet/state";
-import type { Properties } from "../../../provider/values";
 import type { DesiredPartition, DesiredSet, PartitionBound } from "../../../topology/model";
-import type { Plan, ReorganizationMethod } from "../../../topology/steps";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import { startTraffic } from "../../support/traffic";
-import { runChild, sessionsEnd } from "../postgres/crash-parent";
-import { childrenOf, range, sessionsOn } from "../postgres/support";
-import { contentOf, leftovers } from "./support";
+import { childrenOf, range } from "../postgres/support";
+import { leftovers } from "./support";
+import { Updates } from "./updates";
 
 /** Two tenants: one by RANGE, with DEFAULT, one by HASH. */
 const TABLES = `
@@ -58,60 +50,21 @@ function desired(ranges: Record<string, PartitionBound>, hashes: Record<string, 
 describeOnEachPostgres("rows that change partitions below a partition", (server) => {
   let database: TestDatabase;
   let client: Client;
-  let sessions: Sessions;
-  let state: Properties;
+  let set: Updates;
 
   beforeEach(async () => {
     database = await server().createDatabase();
     client = await database.client();
-    sessions = sessionsOn(database.connection);
-    state = {};
+    set = new Updates(database, client);
     await client.query(TABLES);
     for (const table of ["s.p", "s.twin"]) {
       await client.query(`INSERT INTO ${table} SELECT 1 + i % 2, i, i % 10, 'n' || i FROM generate_series(0, 599) i`);
     }
   });
   afterEach(async () => {
-    await sessions.close();
+    await set.close();
     await database.drop();
   });
-
-  /** The plan of a run, moving rows in this way, whose steps a process of its own can carry out. */
-  async function planned(wanted: DesiredSet, method?: ReorganizationMethod): Promise<Plan> {
-    return sessions.withSession(async (session) => {
-      const made = await decide(session, await observe(session, wanted, state));
-      const steps = made.steps.map((step) =>
-        step.kind === "reorganize" && method !== undefined ? { ...step, method } : step,
-      );
-      return { ...made, steps };
-    });
-  }
-
-  async function up(wanted: DesiredSet, method?: ReorganizationMethod): Promise<Plan> {
-    const made = await planned(wanted, method);
-    assert.deepEqual(
-      made.findings.filter(({ severity }) => severity === "error"),
-      [],
-    );
-    const { catalog } = await sessions.withSession((session) => observe(session, wanted, state));
-    assert.ok(catalog?.parent);
-    const report = await execute(made, { sessions, parent: catalog.parent, ladder: DEFAULT_LADDER });
-    assert.deepEqual([report.failed, report.skipped], [[], []]);
-    await recorded(wanted);
-    return made;
-  }
-
-  async function recorded(wanted: DesiredSet): Promise<void> {
-    const { actual, identity, known } = await sessions.withSession((session) => observe(session, wanted, state));
-    state = outputsFromActual({ schema: "s", partitions: wanted.partitions }, actual, identity, known);
-  }
-
-  async function nothingLeft(wanted: DesiredSet): Promise<void> {
-    const { steps, findings } = await planned(wanted);
-    assert.deepEqual([steps, findings], [[], []]);
-    assert.deepEqual(await leftovers(client), []);
-    assert.equal(await contentOf(client, "s.p"), await contentOf(client, "s.twin"));
-  }
 
   const SPLIT = { a: range("0", "30"), a2: range("30", "100"), b: range("100", "150"), d: { default: true } as const };
   const GROWN = {
@@ -125,7 +78,7 @@ describeOnEachPostgres("rows that change partitions below a partition", (server)
   it("have statistics under other names where theirs are taken", async () => {
     await client.query("CREATE STATISTICS s.both ON k, r FROM s.p");
     for (const target of ["a", "c"]) await client.query(`CREATE STATISTICS s.${target}_k_r_stat ON k, r FROM s.twin`);
-    await up(CHANGED, "copyAndSwap");
+    await set.up(CHANGED, "copyAndSwap");
     const { rows } = await client.query(
       "SELECT stxname AS name FROM pg_statistic_ext WHERE stxrelid IN ('s.a'::regclass, 's.c'::regclass) ORDER BY 1",
     );
@@ -133,7 +86,7 @@ describeOnEachPostgres("rows that change partitions below a partition", (server)
       rows.map(({ name }) => name),
       ["a_k_r_stat1", "c_k_r_stat1"],
     );
-    await nothingLeft(CHANGED);
+    await set.nothingLeft(CHANGED);
   });
 
   for (const method of ["moveInOneTransaction", "copyAndSwap"] as const) {
@@ -148,13 +101,13 @@ describeOnEachPostgres("rows that change partitions below a partition", (server)
         ],
         20_000,
       );
-      const made = await up(CHANGED, method);
+      const made = await set.up(CHANGED, method);
       const { statements, failures } = await traffic.stop();
       assert.deepEqual(failures, []);
       assert.ok(statements > 0);
       const moving = made.steps.filter(({ kind }) => kind === "reorganize");
       assert.deepEqual(moving.map(({ under }) => under?.name).sort(), ["t1", "t1", "t2", "t2"]);
-      await nothingLeft(CHANGED);
+      await set.nothingLeft(CHANGED);
       assert.equal((await client.query("SELECT count(*)::int AS count FROM s.c")).rows[0].count, 100);
       assert.deepEqual(await childrenOf(client, "s.t2"), [
         "h0 FOR VALUES WITH (modulus 4, remainder 0)",
@@ -167,8 +120,8 @@ describeOnEachPostgres("rows that change partitions below a partition", (server)
 
   it("are merged", async () => {
     const merged = desired({ ab: range("0", "200"), d: { default: true } });
-    await up(merged, "copyAndSwap");
-    await nothingLeft(merged);
+    await set.up(merged, "copyAndSwap");
+    await set.nothingLeft(merged);
   });
 
   it("go on after a kill, or are given up when something else is declared", async () => {
@@ -181,32 +134,24 @@ describeOnEachPostgres("rows that change partitions below a partition", (server)
     const points = server().major === EVERYWHERE_ON ? ["afterTransaction:3", "beforeCommit:8"] : ["afterTransaction:6"];
     for (const point of points) {
       for (const next of [wanted, desired(RANGES)]) {
-        const { steps } = await planned(wanted, "copyAndSwap");
-        await sessions.close();
-        await runChild(database, steps, point);
-        await sessionsEnd(client);
-        sessions = sessionsOn(database.connection);
+        await set.killed(wanted, "copyAndSwap", point);
         for (const table of ["s.p", "s.twin"])
           await client.query(`UPDATE ${table} SET r = (r + 1) % 10 WHERE k % 3 = 0`);
-        await up(next);
-        await nothingLeft(next);
-        await up(desired(RANGES));
+        await set.up(next);
+        await set.nothingLeft(next);
+        await set.up(desired(RANGES));
       }
     }
   });
 
   it("do not go on inside a partition that leaves: the copy is taken away first", async () => {
-    await recorded(desired(RANGES));
+    await set.recorded(desired(RANGES));
     const wanted = desired({ ...RANGES, a: range("0", "30"), a2: range("30", "100") });
-    const { steps } = await planned(wanted, "copyAndSwap");
-    await sessions.close();
-    await runChild(database, steps, "afterTransaction:6");
-    await sessionsEnd(client);
-    sessions = sessionsOn(database.connection);
+    await set.killed(wanted, "copyAndSwap", "afterTransaction:6");
     const { t1, t2 } = wanted.partitions;
     assert.ok(t1 && t2);
     const leaving: DesiredSet = { ...wanted, partitions: { t1: { ...t1, tier: "detached" }, t2 } };
-    const made = await up(leaving);
+    const made = await set.up(leaving);
     assert.deepEqual(
       made.steps.map(({ kind, under }) => [kind, under?.name]),
       [

@@ -1,15 +1,8 @@
 /** Rows change tables between partitions that are partitioned themselves, while the application goes on. */
 import assert from "node:assert/strict";
 import type { Client } from "pg";
-import type { Sessions } from "../../../postgres/connection";
-import { execute } from "../../../postgres/executor";
-import { DEFAULT_LADDER } from "../../../postgres/ladder";
-import { decide } from "../../../provider/partitionSet/decide";
-import { observe } from "../../../provider/partitionSet/observe";
-import { outputsFromActual } from "../../../provider/partitionSet/state";
-import type { Properties } from "../../../provider/values";
 import type { DesiredPartition, DesiredSet, PartitionBound, PartitionKey } from "../../../topology/model";
-import type { Plan, ReorganizationMethod } from "../../../topology/steps";
+import type { ReorganizationMethod } from "../../../topology/steps";
 import {
   describeOnEachPostgres,
   describeOnOldestAndNewest,
@@ -17,10 +10,10 @@ import {
   type TestServer,
 } from "../../support/postgres";
 import { startTraffic } from "../../support/traffic";
-import { runChild, sessionsEnd } from "../postgres/crash-parent";
-import { range, sessionsOn } from "../postgres/support";
+import { range } from "../postgres/support";
 import { treeOf } from "../tree/support";
 import { contentOf, leftovers } from "./support";
+import { Updates } from "./updates";
 
 const TABLES = `
 CREATE SCHEMA s;
@@ -44,7 +37,7 @@ CREATE TABLE s.twin (k int, id int, region text DEFAULT 'eu', r int, o int, note
 /** Every turn on one version; on the others one in the middle of the copy, and around the exchange. */
 const EVERYWHERE_ON = 18;
 
-type Inside = Pick<DesiredPartition, "partitionBy" | "partitions">;
+type Inside = Pick<DesiredPartition, "partitionBy" | "partitions" | "leaf">;
 
 const divided = (partitionBy: PartitionKey, bounds: Record<string, PartitionBound & Inside>): Inside => ({
   partitionBy,
@@ -66,7 +59,7 @@ const byRegion = (table: string, inside: (table: string) => Inside = () => ({}))
     },
   );
 
-const whole = (): Inside => ({});
+const whole = (): Inside => ({ leaf: true });
 
 function setOf(bounds: Record<string, PartitionBound>, inside: (table: string) => Inside): DesiredSet {
   const entries = Object.entries(bounds).map(([name, bound]): [string, DesiredPartition] => [
@@ -95,6 +88,7 @@ const CHANGES: Change[] = [
   ["a year with buckets is split into quarters", setOf(YEAR, byHash), setOf(QUARTERS, byHash)],
   ["quarters with buckets become one table", setOf(QUARTERS, byHash), setOf(YEAR, whole)],
   ["a table becomes a tree of three levels", setOf(YEAR, whole), setOf(QUARTERS, threeLevels)],
+  ["a tree of three levels becomes a table in its place", setOf(YEAR, threeLevels), setOf(YEAR, whole)],
 ];
 
 const MORE: Change[] = [
@@ -102,6 +96,12 @@ const MORE: Change[] = [
   ["quarters with buckets are merged", setOf(QUARTERS, byHash), setOf(YEAR, byHash)],
   ["a table is divided", setOf(YEAR, whole), setOf(YEAR, byHash)],
   ["another key takes the place of buckets", setOf(YEAR, byHash), setOf(YEAR, byRegion)],
+  ["each quarter becomes one table", setOf(QUARTERS, byHash), setOf(QUARTERS, whole)],
+  [
+    "the lowest level goes below a partition",
+    setOf(YEAR, threeLevels),
+    setOf(YEAR, (table) => byRegion(table, (region) => (region.endsWith("_eu") ? whole() : byHash(region)))),
+  ],
   [
     "a tree of three levels is cut elsewhere",
     setOf(QUARTERS, threeLevels),
@@ -112,59 +112,26 @@ const MORE: Change[] = [
 const suite = (changes: Change[], kills: boolean) => (server: () => TestServer) => {
   let database: TestDatabase;
   let client: Client;
-  let sessions: Sessions;
-  let state: Properties;
+  let set: Updates;
 
   beforeEach(async () => {
     database = await server().createDatabase();
     client = await database.client();
-    sessions = sessionsOn(database.connection);
+    set = new Updates(database, client);
   });
   afterEach(async () => {
-    await sessions.close();
+    await set.close();
     await database.drop();
   });
 
-  async function planned(wanted: DesiredSet, method?: ReorganizationMethod): Promise<Plan> {
-    return sessions.withSession(async (session) => {
-      const made = await decide(session, await observe(session, wanted, state));
-      const steps = made.steps.map((step) =>
-        step.kind === "reorganize" && method !== undefined ? { ...step, method } : step,
-      );
-      return { ...made, steps };
-    });
-  }
-
-  async function up(wanted: DesiredSet, method?: ReorganizationMethod): Promise<Plan> {
-    const made = await planned(wanted, method);
-    assert.deepEqual(
-      made.findings.filter(({ severity }) => severity === "error"),
-      [],
-    );
-    const { catalog } = await sessions.withSession((session) => observe(session, wanted, state));
-    assert.ok(catalog?.parent);
-    const report = await execute(made, { sessions, parent: catalog.parent, ladder: DEFAULT_LADDER });
-    assert.deepEqual([report.failed, report.skipped], [[], []]);
-    const { actual, identity, known } = await sessions.withSession((session) => observe(session, wanted, state));
-    state = outputsFromActual({ schema: "s", partitions: wanted.partitions }, actual, identity, known);
-    return made;
-  }
-
   /** The table anew, as declared, with rows. */
   async function begin(wanted: DesiredSet): Promise<void> {
-    state = {};
+    set.forget();
     await client.query(`DROP SCHEMA IF EXISTS s CASCADE; DROP PUBLICATION IF EXISTS published; ${TABLES}`);
-    await up(wanted);
+    await set.up(wanted);
     for (const table of ["s.p", "s.twin"])
       await client.query(`INSERT INTO ${table}
         SELECT k, k % 7, CASE WHEN k % 3 = 0 THEN 'eu' ELSE 'us' END, k % 10, k % 10, 'n' || k FROM generate_series(0, 399) k`);
-  }
-
-  async function nothingLeft(wanted: DesiredSet): Promise<void> {
-    const { steps, findings } = await planned(wanted);
-    assert.deepEqual([steps, findings], [[], []]);
-    assert.deepEqual(await leftovers(client), []);
-    assert.equal(await contentOf(client, "s.p"), await contentOf(client, "s.twin"));
   }
 
   const both = (sql: string) => ["BEGIN", sql.replace("%t", "s.p"), sql.replace("%t", "s.twin"), "COMMIT"];
@@ -180,12 +147,12 @@ const suite = (changes: Change[], kills: boolean) => (server: () => TestServer) 
       it(`${name}, while readers and writers go on (${method})`, async () => {
         await begin(before);
         const traffic = await startTraffic(database, application, 20_000);
-        const made = await up(after, method);
+        const made = await set.up(after, method);
         const { statements, failures } = await traffic.stop();
         assert.deepEqual(failures, []);
         assert.ok(statements > 0);
         assert.deepEqual([...new Set(made.steps.map(({ method: way }) => way))], [method]);
-        await nothingLeft(after);
+        await set.nothingLeft(after);
         const moved = await treeOf(client, "s.p");
         const own = await client.query(
           "SELECT conrelid::regclass::text, conname FROM pg_constraint WHERE contype = 'f' AND (conparentid = 0 OR NOT convalidated)" +
@@ -205,10 +172,7 @@ const suite = (changes: Change[], kills: boolean) => (server: () => TestServer) 
     const byNote = (table: string) =>
       divided({ hash: { column: "note" } }, { [`${table}_n`]: { modulus: 1, remainder: 0 } });
     const wanted = setOf(YEAR, byNote);
-    const { catalog } = await sessions.withSession((session) => observe(session, wanted, state));
-    assert.ok(catalog?.parent);
-    const made = await planned(wanted, "copyAndSwap");
-    const report = await execute(made, { sessions, parent: catalog.parent, ladder: DEFAULT_LADDER });
+    const report = await set.carriedOut(wanted, await set.planned(wanted, "copyAndSwap"));
     assert.match(
       report.failed[0]?.error.reason ?? "",
       /unique constraint on partitioned table must include all partitioning columns/,
@@ -223,30 +187,31 @@ const suite = (changes: Change[], kills: boolean) => (server: () => TestServer) 
     const enough = setOf(YEAR, inside(days, true));
     const few = setOf(YEAR, inside(["0", "1", "2"], false));
     await begin(setOf(YEAR, whole));
-    const refused = await planned(few);
+    const refused = await set.planned(few);
     assert.deepEqual(
       refused.findings.filter(({ severity }) => severity === "error").map(({ path }) => path),
       ["partitions.year"],
     );
     assert.deepEqual(refused.steps, []);
     await client.query("DELETE FROM s.p WHERE id > 2; DELETE FROM s.twin WHERE id > 2");
-    await up(few);
-    await nothingLeft(few);
-    await up(enough);
-    await nothingLeft(enough);
+    await set.up(few);
+    await set.nothingLeft(few);
+    await set.up(enough);
+    await set.nothingLeft(enough);
+  });
+
+  it("makes one table of a DEFAULT, which a move in one transaction would keep as it is", async () => {
+    await begin(setOf(YEAR, threeLevels));
+    const flat = setOf(YEAR, (table) => byRegion(table, whole));
+    const { steps } = await set.up(flat);
+    assert.deepEqual(
+      steps.map(({ id, method }) => `${id} ${method}`),
+      ["reorganize:year_eu moveInOneTransaction", "reorganize:year_rest copyAndSwap"],
+    );
+    await set.nothingLeft(flat);
   });
 
   describe("after a kill", () => {
-    /** Carries it out in a process that is killed at the point; undefined when it had ended before. */
-    async function killed(wanted: DesiredSet, method: ReorganizationMethod, point: string) {
-      const { steps } = await planned(wanted, method);
-      await sessions.close();
-      const signal = await runChild(database, steps, point);
-      await sessionsEnd(client);
-      sessions = sessionsOn(database.connection);
-      return signal;
-    }
-
     async function write(): Promise<void> {
       for (const table of ["s.p", "s.twin"]) {
         await client.query(`UPDATE ${table} SET note = 'after', id = (id + 1) % 7 WHERE k % 3 = 0`);
@@ -255,26 +220,30 @@ const suite = (changes: Change[], kills: boolean) => (server: () => TestServer) 
       }
     }
 
-    const wanted = setOf({ year: range("0", "150"), q2: range("150", "400") }, byRegion);
+    const cut = setOf({ year: range("0", "150"), q2: range("150", "400") }, byRegion);
+    const between = Array.from({ length: 4 }, (_, at) => `betweenStatements:${at * 12 + 1}`);
+    const ended = (points: number[]) => points.map((at) => `afterTransaction:${at}`);
+    const everywhere = ended(Array.from({ length: 40 }, (_, at) => at + 1));
 
-    for (const [method, points] of [
-      ["moveInOneTransaction", Array.from({ length: 4 }, (_, at) => `betweenStatements:${at * 12 + 1}`)],
-      ["copyAndSwap", Array.from({ length: 40 }, (_, at) => `afterTransaction:${at + 1}`)],
-      ["copyAndSwap", ["beforeCommit:9", "beforeCommit:14"]],
-    ] as [ReorganizationMethod, string[]][]) {
-      it(`goes on where it was (${method}, from ${points[0]})`, async () => {
+    for (const [what, before, wanted, method, points] of [
+      ["a cut", setOf(YEAR, byHash), cut, "moveInOneTransaction", between],
+      ["a cut", setOf(YEAR, byHash), cut, "copyAndSwap", everywhere],
+      ["a cut", setOf(YEAR, byHash), cut, "copyAndSwap", ["beforeCommit:9", "beforeCommit:14"]],
+      ["one table of a tree", setOf(YEAR, threeLevels), setOf(YEAR, whole), "moveInOneTransaction", between],
+      ["one table of a tree", setOf(YEAR, threeLevels), setOf(YEAR, whole), "copyAndSwap", ended([2, 8, 14, 16, 18])],
+    ] as [string, DesiredSet, DesiredSet, ReorganizationMethod, string[]][]) {
+      it(`goes on where it was: ${what} (${method}, from ${points[0]})`, async () => {
         const some = server().major === EVERYWHERE_ON ? points : points.filter((_, at) => at % 13 === 1);
         const phases = new Set<string>();
         for (const point of some) {
-          await begin(setOf(YEAR, byHash));
-          const signal = await killed(wanted, method, point);
-          const before = await contentOf(client, "s.twin");
-          assert.equal(await contentOf(client, "s.p"), before, point);
+          await begin(before);
+          const signal = await set.killed(wanted, method, point);
+          assert.equal(await contentOf(client, "s.p"), await contentOf(client, "s.twin"), point);
           await write();
-          const made = await planned(wanted);
+          const made = await set.planned(wanted);
           for (const { id } of made.steps) phases.add(id.replace(/\/.*/, "/"));
-          await up(wanted);
-          await nothingLeft(wanted);
+          await set.up(wanted);
+          await set.nothingLeft(wanted);
           if (signal === null) break;
         }
         if (some.length > 4) assert.deepEqual([...phases].sort(), ["reorganize:year", "reorganize:year/"]);
@@ -283,29 +252,29 @@ const suite = (changes: Change[], kills: boolean) => (server: () => TestServer) 
 
     it("is given up when something else is declared", async () => {
       await begin(setOf(YEAR, byHash));
-      await killed(wanted, "copyAndSwap", "afterTransaction:6");
+      await set.killed(cut, "copyAndSwap", "afterTransaction:6");
       await write();
       const other = setOf(QUARTERS, byHash);
-      const made = await up(other);
+      const made = await set.up(other);
       assert.deepEqual(
         made.steps.map(({ kind }) => kind),
         ["abandonReorganization", "reorganize"],
       );
-      await nothingLeft(other);
+      await set.nothingLeft(other);
     });
 
     it("is begun anew when the subtree has other tables than it had", async () => {
       await begin(setOf(YEAR, byRegion));
-      await killed(setOf(QUARTERS, byHash), "copyAndSwap", "afterTransaction:6");
+      await set.killed(setOf(QUARTERS, byHash), "copyAndSwap", "afterTransaction:6");
       await client.query("CREATE TABLE s.year_ap PARTITION OF s.year FOR VALUES IN ('ap')");
       await client.query("INSERT INTO s.p SELECT k, 9, 'ap', 1, 1, 'ap' FROM generate_series(0, 399, 9) k");
       await client.query("INSERT INTO s.twin SELECT k, 9, 'ap', 1, 1, 'ap' FROM generate_series(0, 399, 9) k");
-      const made = await up(setOf(QUARTERS, byHash));
+      const made = await set.up(setOf(QUARTERS, byHash));
       assert.deepEqual(
         made.steps.map(({ kind }) => kind),
         ["abandonReorganization", "reorganize"],
       );
-      await nothingLeft(setOf(QUARTERS, byHash));
+      await set.nothingLeft(setOf(QUARTERS, byHash));
     });
   });
 };

@@ -4,6 +4,7 @@ import type { Client } from "pg";
 import type { Sessions } from "../../../postgres/connection";
 import { describeOnEachPostgres } from "../../support/postgres";
 import { sessionsOn } from "../postgres/support";
+import { contentOf } from "../reorganize/support";
 import { SetUnderTest, treeOf } from "./support";
 
 const EVENTS =
@@ -249,13 +250,51 @@ describeOnEachPostgres("trees of partitions", (server) => {
       assert.deepEqual(await set.settle({ ...flat, subPartitionBy, asOf: "2026-02" }), ["reorganize:events_2026_01"]);
       const { rows } = await client.query("SELECT count(*)::int AS count FROM app.events_2026_01_p0 WHERE id > 0");
       assert.ok(rows[0].count > 0);
-      // The other way round: what is divided is kept, and reported.
-      const { findings: warned, done: nothing } = await set.up({ ...flat, asOf: "2026-02" });
-      assert.deepEqual(nothing, []);
+    }));
+
+  it("makes one table of what it has divided, level by level or at once", () =>
+    withTable("RANGE (at)", async ({ client, set }) => {
+      const { subPartitionBy: lists, ...flat } = three("2026-02", { lifecycle: [] });
+      const { subPartitionBy: _, ...upper } = lists;
+      await set.settle({ ...flat, subPartitionBy: lists });
+      for (const region of ["de", "us", "fr"]) await write(client, "2026-01", region);
+      await write(client, "2026-02", "us");
+      const before = await contentOf(client, "app.events");
+      const leaves = ["eu", "us"].flatMap((region) => ["01", "02"].map((month) => `events_2026_${month}_${region}`));
+      const lower = { ...flat, subPartitionBy: upper };
+      assert.deepEqual(set.diff(lower).length, 1 + leaves.length);
+      assert.deepEqual((await set.settle(lower)).sort(), leaves.map((leaf) => `reorganize:${leaf}`).sort());
+      await set.settle({ ...flat, subPartitionBy: lists });
+      assert.deepEqual(set.diff(flat), [
+        "delete subPartitionBy",
+        ...["01", "02"].map((month) => `delete partitions.events_2026_${month}.partitionBy`),
+      ]);
+      assert.deepEqual(await set.settle(flat), ["reorganize:events_2026_01", "reorganize:events_2026_02"]);
+      assert.equal(await contentOf(client, "app.events"), before);
+      assert.deepEqual(await treeOf(client, "app.events"), [
+        "events > events_2026_01 FOR VALUES FROM ('2026-01-01 00:00:00+00') TO ('2026-02-01 00:00:00+00')",
+        "events > events_2026_02 FOR VALUES FROM ('2026-02-01 00:00:00+00') TO ('2026-03-01 00:00:00+00')",
+      ]);
+    }));
+
+  it("leaves alone what somebody else has divided, until an entry says that it is one table", () =>
+    withTable("RANGE (at)", async ({ client, set, sessions }) => {
+      const { subPartitionBy, ...flat } = hashed("2026-01", { window: { from: "2026-01", ahead: 0 } });
+      await set.settle({ ...flat, subPartitionBy });
+      await write(client, "2026-01");
+      const other = new SetUnderTest(sessions);
+      const { findings, done } = await other.up(flat);
+      assert.deepEqual(done, []);
       assert.match(
-        warned[0] ?? "",
+        findings.join(),
         /^warning partitions.events_2026_01: .* is itself partitioned by HASH \(id\) \(2 part/,
       );
+      const entry = { from: "2026-01-01", to: "2026-02-01" };
+      const says = (leaf: boolean) => ({ ...flat, partitions: { events_2026_01: { ...entry, leaf } } });
+      assert.deepEqual((await set.up(says(false))).done, []);
+      assert.deepEqual(await other.settle(says(true)), ["reorganize:events_2026_01"]);
+      const { rows } = await client.query("SELECT count(*)::int AS count FROM ONLY app.events_2026_01");
+      assert.deepEqual(rows, [{ count: 20 }]);
     }));
 
   it("moves rows of the DEFAULT partition of a table below into the leaf that they belong to", () =>

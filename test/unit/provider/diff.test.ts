@@ -89,3 +89,29 @@ describe("the diff of a set whose partitions below a partition are divided other
     assert.match(found.warnings.join(), /has 1 attached partition\(s\) that nobody declares: old/);
   });
 });
+
+describe("the diff of a set with a table that is to be divided otherwise", () => {
+  const below = { e_0: { modulus: 1, remainder: 0, tier: "live" } };
+  const hash = { hash: { columns: ["id"] } };
+  const set = { schema: "public", table: "t", partitionBy: { list: { column: "r", type: "text" } } };
+  const olds = { ...set, partitions: { e: { values: ["e"], tier: "live", partitionBy: hash, partitions: below } } };
+  const found = (entry: object, unmanaged = "report") => {
+    const news = { ...set, unmanaged, partitions: { e: { values: ["e"], tier: "live", ...entry } } };
+    return diffSet({ id: "x", olds, oldInputs: { ...news, ...olds }, news });
+  };
+
+  it("shows its key, and calls nothing below it undeclared", () => {
+    const list = { partitionBy: { list: { column: "q" } }, partitions: { e_a: { values: ["a"], tier: "live" } } };
+    for (const unmanaged of ["report", "refuse"]) {
+      assert.deepEqual(paths(found({ leaf: true }, unmanaged)), ["delete partitions.e.partitionBy"]);
+      assert.deepEqual(paths(found(list, unmanaged)), ["update partitions.e.partitionBy"]);
+      assert.deepEqual(found({ leaf: true }, unmanaged).warnings, []);
+      assert.deepEqual(found(list, unmanaged).warnings, []);
+    }
+  });
+
+  it("is empty, with a warning, when nothing is said of it", () => {
+    assert.deepEqual(paths(found({})), []);
+    assert.match(found({}).warnings.join(), /1 attached partition\(s\) that nobody declares: e_0/);
+  });
+});

@@ -29,6 +29,16 @@ function setOf(bounds: Bounds, division?: Division, more: Partial<DesiredSet> = 
   };
 }
 
+/** The same as one table each. */
+function undivided(bounds: Bounds, more: Partial<DesiredSet> = {}): DesiredSet {
+  const set = setOf(bounds, undefined, more);
+  const entries = Object.entries(set.partitions).map(([name, entry]): [string, DesiredPartition] => [
+    name,
+    { ...entry, leaf: true },
+  ]);
+  return { ...set, partitions: Object.fromEntries(entries) };
+}
+
 /** A world that is as declared, with rows. */
 function worldOf(desired: DesiredSet, keys: number[] = [1, 11]): World {
   const world = new World(desired);
@@ -97,7 +107,60 @@ describe("a plan for partitions that are partitioned themselves", () => {
     }
   });
 
-  it("leaves the partitions of a declared leaf alone", () => {
+  it("makes one table of what was declared as divided, and is not any more", () => {
+    for (const before of ["hash", "list"] as const) {
+      const world = worldOf(setOf(YEAR, before));
+      const made = world.up(undivided(YEAR));
+      assert.deepEqual(ids(made), ["reorganize:year moveInOneTransaction"]);
+      assert.match(
+        made.steps[0]!.reason,
+        /^app\.year is partitioned by (HASH|LIST) \([ij]\), but is declared as an undivided table; small enough/,
+      );
+      assert.deepEqual(ids(world.plan(undivided(YEAR))), []);
+    }
+  });
+
+  it("moves rows at the same time when the bounds are others, too", () => {
+    const wider = undivided({ year: ["0", "30"] });
+    assert.deepEqual(ids(worldOf(setOf(YEAR, "hash")).plan(wider)), ["reorganize:year moveInOneTransaction"]);
+  });
+
+  it("makes one table of a divided DEFAULT by a copy: in one transaction it would keep its table", () => {
+    const bounds: Bounds = { ...YEAR, rest: "default" };
+    const made = worldOf(setOf(bounds, "hash")).plan(undivided(bounds));
+    assert.deepEqual(ids(made), ["reorganize:year moveInOneTransaction", "reorganize:rest copyAndSwap"]);
+  });
+
+  it("makes no table of divided ones when told not to move rows, or when others have partitions there", () => {
+    const refused = worldOf(setOf(YEAR, "hash")).plan(undivided(YEAR, { reorganize: "refuse" }));
+    assert.deepEqual(refused.steps, []);
+    assert.match(
+      reasons(refused)[0]!,
+      /^error partitions\.year: .* reorganize is "refuse"\. .* or leave what is below it alone, partitions: \{"year": \{…, leaf: false\}\}/,
+    );
+    const another = changed(worldOf(setOf(YEAR, "list")), ({ level }) => {
+      level!.children.push({ ...level!.children[0]!, oid: 7, name: "theirs", bound: { values: ["b"] } });
+    });
+    const made = another.plan(undivided(YEAR, { unmanaged: "ignore" }));
+    assert.deepEqual(made.steps, []);
+    assert.match(reasons(made)[0]!, /and app\.theirs is below it: unmanaged is "ignore"/);
+  });
+
+  it("says that a divided table, declared as one, has to be attached first", () => {
+    const world = worldOf(setOf(YEAR, "hash"));
+    world.detach(world.find("year")!);
+    const made = world.plan(undivided(YEAR));
+    assert.deepEqual(ids(made), ["attach:year attach"]);
+    assert.match(
+      reasons(made)[0]!,
+      /^warning partitions\.year: .* declared as an undivided table\. Run again when it is/,
+    );
+    world.apply(made);
+    world.remember();
+    assert.deepEqual(ids(world.plan(undivided(YEAR))), ["reorganize:year moveInOneTransaction"]);
+  });
+
+  it("leaves partitions alone of which nothing was ever said", () => {
     const made = worldOf(setOf(YEAR, "hash")).plan(setOf(YEAR));
     assert.deepEqual(made.steps, []);
     assert.match(reasons(made)[0]!, /^warning partitions\.year: app\.year is itself partitioned by HASH \(i\)/);

@@ -220,7 +220,7 @@ describe("differences of several levels", () => {
     assert.deepEqual(paths(actual), ["add partitions.t_eu.partitionBy", "update partitions.t_us.partitionBy"]);
   });
 
-  it("do not count what is below a declared leaf", () => {
+  it("do not count what is below a partition of which nothing is said", () => {
     const flat = { t_eu: { values: ["de"], tier: "live" as const } };
     assert.deepEqual(difference(flat, { t_eu: copy().t_eu as never }), []);
   });
