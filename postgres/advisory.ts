@@ -83,7 +83,7 @@ async function busy(
       application: row.application ?? undefined,
       client: row.client ?? undefined,
       state: row.state ?? undefined,
-      ageMs: Number(row.age ?? 0),
+      ageMs: row.age ?? undefined,
       relation: parent.label,
       mode: "EXCLUSIVE",
       granted: true,

@@ -61,8 +61,10 @@ export interface Blocker {
   /** Address of the client, `local` for a Unix socket; undefined when this role may not see it. */
   client?: string;
   state?: string;
-  /** Age of its transaction. */
-  ageMs: number;
+  /** Age of its transaction; undefined when this role may not see it. */
+  ageMs?: number;
+  /** Tells its transaction from the next one of the same session. */
+  transaction?: string;
   /** First 200 characters. */
   query?: string;
   relation?: string;
@@ -101,17 +103,18 @@ export function describeBlockers(blockers: Blocker[]): string {
 }
 
 function describeBlocker(blocker: Blocker): string {
-  const age = `${(blocker.ageMs / 1000).toFixed(1)} s`;
+  const { ageMs } = blocker;
+  const age = ageMs === undefined ? "of unknown age" : `${(ageMs / 1000).toFixed(1)} s old`;
   const lock = blocker.mode ? ` ${blocker.granted ? "holds" : "waits for"} ${blocker.mode} on ${blocker.relation}` : "";
   if (blocker.gid !== undefined) {
-    return `Prepared transaction "${blocker.gid}" of ${blocker.user ?? "?"} (${age} old)${lock || " is open"}; COMMIT PREPARED or ROLLBACK PREPARED it.`;
+    return `Prepared transaction "${blocker.gid}" of ${blocker.user ?? "?"} (${age})${lock || " is open"}; COMMIT PREPARED or ROLLBACK PREPARED it.`;
   }
   const who = [
     `user ${blocker.user ?? "?"}`,
     blocker.application && `application ${blocker.application}`,
     blocker.client && `client ${blocker.client}`,
     blocker.state,
-    `transaction ${age} old`,
+    `transaction ${age}${ageMs === undefined ? " (only a member of pg_read_all_stats sees it)" : ""}`,
   ];
   const query = blocker.query ? `; query: ${blocker.query}` : "";
   return `Session ${blocker.pid} (${who.filter(Boolean).join(", ")})${lock || " has an older snapshot"}${query}.`;

@@ -2,10 +2,11 @@
 
 import { join } from "../topology/policy/reader";
 import type { Finding, Plan, Step } from "../topology/steps";
-import { findBlockers, findSnapshots, findUsers, onePerSession } from "./blockers";
+import { findBlockers, findSnapshots, findUsers, olderThan, onePerSession, whoStays } from "./blockers";
 import type { Session } from "./connection";
-import { describeBlockers } from "./errors";
+import { type Blocker, describeBlockers } from "./errors";
 import { qualified } from "./identifiers";
+import { systemClock } from "./ladder";
 import { locksNeeded, readLockRoom } from "./lockTable";
 import type { CatalogParent, CatalogSet } from "./parent";
 import { missingPrivileges } from "./privileges";
@@ -60,23 +61,24 @@ function unwritable({ inRecovery, readOnly, database, role }: ServerFacts, paren
  */
 async function holders(session: Session, plan: Plan, parent: CatalogParent): Promise<Finding[]> {
   const statements = plan.steps.flatMap((step) => renderStep(step, parent));
-  const users = await findUsers(session, [...new Set(statements.flatMap(({ waitsFor = [] }) => waitsFor))]);
-  const blockers = await findBlockers(
-    session,
-    statements.flatMap(({ locks }) => locks),
-  );
-  const staying = onePerSession([...users, ...blockers]).filter(
-    ({ gid, state, ageMs }) =>
-      gid !== undefined || (state?.startsWith("idle in transaction") && ageMs >= IDLE_LIMIT_MS),
-  );
+  const used = [...new Set(statements.flatMap(({ waitsFor = [] }) => waitsFor))];
+  const locks = statements.flatMap((statement) => statement.locks);
+  const find = async () =>
+    onePerSession([...(await findUsers(session, used)), ...(await findBlockers(session, locks))]);
+  const staying = (await whoStays(find, IDLE_LIMIT_MS, systemClock)).filter(mayStay);
   const finalizes = plan.steps.some(({ method }) => method === "finalize");
   const known = new Set(staying.map(({ pid }) => pid));
-  const snapshots = finalizes ? await findSnapshots(session, IDLE_LIMIT_MS) : [];
+  const snapshots = finalizes ? olderThan(await findSnapshots(session), IDLE_LIMIT_MS) : [];
   return [...staying, ...snapshots.filter(({ pid }) => !known.has(pid))].map((blocker) => {
     const advice =
       "The update waits for it as long as the lock ladder allows, and then fails without having done anything.";
     return finding("warning", "", blocker.relation ?? qualified(parent), `${describeBlockers([blocker])} ${advice}`);
   });
+}
+
+/** One whose state is hidden from this role may be idle as well. */
+function mayStay({ gid, state, ageMs }: Blocker): boolean {
+  return gid !== undefined || ageMs === undefined || state?.startsWith("idle in transaction") === true;
 }
 
 /** What fits in no transaction at all; several steps that are too many for one are carried out in several. */

@@ -1,13 +1,14 @@
 /** Carries out the statements of steps in one session: transactions under the lock ladder, and concurrent detaches. */
 import type { RelationName } from "../topology/model";
 import type { Step } from "../topology/steps";
-import { findBlockers, findSnapshots, findUsers, staying } from "./blockers";
+import { findBlockers, findSnapshots, findUsers } from "./blockers";
 import { readTableOfStep } from "./catalog/copying";
 import type { Session } from "./connection";
 import { type Blocker, hasSqlstate, IdentityError, SQLSTATE } from "./errors";
 import { faultPoint } from "./faults";
 import { qualified } from "./identifiers";
 import { type Clock, climb, type LockLadder } from "./ladder";
+import { lookout } from "./lookout";
 import type { CatalogParent } from "./parent";
 import { type CopyProgress, isReorganization, reorganize } from "./reorganize/run";
 import { contestedLocks, lockTimeout, type RenderedStep, type Segment, segmentsOf } from "./segments";
@@ -75,6 +76,10 @@ export class Worker {
     const locks = contestedLocks(segment);
     const finalizes = segment.items.some(({ step }) => step.method === "finalize");
     this.uninterruptible = segment.items.some(({ step }) => finalizes || step.kind === "unguardDefault");
+    const find = async () => {
+      const blockers = await findBlockers(session, locks);
+      return finalizes && blockers.length === 0 ? findSnapshots(session) : blockers;
+    };
     faultPoint("beforeTransaction");
     try {
       if (this.uninterruptible) await this.cancelling;
@@ -82,11 +87,7 @@ export class Worker {
         ladder,
         clock,
         signal: this.uninterruptible ? undefined : this.context.signal,
-        look: async (ms) => {
-          const blockers = await findBlockers(session, locks);
-          const snapshots = finalizes && blockers.length === 0 ? await findSnapshots(session, ms) : [];
-          return staying([...blockers, ...snapshots], ms);
-        },
+        look: lookout(session, clock, find),
         run: (stepMs) => this.tryOnce(segment, lockTimeout(stepMs, locks)),
         onWait: (blockers) => onWait(first, blockers),
       });
@@ -146,14 +147,15 @@ export class Worker {
   private async detachConcurrently(step: Step, statement: Statement, ladder: LockLadder): Promise<void> {
     const { session, clock, signal, onStart, onWait } = this.context;
     onStart(step);
+    const find = async () => {
+      const users = await findUsers(session, statement.waitsFor ?? []);
+      return [...users, ...(await findBlockers(session, statement.locks))];
+    };
     await climb({
       ladder,
       clock,
       signal,
-      look: async (ms) => {
-        const users = await findUsers(session, statement.waitsFor ?? []);
-        return staying([...users, ...(await findBlockers(session, statement.locks))], ms);
-      },
+      look: lookout(session, clock, find),
       run: () => this.tryConcurrently(step, statement, ladder),
       onWait: (blockers) => onWait(step, blockers),
     });

@@ -1,12 +1,13 @@
 /** Carries out one step of an index's plan: short transactions under the lock ladder, and builds that block nobody. */
 import type { IndexDeclaration, IndexStep } from "../../topology/index/model";
-import { findBlockers, findSnapshots, findUsers } from "../blockers";
+import { findBlockers, findSnapshots, findUsers, olderThan } from "../blockers";
 import type { Session, Sessions } from "../connection";
 import { type Blocker, explainError, hasSqlstate, IdentityError, SQLSTATE } from "../errors";
 import { faultPoint } from "../faults";
 import { qualified, quoteIdent } from "../identifiers";
 import { type Clock, climb, type LockLadder } from "../ladder";
 import { strongest } from "../locks";
+import { lookout } from "../lookout";
 import { lockTimeout } from "../segments";
 import type { Lock, Statement } from "../statement";
 import { type BuildProgress, withProgress } from "./progress";
@@ -76,7 +77,7 @@ export class IndexWorker {
     const locks = strongest(statements.flatMap((statement) => statement.locks));
     faultPoint("beforeTransaction");
     const there = await this.climbing(
-      async (ms) => (await findBlockers(session, locks)).filter(({ ageMs, gid }) => ageMs >= ms || gid !== undefined),
+      lookout(session, this.context.clock, () => findBlockers(session, locks)),
       (stepMs) =>
         session.transaction(async () => {
           await session.query(`SET LOCAL lock_timeout = '${lockTimeout(stepMs, locks)}ms'`);
@@ -196,8 +197,8 @@ async function idleHolders(session: Session, statement: Statement, ms: number): 
   const { waitsFor = [], waitsForWriters = [] } = statement;
   const writers = waitsForWriters.map((relation): Lock => ({ relation, mode: "SHARE", hold: "build" }));
   const holders = [...(await findUsers(session, waitsFor)), ...(await findBlockers(session, writers))];
-  const found = [...holders, ...(await findSnapshots(session, ms))];
-  return found.filter(({ gid, state, ageMs }) => gid !== undefined || (state?.startsWith("idle in") && ageMs >= ms));
+  const found = [...holders, ...(await findSnapshots(session))];
+  return olderThan(found, ms).filter(({ gid, state }) => gid !== undefined || state?.startsWith("idle in"));
 }
 
 /** Adds what PostgreSQL does not say: which partition, how to find the rows, what is left. */

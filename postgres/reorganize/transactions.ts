@@ -1,13 +1,14 @@
 /** Transactions of a reorganization: under the lock ladder for short locks on tables, patiently for locks on rows. */
 import type { RelationName } from "../../topology/model";
 import type { Step } from "../../topology/steps";
-import { findBlockers, findUsers, staying } from "../blockers";
+import { findBlockers, findUsers } from "../blockers";
 import type { Session } from "../connection";
 import type { Blocker } from "../errors";
 import { faultPoint } from "../faults";
 import { qualified } from "../identifiers";
 import { type Clock, climb, type LockLadder } from "../ladder";
 import { strongest } from "../locks";
+import { lookout } from "../lookout";
 import type { CatalogParent } from "../parent";
 import { lockTimeout } from "../segments";
 import type { Statement } from "../statement";
@@ -64,7 +65,7 @@ export class Transactions {
       ladder,
       clock,
       signal,
-      look: async (ms) => staying(await findBlockers(session, locks), ms),
+      look: lookout(session, clock, () => findBlockers(session, locks)),
       run: (stepMs) => this.once(statements, lockTimeout(stepMs, locks), wishes),
       onWait: (blockers) => onWait(step, blockers),
     });

@@ -1,5 +1,5 @@
 /** The Index resource: an index on a partitioned table and on all its partitions, built without blocking writers. */
-import { findSnapshots, findUsers } from "../../postgres/blockers";
+import { findSnapshots, findUsers, olderThan } from "../../postgres/blockers";
 import type { Session } from "../../postgres/connection";
 import { describeBlockers } from "../../postgres/errors";
 import { qualified } from "../../postgres/identifiers";
@@ -112,10 +112,8 @@ async function showPlan(
 const LONG_MS = 1_000;
 
 async function longHolders(session: Session, relations: string[]): Promise<string[]> {
-  const found = [...(await findUsers(session, relations)), ...(await findSnapshots(session, LONG_MS))];
-  const long = new Map(
-    found.filter(({ ageMs }) => ageMs >= LONG_MS).map((holder) => [holder.gid ?? holder.pid, holder]),
-  );
+  const found = [...(await findUsers(session, relations)), ...(await findSnapshots(session))];
+  const long = new Map(olderThan(found, LONG_MS).map((holder) => [holder.gid ?? holder.pid, holder]));
   return [...long.values()].map(
     (holder) => `A build would wait for this transaction to end. ${describeBlockers([holder])}`,
   );

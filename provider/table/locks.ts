@@ -1,9 +1,10 @@
 /** A table's statements under the lock ladder of the provider's configuration. */
-import { findBlockers, staying } from "../../postgres/blockers";
+import { findBlockers } from "../../postgres/blockers";
 import type { Session } from "../../postgres/connection";
 import { describeBlockers } from "../../postgres/errors";
 import { climb, systemClock } from "../../postgres/ladder";
 import { blocks, strongest } from "../../postgres/locks";
+import { lookout } from "../../postgres/lookout";
 import { lockTimeout } from "../../postgres/segments";
 import type { Lock } from "../../postgres/statement";
 import type { UnderLocks } from "../../postgres/table/apply";
@@ -22,11 +23,12 @@ export function underLadder(context: Context, session: Session): UnderLocks {
   return (wanted, transaction) => {
     const locks = strongest(wanted);
     const harmless = isHarmless(locks);
+    const look = lookout(session, systemClock, () => findBlockers(session, locks));
     return climb({
       ladder: harmless ? { ...ladder, steps: [ladder.budget] } : ladder,
       clock: systemClock,
       signal: context.signal,
-      look: async (ms) => (harmless && ms > 0 ? [] : staying(await findBlockers(session, locks), ms)),
+      look: async (ms) => (harmless && ms > 0 ? [] : look(ms)),
       run: async (stepMs) => {
         const set = (timeout: string) =>
           session.query("SELECT pg_catalog.set_config('lock_timeout', $1, false)", [timeout]);
