@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import type { Client } from "pg";
 import { catalogSnapshot } from "../support/catalog-snapshot";
-import { describeOnEachPostgres, type TestDatabase, testMajors } from "../support/postgres";
+import { describeOnNewest, type TestDatabase, testMajors } from "../support/postgres";
 import { endLeftovers, isProvider, processesOf } from "../support/processes-of-stack";
 import { TestStack } from "../support/stack";
 import type { Program, State, UpWithoutEngine } from "../support/without-engine";
@@ -68,7 +68,7 @@ const calm = (asOf: string): Program => ({
   set: { schema: "calm", table: "events", partitionBy, ...policy(asOf) },
 });
 
-describeOnEachPostgres("kill -9 in the middle of an up", (server) => {
+describeOnNewest("kill -9 in the middle of an up", (server) => {
   let database: TestDatabase;
   let client: Client;
   let stack: TestStack;

@@ -1,10 +1,10 @@
 /** The Index resource through the real engine: built on a table with rows, drift, change, rename, import, destroy. */
 import assert from "node:assert/strict";
 import type { Client } from "pg";
-import { describeOnOldestAndNewest, type TestDatabase } from "../support/postgres";
+import { describeOnNewest, type TestDatabase } from "../support/postgres";
 import { TestStack } from "../support/stack";
 
-describeOnOldestAndNewest("Index through the engine", (server) => {
+describeOnNewest("Index through the engine", (server) => {
   let database: TestDatabase;
   let client: Client;
   let stack: TestStack;

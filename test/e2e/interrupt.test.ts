@@ -1,6 +1,6 @@
 /** Ctrl-C while `up` waits for somebody's lock. */
 import assert from "node:assert/strict";
-import { describeOnOldestAndNewest } from "../support/postgres";
+import { describeOnNewest } from "../support/postgres";
 import { isProvider, processesOf } from "../support/processes-of-stack";
 import { collect, TestStack } from "../support/stack";
 
@@ -24,7 +24,7 @@ const SESSIONS = `SELECT a.pid, l.pid IS NOT NULL AS locked FROM pg_stat_activit
   LEFT JOIN pg_locks l ON l.pid = a.pid AND l.locktype = 'advisory' AND l.granted
   WHERE a.datname = current_database() AND a.application_name = 'pulumi-pgpartition'`;
 
-describeOnOldestAndNewest("Ctrl-C while up waits for a lock", (server) => {
+describeOnNewest("Ctrl-C while up waits for a lock", (server) => {
   it("ends it with what was done and what was not, leaves no session, and the next up does the rest", async () => {
     const database = await server().createDatabase();
     const stack = await TestStack.create({ database: database.connection, program: program("2026-06") });

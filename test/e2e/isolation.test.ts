@@ -1,7 +1,7 @@
 /** One table that cannot be made as declared stops neither the others nor its own partitions, and nothing done is forgotten. */
 import assert from "node:assert/strict";
 import type { Client } from "pg";
-import { describeOnOldestAndNewest, type TestDatabase } from "../support/postgres";
+import { describeOnNewest, type TestDatabase } from "../support/postgres";
 import { TestStack } from "../support/stack";
 
 const ROLE = "isolation_deployer";
@@ -30,7 +30,7 @@ table("homeless", { schema: "later" });
 
 const ALL = ["01", "02", "03"];
 
-describeOnOldestAndNewest("tables of which some cannot be made", (server) => {
+describeOnNewest("tables of which some cannot be made", (server) => {
   let database: TestDatabase;
   let client: Client;
   let stack: TestStack;

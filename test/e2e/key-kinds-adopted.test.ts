@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Client } from "pg";
 import { partitionsOf } from "../support/partitions";
-import { describeOnEachPostgres, type TestDatabase } from "../support/postgres";
+import { describeOnOldestAndNewest, type TestDatabase } from "../support/postgres";
 import { type Preview, TestStack } from "../support/stack";
 
 /** What stands in the database before the stack is heard of: two periods of each kind. */
@@ -63,7 +63,7 @@ const program = (changed: Partial<Record<SetName, object>> = {}): string =>
     return `new pgp.PartitionSet("${table}", ${JSON.stringify(args)}, { provider, protect: true });`;
   }).join("\n");
 
-describeOnEachPostgres("tables with every kind of key that were there first", (server) => {
+describeOnOldestAndNewest("tables with every kind of key that were there first", (server) => {
   let database: TestDatabase;
   let stack: TestStack;
   let client: Client;

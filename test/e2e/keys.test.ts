@@ -1,6 +1,6 @@
 /** Every kind of partition key and interval in one stack, and sessions whose settings are not the usual ones. */
 import assert from "node:assert/strict";
-import { describeOnEachPostgres, type TestDatabase } from "../support/postgres";
+import { describeOnOldestAndNewest, type TestDatabase } from "../support/postgres";
 import { TestStack } from "../support/stack";
 
 interface Case {
@@ -201,7 +201,7 @@ const HOSTILE: Record<string, string> = {
   default_transaction_isolation: "'serializable'",
 };
 
-describeOnEachPostgres("keys and intervals", (server) => {
+describeOnOldestAndNewest("keys and intervals", (server) => {
   let database: TestDatabase;
   let stack: TestStack;
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Client } from "pg";
 import { DEFAULT_LADDER } from "../../postgres/ladder";
-import { describeOnEachPostgres, type TestDatabase } from "../support/postgres";
+import { describeOnOldestAndNewest, type TestDatabase } from "../support/postgres";
 import { type CommandResult, collect, TestStack } from "../support/stack";
 import { startTraffic, type TrafficReport } from "../support/traffic";
 
@@ -69,7 +69,7 @@ const JOBS: string[][] = [
   ],
 ];
 
-describeOnEachPostgres("an up beside long transactions and a busy application", (server) => {
+describeOnOldestAndNewest("an up beside long transactions and a busy application", (server) => {
   let database: TestDatabase;
   let stack: TestStack;
   let client: Client;

@@ -1,6 +1,6 @@
 /** Names that need quoting, and names as long as PostgreSQL keeps them, through a whole life in one stack. */
 import assert from "node:assert/strict";
-import { describeOnOldestAndNewest, type TestDatabase } from "../support/postgres";
+import { describeOnNewest, type TestDatabase } from "../support/postgres";
 import { TestStack } from "../support/stack";
 
 /** Fills a name up to the 63 bytes that PostgreSQL keeps. */
@@ -109,7 +109,7 @@ const program = (asOf: string) => [...MONTHLY.map((named, index) => monthly(name
 const quote = (name: string) => `"${name.replaceAll('"', '""')}"`;
 const relation = (schema: string, name: string) => `${quote(schema)}.${quote(name)}`;
 
-describeOnOldestAndNewest("names of every kind", (server) => {
+describeOnNewest("names of every kind", (server) => {
   let database: TestDatabase;
   let stack: TestStack;
 

@@ -1,7 +1,7 @@
 /** A platform stack owns a table and some of its partitions, a tenant's stack owns one more: neither disturbs the other. */
 import assert from "node:assert/strict";
 import type { Client } from "pg";
-import { describeOnOldestAndNewest, type TestDatabase } from "../support/postgres";
+import { describeOnNewest, type TestDatabase } from "../support/postgres";
 import { TestStack } from "../support/stack";
 
 const platform = (values: object, more = "") => `
@@ -15,7 +15,7 @@ const platform = (values: object, more = "") => `
 const tenant = (args: object) =>
   `new pgp.Partition("acme", ${JSON.stringify({ table: "orders", name: "orders_acme", ...args })}, { provider });`;
 
-describeOnOldestAndNewest("Partition of another stack", (server) => {
+describeOnNewest("Partition of another stack", (server) => {
   let database: TestDatabase;
   let client: Client;
   let owner: TestStack;

@@ -1,7 +1,7 @@
 /** A year of which the policy keeps only a part: split first, and only what it gives up leaves, in one update. */
 import assert from "node:assert/strict";
 import { partitionsOf } from "../support/partitions";
-import { describeOnEachPostgres, type TestDatabase } from "../support/postgres";
+import { describeOnOldestAndNewest, type TestDatabase } from "../support/postgres";
 import { TestStack } from "../support/stack";
 
 const program = (every: string, more: string) => `
@@ -10,7 +10,7 @@ new pgp.PartitionedTable("events", {
   partitionBy: { range: { column: "at", every: "${every}" } }, asOf: "2024-07", ${more} }, { provider });
 `;
 
-describeOnEachPostgres("a year of which a part is given up", (server) => {
+describeOnOldestAndNewest("a year of which a part is given up", (server) => {
   let database: TestDatabase;
   let stack: TestStack;
 

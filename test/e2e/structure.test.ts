@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { Client } from "pg";
 import { partitionsOf } from "../support/partitions";
-import { describeOnEachPostgres, type TestDatabase } from "../support/postgres";
+import { describeOnOldestAndNewest, type TestDatabase } from "../support/postgres";
 import { TestStack } from "../support/stack";
 
 /** What the tests change in each table. */
@@ -54,7 +54,7 @@ ANALYZE;`;
 /** Statements that change something, as PostgreSQL's log has them. */
 const CHANGING = /^\s*(?:CREATE|ALTER|DROP|LOCK|COMMENT|GRANT|INSERT|UPDATE|DELETE|WITH|TRUNCATE)\b/i;
 
-describeOnEachPostgres("structural change", (server) => {
+describeOnOldestAndNewest("structural change", (server) => {
   let database: TestDatabase;
   let stack: TestStack;
   let client: Client;

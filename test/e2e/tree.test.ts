@@ -1,7 +1,7 @@
 /** A tree of three levels in a program: what a preview shows of it, how it rolls, drifts, is imported and destroyed. */
 import assert from "node:assert/strict";
 import type { Client } from "pg";
-import { describeOnEachPostgres, type TestDatabase } from "../support/postgres";
+import { describeOnOldestAndNewest, type TestDatabase } from "../support/postgres";
 import { TestStack } from "../support/stack";
 
 const program = (asOf: string, more = "") => `
@@ -25,7 +25,7 @@ new pgp.PartitionedTable("events", {
   ${more}
 }, { provider });`;
 
-describeOnEachPostgres("a tree of partitions, through the engine", (server) => {
+describeOnOldestAndNewest("a tree of partitions, through the engine", (server) => {
   let database: TestDatabase;
   let client: Client;
   let stack: TestStack;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { Client } from "pg";
 import { catalogSnapshot } from "../support/catalog-snapshot";
-import { describeOnOldestAndNewest, type TestDatabase } from "../support/postgres";
+import { describeOnNewest, type TestDatabase } from "../support/postgres";
 import { type CommandResult, TestStack } from "../support/stack";
 
 const program = (asOf: string) => `
@@ -21,7 +21,7 @@ new pgp.PartitionedTable("events", {
 }, { provider });
 `;
 
-describeOnOldestAndNewest("two stacks with one table", (server) => {
+describeOnNewest("two stacks with one table", (server) => {
   let database: TestDatabase;
   let client: Client;
   let stacks: TestStack[] = [];

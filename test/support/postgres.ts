@@ -4,7 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { Client } from "pg";
 import {
   ensurePostgres,
@@ -15,6 +15,7 @@ import {
   startServer,
 } from "../../tools/postgres";
 import { isAlive, logToStderr } from "../../tools/processes";
+import { TEST_ROOT } from "./root";
 import { LOG_LINE_PREFIX, type LoggedStatement, logSize, readStatements } from "./statement-log";
 
 export type { LoggedStatement, Major };
@@ -52,12 +53,13 @@ export interface TestServer {
   createDatabase(name?: string): Promise<TestDatabase>;
 }
 
-const TEST_ROOT = process.env.PGPARTITION_TEST_ROOT ?? resolve(__dirname, "../../.test");
-
 const SETTINGS: Record<string, string> = {
   fsync: "off",
   synchronous_commit: "off",
   full_page_writes: "off",
+  // WAL is kept between checkpoints, up to 1 GB for each server by default, and the data may be in memory.
+  max_wal_size: "256MB",
+  min_wal_size: "64MB",
   max_connections: "60",
   max_prepared_transactions: "10",
   log_statement: "none",
@@ -85,12 +87,20 @@ export function describeOnEachPostgres(title: string, suite: (server: () => Test
 }
 
 /**
- * The same for the oldest and the newest version: for what the engine does, which is the same on each, and is slow. What
- * the versions between differ in is tried without the engine.
+ * The same for the oldest and the newest version: for what is slow and does not depend on the version, or depends on it in
+ * a way that is tried elsewhere on each.
  */
 export function describeOnOldestAndNewest(title: string, suite: (server: () => TestServer) => void): void {
-  const [oldest, newest] = [Math.min(...MAJORS), Math.max(...MAJORS)];
-  for (const major of testMajors()) if (major === oldest || major === newest) describeOn(major, title, suite);
+  describeOnSome([Math.min(...MAJORS), Math.max(...MAJORS)], title, suite);
+}
+
+/** The same for the newest version only: for what the engine and the provider do between them, whatever the server. */
+export function describeOnNewest(title: string, suite: (server: () => TestServer) => void): void {
+  describeOnSome([Math.max(...MAJORS)], title, suite);
+}
+
+function describeOnSome(majors: number[], title: string, suite: (server: () => TestServer) => void): void {
+  for (const major of testMajors()) if (majors.includes(major)) describeOn(major, title, suite);
 }
 
 function describeOn(major: Major, title: string, suite: (server: () => TestServer) => void): void {

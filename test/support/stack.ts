@@ -9,9 +9,9 @@ import { delimiter, join, resolve } from "node:path";
 import { logToStderr } from "../../tools/processes";
 import { ensurePulumi } from "../../tools/pulumi";
 import type { Connection } from "./postgres";
+import { TEST_ROOT } from "./root";
 
 const ROOT = resolve(__dirname, "../..");
-const TEST_ROOT = process.env.PGPARTITION_TEST_ROOT ?? join(ROOT, ".test");
 
 export interface CommandResult {
   code: number | null;
@@ -177,6 +177,8 @@ export function stackEnvironment(directory: string, pulumiBin: string): NodeJS.P
   return {
     ...withoutPulumi(process.env),
     PATH: [pulumiBin, existsSync(nodeBin) ? nodeBin : "", process.env.PATH ?? ""].filter(Boolean).join(delimiter),
+    // Each command loads the SDK and the provider anew; compiled once, they take a third less.
+    NODE_COMPILE_CACHE: join(TEST_ROOT, "compiled"),
     PULUMI_HOME: join(TEST_ROOT, "pulumi-home"),
     PULUMI_BACKEND_URL: `file://${join(directory, "backend")}`,
     PULUMI_CONFIG_PASSPHRASE: "",
