@@ -13,6 +13,7 @@ export type ActualEntry = PartitionBound &
     /** Not there when it is in the schema of the table that it is a partition of. */
     schema?: string;
     generated?: Record<string, string>;
+    wasPartitionOf?: string;
     partitionBy?: PartitionKey;
     partitions?: Record<string, ActualEntry>;
   };
@@ -143,7 +144,8 @@ function gone(
   const kept = new Set(Object.values(desired).map((partition) => boundKey(partition, types)));
   return Object.entries(actual)
     .filter(([name, partition]) => !Object.hasOwn(desired, name) && !kept.has(boundKey(partition, types)))
-    .filter(([, partition]) => partition.tier !== "dropped" && isRetired(partition, retired))
+    .filter(([, { tier, wasPartitionOf }]) => tier !== "dropped" && wasPartitionOf === undefined)
+    .filter(([, partition]) => isRetired(partition, retired))
     .map(([name]) => ({ path: ["partitions", name], kind: "delete" }));
 }
 

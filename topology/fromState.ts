@@ -37,15 +37,16 @@ function recordedLevel(
 ): ActualLevel {
   const partitions = Object.entries(record(recorded)).flatMap(([key, value]): ActualPartition[] => {
     const { tier, schema: own = schema, partitionBy: divided, partitions: inside, ...rest } = record(value);
-    const { differs: _, noticed: __, generated: ___, ...bound } = rest;
+    const { differs: _, noticed: __, generated: ___, wasPartitionOf, ...bound } = rest;
     const state = STATES[String(tier)];
     const oid = oids[key];
     if (state === undefined || typeof oid !== "number" || typeof own !== "string" || !isBound(bound)) return [];
     // Where a partition of that name is not to be, the key begins with the schema.
     const name = key.startsWith(`${own}.`) ? key.slice(own.length + 1) : key;
-    if (divided === undefined) return [{ schema: own, name, oid, bound, state, relkind: "r" }];
+    const former = typeof wasPartitionOf === "string" ? { wasPartitionOf } : {};
+    if (divided === undefined) return [{ schema: own, name, oid, bound, state, relkind: "r", ...former }];
     const level = recordedLevel(own, divided, inside, oids);
-    return [{ schema: own, name, oid, bound, state, relkind: "p", level }];
+    return [{ schema: own, name, oid, bound, state, relkind: "p", ...former, level }];
   });
   const children = partitions.filter(({ state }) => state !== "detached");
   const fallback = children.find(({ bound }) => "default" in bound);

@@ -211,6 +211,11 @@ export interface ActualPartition extends RelationName {
   differences?: AttributeDifference[];
   /** What is declared for it and not inherited; undefined when planned from state. */
   stored?: StoredAttributes;
+  /**
+   * Of a detached one: name of the table that it was a partition of and that is gone. Its bound was one of that table and
+   * says nothing on any other level.
+   */
+  wasPartitionOf?: string;
   /** Of a detached one: foreign keys that its detach has put back, and that are not validated yet. Absent: none. */
   unvalidatedForeignKeys?: string[];
   /** Differences in words by attribute, as outputs record them: those that the next update repairs, and the others. */

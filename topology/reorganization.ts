@@ -1,6 +1,6 @@
 /** What both the decision about a reorganization and its execution have to agree upon. */
 import { createHash } from "node:crypto";
-import type { Reorganization } from "./model";
+import type { PartitionBound, Reorganization } from "./model";
 
 /**
  * Sources up to this size (heap, indexes and TOAST, in bytes) are moved in one transaction: reading and writing them takes
@@ -14,6 +14,18 @@ export const MOVE_AT_ONCE_BYTES = 8 * 1024 * 1024;
  * application it was a third of that, on an idle machine it is more.
  */
 export const COPY_BYTES_PER_SECOND = 7 * 1024 * 1024;
+
+/** In one transaction a DEFAULT that stays DEFAULT keeps its table and the rows that nobody else takes. */
+export function keptDefault<S extends { name: string; bound: PartitionBound }>({
+  sources,
+  targets,
+}: {
+  sources: readonly S[];
+  targets: readonly { name: string; bound: PartitionBound }[];
+}): S | undefined {
+  const source = sources.find(({ bound }) => "default" in bound);
+  return targets.some(({ name, bound }) => "default" in bound && name === source?.name) ? source : undefined;
+}
 
 /** Characters of an id: names made from it stay short, and two at a time on one parent do not meet. */
 const ID_LENGTH = 12;

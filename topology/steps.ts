@@ -77,8 +77,8 @@ export interface Step {
   /** For `reorganize` and `abandonReorganization`. */
   reorganization?: Reorganization;
   /**
-   * Id of the step that makes the table which this one is about. Its OID is not known before, so that such a step is only
-   * shown: the plan that is made when the reorganization is done has it with the OID.
+   * Id of the step that makes the table which this one is about, or brings it into its place. Such a step is only shown: the
+   * plan that is made when the other one is done has it, with what is known then (the OID, its indexes).
    */
   madeBy?: string;
   /** Why, in one clause: "declared", "after 12 months: dropped", "detached by hand". */
@@ -114,6 +114,8 @@ export interface Finding {
   relation?: string;
   /** Name of the partition that cannot be made as things are. */
   partition?: string;
+  /** Id of the step that cannot be done as things are. */
+  step?: string;
   /** What is wrong and what to do next, in full sentences. */
   reason: string;
 }

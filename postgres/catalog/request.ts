@@ -12,6 +12,8 @@ export interface SetRequest {
   bounds?: Record<string, PartitionBound>;
   /** Names of the partitions that they were partitions of, where it was not the table itself. */
   under?: Record<string, string>;
+  /** The same for partitions whose table is gone since. */
+  wasUnder?: Record<string, string>;
   /** True when partitions are to have no rights but their owner's. Default: false. */
   revoked?: boolean;
 }

@@ -15,12 +15,17 @@ import type { SetRequest } from "./request";
 /** What the state knows of a partition, by its OID. */
 interface Known {
   bound: PartitionBound;
-  /** OID of the partition that it was a partition of; undefined: the set's own table. */
+  /** OID of the partition that it was a partition of, {@link OF_THE_SET}, or undefined when that is gone. */
   under: number | undefined;
+  /** Its name. */
+  above?: string;
 }
 
-/** Detached tables of the set itself, and of partitions that are gone. */
+/** The set's own table, which known tables are not looked up by. */
 const OF_THE_SET = 0;
+
+/** No table has this OID. */
+const GONE = -1;
 
 export class Tree {
   private readonly byOid: Map<number, RelationRow>;
@@ -42,10 +47,18 @@ export class Tree {
     const detached = rows.filter((row) => row.parent === null && row !== root && this.known.has(row.oid));
     const tops = root === undefined ? detached : [root, ...detached];
     this.memberOids = new Set(tops.flatMap((row) => [row, ...this.descendantsOf(row)]).map(({ oid }) => oid));
-    for (const row of detached) {
-      const under = this.known.get(row.oid)?.under ?? OF_THE_SET;
-      push(this.loose, this.memberOids.has(under) ? under : OF_THE_SET, row);
-    }
+    for (const row of detached) push(this.loose, this.isOrphan(row) ? OF_THE_SET : this.aboveOf(row), row);
+  }
+
+  /** OID of the table that a known detached one was a partition of. */
+  private aboveOf({ oid }: RelationRow): number {
+    return this.known.get(oid)?.under ?? GONE;
+  }
+
+  /** True when the table that it was a partition of is gone. */
+  private isOrphan(row: RelationRow): boolean {
+    const above = this.aboveOf(row);
+    return above !== OF_THE_SET && !this.memberOids.has(above);
   }
 
   members(): RelationRow[] {
@@ -201,8 +214,10 @@ export class Tree {
   detached(parent: number | undefined, facts: CatalogParent | undefined): ActualPartition[] {
     const of = parent === undefined || parent === this.root?.oid ? OF_THE_SET : parent;
     return (this.loose.get(of) ?? []).flatMap((row) => {
-      const bound = this.known.get(row.oid)?.bound;
-      return bound === undefined ? [] : [this.partition(row, bound, "detached", facts)];
+      const { bound, above } = this.known.get(row.oid) ?? {};
+      if (bound === undefined) return [];
+      const former = this.isOrphan(row) && above !== undefined ? { wasPartitionOf: above } : {};
+      return [{ ...this.partition(row, bound, "detached", facts), ...former }];
     });
   }
 
@@ -240,13 +255,16 @@ export class Tree {
 }
 
 /** PostgreSQL forgets bound and parent of a table that is detached; the state remembers both. */
-function knownTables({ known, bounds = {}, under = {} }: SetRequest): Map<number, Known> {
+function knownTables({ known, bounds = {}, under = {}, wasUnder = {} }: SetRequest): Map<number, Known> {
   return new Map(
     Object.entries(known).flatMap(([name, oid]): [number, Known][] => {
       const bound = Object.hasOwn(bounds, name) ? bounds[name] : undefined;
+      if (bound === undefined) return [];
+      // Its table is gone, even when another one bears that name by now.
+      if (Object.hasOwn(wasUnder, name)) return [[oid, { bound, under: undefined, above: wasUnder[name] }]];
       const above = Object.hasOwn(under, name) ? under[name] : undefined;
-      const parent = above !== undefined && Object.hasOwn(known, above) ? known[above] : undefined;
-      return bound === undefined ? [] : [[oid, { bound, under: parent }]];
+      if (above === undefined) return [[oid, { bound, under: OF_THE_SET }]];
+      return [[oid, { bound, under: Object.hasOwn(known, above) ? known[above] : undefined, above }]];
     }),
   );
 }

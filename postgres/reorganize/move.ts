@@ -3,6 +3,7 @@
  * ends in the middle leaves nothing behind.
  */
 import type { RelationName } from "../../topology/model";
+import { keptDefault } from "../../topology/reorganization";
 import { boundClause } from "../boundSql";
 import { indexStatements } from "../childAttributes";
 import { qualified } from "../identifiers";
@@ -25,13 +26,6 @@ import {
 } from "./rendering";
 import { attachLocks, detach, lockStatement, renameAside } from "./swap";
 
-/** A DEFAULT that stays DEFAULT keeps its table and the rows that nobody else takes. */
-function keptDefault({ layout }: ReorganizationRendering): Source | undefined {
-  const source = layout.sources.find(isDefault);
-  const stays = layout.targets.some((target) => isDefault(target) && target.name === source?.name);
-  return stays ? source : undefined;
-}
-
 export interface Move {
   /** Before the transaction, each in one of its own. */
   proof: Statement[];
@@ -43,7 +37,7 @@ export interface Move {
 
 export function moveStatements(rendering: ReorganizationRendering): Move {
   const { parent, layout } = rendering;
-  const kept = keptDefault(rendering);
+  const kept = keptDefault(layout);
   const replaced = layout.sources.filter((source) => source !== kept);
   const made = layout.targets.filter((target) => kept === undefined || !isDefault(target));
   const bystander = bystandingDefault(rendering);

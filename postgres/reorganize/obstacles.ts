@@ -129,10 +129,13 @@ export async function preflightReorganizations(
       return [
         ...reorganizationObstacles(step.method, about, parent, own).map((reason) => ({
           ...finding("error", step, parent, reason),
-          partition: step.partition,
+          step: step.id,
         })),
         ...(gaps.get(step) ?? []).map((gap) => gapFinding(gap, step, parent)),
-        ...own.flatMap(({ indexes }) => indexes.map((name) => finding("warning", step, parent, indexText(name)))),
+        // What comes by this plan has its indexes adopted by those of the parent when it is attached.
+        ...(step.madeBy === undefined ? own : []).flatMap(({ indexes }) =>
+          indexes.map((name) => finding("warning", step, parent, indexText(name))),
+        ),
         ...costs(step).map((reason) => finding("info", step, parent, reason)),
       ];
     }),
@@ -148,7 +151,7 @@ function gapFinding({ target, source, found }: Gap, step: Step, parent: CatalogP
   const advice = `Give ${target} partitions for them, or a DEFAULT (defaultPartition: true in subPartitionBy).`;
   if (found === "some") {
     const reason = `${source} holds rows that no partition of ${target} takes, so that they cannot be moved there. ${advice}`;
-    return { ...finding("error", step, parent, reason), partition: step.partition };
+    return { ...finding("error", step, parent, reason), step: step.id };
   }
   const unseen = `Whether ${source} holds rows that no partition of ${target} takes could not be seen within the time of a look.`;
   return finding(

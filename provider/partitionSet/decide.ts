@@ -9,7 +9,7 @@ import { plan } from "../../topology/plan";
 import type { Plan } from "../../topology/steps";
 import type { Observation } from "./observe";
 
-/** Steps about partitions that cannot be made as things are, and what follows them, are left out, so that others can. */
+/** Steps that cannot be done as things are are left out, and what follows them, so that the others can. */
 export async function decide(session: Session, observation: Observation): Promise<Plan> {
   const { desired, server, catalog } = observation;
   if (server === undefined || catalog === undefined) return plan(desired, observation.actual, observation.known);
@@ -17,7 +17,7 @@ export async function decide(session: Session, observation: Observation): Promis
   const parent = catalog.parent && (await withCopyFacts(session, planned.steps, catalog.parent));
   const found = await preflight(session, server, planned, { ...catalog, parent });
   const impossible = new Set(
-    found.flatMap(({ severity, partition }) => (severity === "error" && partition !== undefined ? [partition] : [])),
+    found.flatMap(({ severity, partition, step }) => (severity === "error" ? [partition, step] : [])),
   );
   return { ...planned, steps: without(planned.steps, impossible), findings: [...planned.findings, ...found] };
 }
@@ -42,12 +42,12 @@ async function answered(session: Session, { desired, actual, known, facts }: Obs
   }
 }
 
-/** Names are unique over all levels. */
-function without(steps: Plan["steps"], names: ReadonlySet<string>): Plan["steps"] {
+/** `impossible`: ids of steps, and names of partitions, which are unique over all levels. */
+function without(steps: Plan["steps"], impossible: ReadonlySet<string | undefined>): Plan["steps"] {
   const left = new Set<string>();
   return steps.filter((step) => {
     const follows = step.after.some((id) => left.has(id));
-    if (!follows && !names.has(step.partition)) return true;
+    if (!follows && !impossible.has(step.id) && !impossible.has(step.partition)) return true;
     left.add(step.id);
     return false;
   });

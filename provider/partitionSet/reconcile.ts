@@ -66,12 +66,16 @@ async function underLock(
   const seen = first === undefined ? before : await observe(session, desired, witnessed(desired, before, olds));
   const reasons = [...refusals(plan), ...(first === undefined ? [] : failures(plan, first))];
   if (first === undefined || !hasMade(plan, first)) return { plan, after: seen, reasons };
-  // What a reorganization has made has an OID only now; what follows was shown with the first plan.
+  // What has been made or has come by now can be worked on; what follows was shown with the first plan.
   const following = await makePlan(session, seen);
   const second = await carryOut(context, session, following, seen);
-  if (second === undefined) return { plan, after: seen, reasons };
-  const after = await observe(session, desired, witnessed(desired, seen, olds));
-  return { plan, after, reasons: [...reasons, ...failures(following, second)] };
+  const all = new Set([
+    ...reasons,
+    ...refusals(following),
+    ...(second === undefined ? [] : failures(following, second)),
+  ]);
+  const after = second === undefined ? seen : await observe(session, desired, witnessed(desired, seen, olds));
+  return { plan, after, reasons: [...all] };
 }
 
 /** Undefined when there is nothing to do. */

@@ -1,4 +1,5 @@
 /** What a PartitionSet keeps in Pulumi's state, and the rows that show it. Pure. */
+import type { SetRequest } from "../../postgres/catalog/request";
 import { boundKey } from "../../topology/bounds";
 import { boundOf, entriesOf, isInPlace, type Placing, partitionKey, plainType } from "../../topology/level";
 import type {
@@ -12,6 +13,8 @@ import type {
   PartitionKey,
   RelationName,
 } from "../../topology/model";
+import { isOrphan, withOrphans } from "../../topology/orphans";
+import { keptDefault } from "../../topology/reorganization";
 import type { Plan, Step } from "../../topology/steps";
 import { type Identity, recordedIdentity } from "../identity";
 import { isRecord, type Properties } from "../values";
@@ -28,6 +31,8 @@ export type RecordedPartition = PartitionBound &
     schema?: string;
     /** Generation expressions that the program declares for it. */
     generated?: Record<string, string>;
+    /** Of a detached one: the table that it was a partition of, when that is gone. */
+    wasPartitionOf?: string;
     /** How the partition is divided further; not there for a leaf. */
     partitionBy?: PartitionKey;
     partitions?: Record<string, RecordedPartition>;
@@ -85,7 +90,7 @@ function recordLevel(
   for (const { level, ...partition } of [...children, ...detached]) {
     const key = partitionKeyOf(placing, partition);
     oids[key] = partition.oid;
-    const place = recordedSchema(partition, schema);
+    const place = { ...recordedSchema(partition, schema), ...formerPlace(partition, placing) };
     partitions[key] = { ...partition.bound, tier: TIERS[partition.state], ...place, ...partition.recorded };
     if (level === undefined) continue;
     const keyColumns = level.keyColumns.map((column) => column ?? "(an expression)");
@@ -95,6 +100,13 @@ function recordLevel(
     });
   }
   return inOrder(partitions, placing.partitions);
+}
+
+/** What has come up from a table that is gone is this one's own when it is declared here with its bound. */
+function formerPlace(partition: ActualPartition, { partitions }: Placing): Pick<RecordedPartition, "wasPartitionOf"> {
+  const { name, wasPartitionOf } = partition;
+  const declared = Object.hasOwn(partitions, name) ? (partitions as Declared)[name] : undefined;
+  return wasPartitionOf !== undefined && isOrphan(partition, declared, undefined) ? { wasPartitionOf } : {};
 }
 
 function placingBelow({ partitions }: Placing, key: string, { schema }: RelationName): Placing {
@@ -114,7 +126,7 @@ export function outputsFromPlan(
   identity: Identity | undefined,
   known: KnownOids,
 ): Properties {
-  const outputs = outputsFromActual(inputs, actual, identity, known);
+  const outputs = outputsFromActual(inputs, withOrphans(actual, plan), identity, known);
   const placing = placingOf(inputs, String(inputs.schema));
   const declared = new Map([...entriesOf(placing.partitions as Declared, "")].map(({ name, entry }) => [name, entry]));
   const top: Inside = { partitions: { ...(outputs.partitions as Record<string, RecordedPartition>) } };
@@ -186,8 +198,11 @@ function promise(step: Step, partitions: Record<string, RecordedPartition>, plac
     const { schema: _, ...moved } = before;
     partitions[name] = { ...moved, ...place };
   } else if (step.kind === "reorganize" && step.reorganization) {
-    for (const source of step.reorganization.sources) delete partitions[partitionKeyOf(placing, source)];
-    for (const target of step.reorganization.targets) {
+    const kept = step.method === "moveInOneTransaction" ? keptDefault(step.reorganization) : undefined;
+    const replaced = step.reorganization.sources.filter((source) => source !== kept);
+    const made = step.reorganization.targets.filter((target) => kept === undefined || !("default" in target.bound));
+    for (const source of replaced) delete partitions[partitionKeyOf(placing, source)];
+    for (const target of made) {
       const inside = target.level === undefined ? {} : recordNew(target.level);
       partitions[target.name] = { ...target.bound, tier: "live", ...place, ...inside };
     }
@@ -307,15 +322,17 @@ export function knownOids(outputs: Properties, moved: boolean): KnownOids {
 }
 
 /** Bounds as recorded, and whose partition each was: PostgreSQL forgets both when a table is detached. */
-export function recordedPlaces(outputs: Properties): {
-  bounds: Record<string, PartitionBound>;
-  under: Record<string, string>;
-} {
+export function recordedPlaces(outputs: Properties): Required<Pick<SetRequest, "bounds" | "under" | "wasUnder">> {
   const recorded = (isRecord(outputs.partitions) ? outputs.partitions : {}) as Record<string, RecordedPartition>;
   const all = [...entriesOf(recorded, "")];
   return {
     bounds: Object.fromEntries(all.map(({ name, entry }) => [name, boundOf(entry)])),
     under: Object.fromEntries(all.flatMap(({ name, under }) => (under === "" ? [] : [[name, under]]))),
+    wasUnder: Object.fromEntries(
+      all.flatMap(({ name, entry: { wasPartitionOf } }) =>
+        wasPartitionOf === undefined ? [] : [[name, wasPartitionOf]],
+      ),
+    ),
   };
 }
 

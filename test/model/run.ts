@@ -27,7 +27,7 @@ export async function runSequences(server: TestServer, { seed, sequences: all, p
   await makeRole(server);
   const runs = Array.from({ length: lanes }, (_, lane) => {
     const random = { seed: seed + LANES * server.major + lane, numRuns: Math.ceil(all / lanes) };
-    const parameters = path === undefined ? random : { seed, path };
+    const parameters = path === undefined ? random : { seed, path, numRuns: 1 };
     return withLane(server, (place) =>
       fc.assert(
         fc.asyncProperty(killed ? interrupted() : sequences, (sequence) => runSequence(place, sequence, tally)),

@@ -2,6 +2,7 @@
 import { type AttributeDifference, DEFAULT_CHILDREN, describeDifference, obstacleOf, treatmentOf } from "../attributes";
 import { type GeneratedDeclaration, withDeclaredExpressions } from "../generated";
 import type { ActualPartition, DesiredSet, PartitionBound, Stranger } from "../model";
+import { tablesGoing } from "../orphans";
 import type { Finding } from "../steps";
 import { commentDifferences, rewriteObstacle, type StorageDeclaration, storageDifferences } from "../storage";
 import { type Context, type Declared, type Draft, note, ownChild, type Place } from "./context";
@@ -55,7 +56,8 @@ export function adjustAttributes(context: Context, build: DraftBuilder, live: re
   for (const draft of [...renames, ...rebounds, ...additions])
     if (draft.oid !== undefined) moved.set(draft.partition, [...(moved.get(draft.partition) ?? []), draft]);
   const unchanged = new Set(context.unchanged);
-  const leaving = new Set(reorganizations.flatMap(leftBehind));
+  // What is made for rows that change tables is made like the parent.
+  const leaving = new Set(reorganizations.flatMap(tablesGoing));
   const strangers = new Map(context.actual.strangers.map((table) => [table.oid, table]));
   for (const { name, partition } of live) {
     const drafts = moved.get(name) ?? [];
@@ -78,15 +80,6 @@ function lacks({ incomplete, parent: { schema, name, oid } }: Context, index: st
   const key = `${oid} ${index}`;
   const known = incomplete.get(key) ?? { table: { schema, name, oid }, index, partitions: [] };
   incomplete.set(key, { ...known, partitions: [...known.partitions, partition] });
-}
-
-/** Rows that change tables leave theirs behind: what is made for them is made like the parent. A DEFAULT may keep its own. */
-function leftBehind({ method, reorganization }: Draft): number[] {
-  const { sources = [], targets = [] } = reorganization ?? {};
-  const stays = (name: string) => targets.some((target) => "default" in target.bound && target.name === name);
-  const isKept = ({ name, bound }: (typeof sources)[number]) =>
-    method === "moveInOneTransaction" && "default" in bound && stays(name);
-  return sources.filter((source) => !isKept(source)).map(({ oid }) => oid);
 }
 
 function tableOf(

@@ -1,6 +1,6 @@
 /** What every decision of a plan looks at: declared and actual partitions by name, OID and bound. */
 import { boundKey, type KeyTypes } from "../bounds";
-import { isInPlace, schemaOf } from "../level";
+import { isDeclared, isInPlace, schemaOf } from "../level";
 import type {
   ActualLevel,
   ActualParent,
@@ -16,6 +16,7 @@ import type {
   Stranger,
   UnfinishedReorganization,
 } from "../model";
+import { isOrphan } from "../orphans";
 import { OverlapIndex } from "../overlap";
 import { join } from "../policy/reader";
 import type { Finding, IncompleteIndex, Step } from "../steps";
@@ -103,8 +104,10 @@ export interface Context extends Place {
   childByName: Map<string, ActualPartition>;
   childByKey: Map<string, ActualPartition>;
   childByOid: Map<number, ActualPartition>;
-  /** Known detached tables, without those whose rows a reorganization has taken over. */
+  /** Known detached tables, without those whose rows a reorganization has taken over, and without orphans. */
   detached: ActualPartition[];
+  /** Detached from partitions that are gone. */
+  orphans: ActualPartition[];
   detachedByName: Map<string, ActualPartition>;
   detachedByOid: Map<number, ActualPartition>;
   strangerByName: Map<string, Stranger>;
@@ -140,7 +143,11 @@ export function makeContext(
       phase === "swapped" ? sources.map(({ oid }) => oid) : [],
     ),
   );
-  const detached = actual.detached.filter(({ oid }) => !emptied.has(oid));
+  const declaredOf = (table: ActualPartition) =>
+    isDeclared(desired, table) ? desired.partitions[table.name] : undefined;
+  const kept = actual.detached.filter(({ oid }) => !emptied.has(oid));
+  const orphans = kept.filter((table) => isOrphan(table, declaredOf(table), types));
+  const detached = kept.filter((table) => !orphans.includes(table));
   const strangers = actual.strangers.filter(({ partitionOf }) => !isCopy(actual, partitionOf));
   const context: Context = {
     ...place,
@@ -155,6 +162,7 @@ export function makeContext(
     childByKey: new Map(actual.children.map((child) => [boundKey(child.bound, types), child])),
     childByOid: new Map(actual.children.map((child) => [child.oid, child])),
     detached,
+    orphans,
     detachedByName: new Map(detached.filter(here).map((table) => [table.name, table])),
     detachedByOid: new Map(detached.map((table) => [table.oid, table])),
     strangerByName: new Map(strangers.filter(here).map((table) => [table.name, table])),

@@ -2,11 +2,9 @@
 import { describeKey, parentOf, setBelow } from "../level";
 import type { ActualLevel, ActualPartition, ActualSet, DesiredSet, KnownOids, Question } from "../model";
 import type { Finding } from "../steps";
-import { type Context, type Declared, note, type Place, pathOf, qualified } from "./context";
+import { type Context, note, type Place, pathOf, qualified } from "./context";
 import { belowRepaired } from "./inherited";
 import type { Order, Placed } from "./order";
-import { asItIs } from "./redivide";
-import { isDividedOtherwise, otherwiseText } from "./subtrees";
 
 /** What one level is planned from. */
 export interface LevelRequest {
@@ -30,8 +28,6 @@ export const NOTHING: LevelPlan = { first: [], last: [], findings: [], unchanged
 /** Plans what is below the live partitions of a level. Those still to be made are made whole, by one step each. */
 export function planBelow(context: Context, planLevel: (request: LevelRequest) => LevelPlan): LevelPlan {
   const plans = [...context.settled].map(([name, table]) => {
-    const partition = context.desired.partitions[name];
-    if (partition && isDividedOtherwise(partition, table)) return otherwise(context, { name, partition }, table);
     const desired = setBelow(context.desired, name);
     if (desired === undefined || table.level === undefined) return undeclared(context, name, table);
     const under = { schema: desired.schema, name, oid: table.oid };
@@ -91,12 +87,4 @@ function undeclared(context: Context, name: string, { level, ...table }: ActualP
     ' them, or set unmanaged to "ignore"';
   note(context, unmanaged === "refuse" ? "error" : "warning", name, `${what}. ${advice}.`, table);
   return { ...NOTHING, refused: unmanaged === "refuse" };
-}
-
-/** It gets its place in this plan; its rows change tables when it has it. */
-function otherwise(context: Context, declared: Declared, table: ActualPartition): LevelPlan {
-  const what = otherwiseText(table, declared.partition);
-  const route = `Run again when it is in its place, to have its rows moved, or declare it as it is, ${asItIs(declared, table)}`;
-  note(context, "warning", declared.name, `${what}. ${route}.`, table);
-  return NOTHING;
 }

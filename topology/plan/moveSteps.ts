@@ -25,8 +25,12 @@ export function draftMove(context: Context, build: DraftBuilder, move: Move): vo
   const reason = `${whatText(move, targets)}; ${way.how}`;
   const endings = move.sources.flatMap((source) => endingsBelow(context, source));
   drafts.unfinished.push(...endings);
-  const after = [...new Set([...room, ...endings.map(({ id }) => id)])];
-  const draft = build.reorganize(reorganization, way.method, reason, way.size, after);
+  const { madeBy } = move;
+  const after = [...new Set([...room, ...endings.map(({ id }) => id), ...(madeBy === undefined ? [] : [madeBy])])];
+  const draft = {
+    ...build.reorganize(reorganization, way.method, reason, way.size, after),
+    ...(madeBy === undefined ? {} : { madeBy }),
+  };
   drafts.reorganizations.push(draft);
   if (move.withDefault) drafts.additions = drafts.additions.filter(({ bound }) => !(bound && "default" in bound));
   const leaving = targets.flatMap(({ name, bound, leaves }) =>
@@ -61,7 +65,7 @@ function reorganizationOf({ desired }: Context, { sources }: Move, targets: read
 }
 
 /** The steps that must come first so that names and bounds of the targets are free; undefined when they stay taken (then reported). */
-function roomFor(context: Context, { sources }: Move, targets: readonly Target[]): string[] | undefined {
+function roomFor(context: Context, { sources, madeBy }: Move, targets: readonly Target[]): string[] | undefined {
   const giving = new Set(
     sources.flatMap((source) => [source, ...(sourceOf(source).below ?? [])]).map(({ oid }) => oid),
   );
@@ -69,7 +73,9 @@ function roomFor(context: Context, { sources }: Move, targets: readonly Target[]
   for (const { name, bound, level } of targets) {
     const ids = nameFor(context, name, giving);
     if (insideTaken(context, name, level, giving)) return undefined;
-    const hits = context.index.find(bound).filter(({ oid }) => !giving.has(oid));
+    // The step that brings the table into its place has seen to it.
+    const found = madeBy === undefined ? context.index.find(bound) : [];
+    const hits = found.filter(({ oid }) => !giving.has(oid));
     const blocked = hits.filter((hit) => freed(context, hit) === undefined);
     if (blocked.length > 0)
       refuseOverlap(context, name, `${name} cannot take rows of ${describeBound(bound)}`, blocked);

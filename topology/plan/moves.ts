@@ -27,6 +27,8 @@ export interface Move {
   withDefault: boolean;
   /** Why a table is made anew whose bound is as declared. */
   why?: string;
+  /** Id of the step by which that table gets its bound and its name. */
+  madeBy?: string;
   /** DEFAULT is divided in another way than declared: it cannot keep its table. */
   remakesDefault?: true;
 }

@@ -1,4 +1,8 @@
-/** Partitions that have the declared bound, but are not divided as declared: made anew, with their rows. */
+/**
+ * Partitions that have the declared bound, or get it by this plan, but are not divided as declared: made anew, with their
+ * rows.
+ */
+import { boundOf } from "../level";
 import type { ActualPartition } from "../model";
 import type { Context, Declared } from "./context";
 import { note } from "./context";
@@ -15,8 +19,10 @@ export function redivide(context: Context, build: DraftBuilder, live: readonly D
     drafts.reorganizations.flatMap(({ reorganization }) => reorganization?.sources.map(({ oid }) => oid) ?? []),
   );
   for (const { name, partition } of live) {
-    const table = unchanged.has(name) ? settled.get(name) : undefined;
+    const table = settled.get(name);
     if (table === undefined || moving.has(table.oid) || !isDividedOtherwise(partition, table)) continue;
+    const coming = [...drafts.renames, ...drafts.additions].findLast(({ oid }) => oid === table.oid);
+    if (!unchanged.has(name) && coming === undefined) continue;
     settled.delete(name);
     const why = otherwiseText(table, partition);
     const obstacle = obstacleOf(context, table);
@@ -25,8 +31,15 @@ export function redivide(context: Context, build: DraftBuilder, live: readonly D
       note(context, "error", name, `${why}, ${obstacle} ${route}.`, table);
       continue;
     }
-    const target = targetOf(context, name, table.bound);
-    draftMove(context, build, { sources: [table], targets: [target], withDefault: false, why });
+    const bound = boundOf(partition);
+    const { schema } = coming ?? table;
+    draftMove(context, build, {
+      sources: [{ ...table, name, schema, bound }],
+      targets: [targetOf(context, name, bound)],
+      withDefault: false,
+      why,
+      ...(coming && { madeBy: coming.id }),
+    });
   }
 }
 

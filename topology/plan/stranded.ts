@@ -4,6 +4,7 @@ import { uncovered } from "../coverage";
 import { isRetired } from "../difference";
 import { boundOf } from "../level";
 import type { ActualPartition, PartitionBound } from "../model";
+import { orphansOf, tablesGoing } from "../orphans";
 import { OverlapIndex } from "../overlap";
 import { ask, type Context, type Declared, note, qualified } from "./context";
 import { declaredDefault } from "./moves";
@@ -18,6 +19,7 @@ interface Home {
  * What is declared as detached is where it should be.
  */
 export function reportStranded(context: Context, live: readonly Declared[]): void {
+  reportOrphans(context);
   const loose = looseTables(context);
   if (loose.length === 0) return;
   const homes = live
@@ -34,6 +36,25 @@ export function reportStranded(context: Context, live: readonly Declared[]): voi
       `${rows}, which is declared to be in ${home.name}; it was ${describeBound(table.bound)} before that, and its rows are in no` +
       " partition. Insert them into the table by hand, or drop it if they are not needed.";
     note(context, "warning", home.name, reason, table);
+  }
+}
+
+/** Where their rows belong their bound does not say: it was one of a table that is gone, or goes now. */
+function reportOrphans(context: Context): void {
+  const { actual, orphans, drafts } = context;
+  const going = new Set(drafts.reorganizations.flatMap(tablesGoing));
+  const coming = actual.children.filter(({ oid }) => going.has(oid)).flatMap(orphansOf);
+  report(orphans, "is gone");
+  report(coming, "this update replaces");
+
+  function report(tables: readonly ActualPartition[], what: string): void {
+    for (const table of tables) {
+      if (ask(context, table)?.found !== "some") continue;
+      const reason =
+        `${qualified(table)} is detached and holds rows; it was ${describeBound(table.bound)} of ${table.wasPartitionOf},` +
+        ` which ${what}, and its rows are in no partition. Insert them into the table by hand, or drop it if they are not needed.`;
+      note(context, "warning", table.name, reason, table);
+    }
   }
 }
 

@@ -15,9 +15,9 @@ export function finishSwapped({ actual, drafts }: Context, build: DraftBuilder):
  * Validates what a detach has put back on tables that stay. One that is attached again is validated before, or ATTACH would
  * read it under lock and leave it with the key twice.
  */
-export function finishKeeping({ drafts, detached }: Context, build: DraftBuilder): void {
+export function finishKeeping({ drafts, detached, orphans }: Context, build: DraftBuilder): void {
   const leaving = new Set(drafts.drops.map(({ oid }) => oid));
-  for (const table of detached) {
+  for (const table of [...detached, ...orphans]) {
     const { unvalidatedForeignKeys: names = [] } = table;
     if (names.length === 0 || leaving.has(table.oid)) continue;
     const draft = build.validateForeignKeys(table, names);

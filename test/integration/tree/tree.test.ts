@@ -297,6 +297,32 @@ describeOnEachPostgres("trees of partitions", (server) => {
       assert.deepEqual(rows, [{ count: 20 }]);
     }));
 
+  it("divides a table that comes back with its rows, in the run that attaches it", () =>
+    withTable("RANGE (at)", async ({ client, set }) => {
+      const { subPartitionBy: _, lifecycle: __, ...undivided } = hashed("2026-03");
+      await set.settle({ ...undivided, asOf: "2026-01" });
+      await write(client, "2026-01");
+      await set.settle({ ...undivided, lifecycle: [{ after: "1 months", tier: "detached" }] });
+      const back = hashed("2026-03", { lifecycle: [] });
+      const { steps, findings } = await set.preview(back);
+      const about = steps.filter(({ partition }) => partition === "events_2026_01");
+      assert.deepEqual(
+        about.map(({ id, madeBy }) => [id, madeBy]),
+        [
+          ["attach:events_2026_01", undefined],
+          ["reorganize:events_2026_01", "attach:events_2026_01"],
+        ],
+      );
+      assert.deepEqual(findings, []);
+      const done = await set.settle(back);
+      assert.deepEqual(
+        done.filter((id) => id.endsWith("_01")),
+        ["attach:events_2026_01", "reorganize:events_2026_01"],
+      );
+      const { rows } = await client.query("SELECT count(*)::int AS n FROM app.events");
+      assert.deepEqual(rows, [{ n: 20 }]);
+    }));
+
   it("moves rows of the DEFAULT partition of a table below into the leaf that they belong to", () =>
     withTable("LIST (region)", async ({ client, set }) => {
       const policy = (asOf: string) => tenants(asOf, { defaultPartition: true, lifecycle: [] });

@@ -146,18 +146,31 @@ describe("a plan for partitions that are partitioned themselves", () => {
     assert.match(reasons(made)[0]!, /and app\.theirs is below it: unmanaged is "ignore"/);
   });
 
-  it("says that a divided table, declared as one, has to be attached first", () => {
-    const world = worldOf(setOf(YEAR, "hash"));
+  it("makes one table of a divided one, and divides one, that comes back, after it is attached", () => {
+    for (const [before, after] of [
+      [setOf(YEAR, "hash"), undivided(YEAR)],
+      [setOf(YEAR), setOf(YEAR, "hash")],
+    ] as const) {
+      const world = worldOf(before);
+      world.detach(world.find("year")!);
+      const made = world.plan(after);
+      assert.deepEqual(ids(made), ["attach:year attach", "reorganize:year moveInOneTransaction"]);
+      assert.deepEqual(
+        made.steps.map(({ madeBy }) => madeBy),
+        [undefined, "attach:year"],
+      );
+      assert.deepEqual(reasons(made), []);
+      world.up(after);
+      assert.deepEqual(ids(world.plan(after)), []);
+    }
+  });
+
+  it("attaches what comes back and is divided otherwise, but moves no rows when told not to", () => {
+    const world = worldOf(setOf(YEAR));
     world.detach(world.find("year")!);
-    const made = world.plan(undivided(YEAR));
+    const made = world.plan(setOf(YEAR, "hash", { reorganize: "refuse" }));
     assert.deepEqual(ids(made), ["attach:year attach"]);
-    assert.match(
-      reasons(made)[0]!,
-      /^warning partitions\.year: .* declared as an undivided table\. Run again when it is/,
-    );
-    world.apply(made);
-    world.remember();
-    assert.deepEqual(ids(world.plan(undivided(YEAR))), ["reorganize:year moveInOneTransaction"]);
+    assert.match(reasons(made)[0]!, /^error partitions\.year: .* reorganize is "refuse"/);
   });
 
   it("leaves partitions alone of which nothing was ever said", () => {

@@ -133,7 +133,9 @@ export class World {
   }
 
   answer({ table, within }: Question): Answer {
-    const relation = this.relations.find(({ oid }) => oid === table.oid);
+    const relation = this.relations.find(({ oid, inside }) =>
+      [{ oid }, ...(inside ?? [])].some((one) => one.oid === table.oid),
+    );
     assert(relation, `${table.name} is there to be asked`);
     const rows = [...relation.rows].filter((key) => within === undefined || holds(within, key, this.desired.keyTypes));
     const found = rows.length > 0 ? "some" : "none";
