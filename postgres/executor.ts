@@ -60,6 +60,8 @@ export interface ExecutionReport {
   done: string[];
   failed: StepFailure[];
   skipped: StepSkip[];
+  /** The session is gone: nothing more can be sent in it, and nobody holds the parent's lock. */
+  lost?: true;
 }
 
 /**
@@ -151,6 +153,7 @@ class Run {
       await this.worker.cancelling;
       this.session.cancelledByUser = false;
     }
+    if (this.lost) this.report.lost = true;
     return this.report;
   }
 
@@ -169,11 +172,20 @@ class Run {
     try {
       await this.worker.run(together, this.ladder);
     } catch (error) {
-      this.lost = !this.isCancelled() && isSessionLost(error);
-      this.waitLess(error);
+      if (this.isCancelled() || !isSessionLost(error)) this.waitLess(error);
+      else return this.loseSession(steps, error);
     }
     const finished = this.finishCompleted(together);
     await this.oneByOne(steps.filter((step) => !finished.has(step)));
+  }
+
+  /** The first step that is not done has failed; the others, and all that come later, were not begun. */
+  private async loseSession(steps: Step[], error: unknown): Promise<void> {
+    this.lost = true;
+    const finished = this.finishCompleted(steps);
+    const [first, ...others] = steps.filter((step) => !finished.has(step));
+    if (first !== undefined) await this.judgeFailure(first, error);
+    await this.oneByOne(others);
   }
 
   /**
@@ -239,7 +251,7 @@ class Run {
     if (!this.lost && hasSqlstate(error, ...ALREADY_THERE) && (await this.isReached(step))) {
       return this.finish(step, true);
     }
-    const reason = explainError(error) + (this.lost ? ` ${LOST}` : "");
+    const reason = explainError(error) + (this.lost ? `. ${LOST}` : "");
     const sqlstate = error instanceof DatabaseError ? error.code : undefined;
     this.report.failed.push({ step: step.id, error: { sqlstate, reason } });
     this.options.onEvent?.({ type: "failed", step, reason });
@@ -310,7 +322,7 @@ class Run {
 }
 
 const CANCELLED = "Not done, because the run was cancelled.";
-const LOST = "The session with the server was lost; the next run finds out what was done.";
+export const LOST = "The session with the server was lost; the next run finds out what was done.";
 
 /** Whoever was faster may have left exactly what was wanted. */
 const ALREADY_THERE = [
@@ -333,9 +345,9 @@ function groups(steps: Step[]): Step[][] {
   return found;
 }
 
-/** Class 08 and 57P0x, or an error that is neither PostgreSQL's nor ours: the socket's. */
+/** Class 08, 57P0x and the limits on transactions (25P03, 25P04), or an error that is neither PostgreSQL's nor ours: the socket's. */
 function isSessionLost(error: unknown): boolean {
-  if (error instanceof DatabaseError) return /^(08|57P0)/.test(error.code ?? "");
+  if (error instanceof DatabaseError) return /^(08|57P0|25P0[34])/.test(error.code ?? "");
   return (
     ![LockTimeoutError, IdentityError, ReorganizationError, RangeError].some((ours) => error instanceof ours) &&
     !isAbort(error)

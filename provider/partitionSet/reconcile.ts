@@ -3,7 +3,7 @@ import { DEFAULT_ADVISORY_WAIT, withParentLock } from "../../postgres/advisory";
 import { findParent } from "../../postgres/catalog/parent";
 import type { Session } from "../../postgres/connection";
 import { describeBlockers } from "../../postgres/errors";
-import { type ExecutionEvent, type ExecutionReport, executeLocked } from "../../postgres/executor";
+import { type ExecutionEvent, type ExecutionReport, executeLocked, LOST } from "../../postgres/executor";
 import { qualified } from "../../postgres/identifiers";
 import { systemClock } from "../../postgres/ladder";
 import type { DesiredSet } from "../../topology/model";
@@ -11,6 +11,7 @@ import type { Plan } from "../../topology/steps";
 import type { Context } from "../handler";
 import { bytesText } from "../sizeText";
 import type { Properties } from "../values";
+import { afterLoss } from "./afterLoss";
 import { type Observation, observe } from "./observe";
 import { ownPart } from "./own";
 import { findingText, summary } from "./present";
@@ -34,7 +35,7 @@ export async function reconcile(
   olds: Properties,
   makePlan: MakePlan,
 ): Promise<Reconciliation> {
-  return context.database.sessions.withSession(async (session) => {
+  const result = await context.database.sessions.withSession(async (session) => {
     const name = { schema: desired.schema, name: desired.table };
     const oid = await findParent(session, name);
     const work = () => underLock(context, session, { desired, olds, oid }, makePlan);
@@ -42,6 +43,18 @@ export async function reconcile(
     const parent = { oid, label: qualified(name) };
     return withParentLock(session, parent, DEFAULT_ADVISORY_WAIT, systemClock, context.signal, work);
   });
+  if ("after" in result) return result;
+  // The session that was lost is given back before another one is taken: there may be only one.
+  const after = await afterLoss(context, desired, witnessed(desired, result.before, olds), result);
+  return { plan: result.plan, after, reasons: [...result.reasons, ...failures(result.plan, result.report)] };
+}
+
+/** A run whose session was lost; `reasons` are those of what came before. */
+interface Lost {
+  plan: Plan;
+  before: Observation;
+  report: ExecutionReport;
+  reasons: string[];
 }
 
 interface Work {
@@ -56,26 +69,25 @@ async function underLock(
   session: Session,
   { desired, olds, oid }: Work,
   makePlan: MakePlan,
-): Promise<Reconciliation> {
+): Promise<Reconciliation | Lost> {
   const before = await observe(session, desired, olds);
   if (before.actual.parent?.oid !== oid) {
     throw new Error(`${desired.schema}.${desired.table} was made or dropped by somebody else just now; run again.`);
   }
   const plan = await makePlan(session, before);
   const first = await carryOut(context, session, plan, before);
+  if (first?.lost) return { plan, before, report: first, reasons: refusals(plan) };
   const seen = first === undefined ? before : await observe(session, desired, witnessed(desired, before, olds));
   const reasons = [...refusals(plan), ...(first === undefined ? [] : failures(plan, first))];
   if (first === undefined || !hasMade(plan, first)) return { plan, after: seen, reasons };
   // What has been made or has come by now can be worked on; what follows was shown with the first plan.
   const following = await makePlan(session, seen);
   const second = await carryOut(context, session, following, seen);
-  const all = new Set([
-    ...reasons,
-    ...refusals(following),
-    ...(second === undefined ? [] : failures(following, second)),
-  ]);
-  const after = second === undefined ? seen : await observe(session, desired, witnessed(desired, seen, olds));
-  return { plan, after, reasons: [...all] };
+  const known = [...new Set([...reasons, ...refusals(following)])];
+  if (second === undefined) return { plan, after: seen, reasons: known };
+  if (second.lost) return { plan: following, before: seen, report: second, reasons: known };
+  const after = await observe(session, desired, witnessed(desired, seen, olds));
+  return { plan, after, reasons: [...new Set([...known, ...failures(following, second)])] };
 }
 
 /** Undefined when there is nothing to do. */
@@ -132,11 +144,15 @@ function refusals(plan: Plan): string[] {
 
 function failures(plan: Plan, report: ExecutionReport): string[] {
   const name = (id: string) => plan.steps.find((step) => step.id === id)?.partition ?? id;
+  const never = report.skipped.filter(({ reason }) => reason === LOST);
   return [
     ...report.failed.map(({ step, error }) => `partitions.${name(step)}: ${step} failed: ${error.reason}`),
     ...report.skipped.flatMap(({ step, reason, reached }) =>
-      reached ? [] : [`partitions.${name(step)}: ${step} was not done. ${reason}`],
+      reached || reason === LOST ? [] : [`partitions.${name(step)}: ${step} was not done. ${reason}`],
     ),
+    ...(never.length === 0
+      ? []
+      : [`${never.length} more step(s) were not begun: ${never.map(({ step }) => step).join(", ")}.`]),
   ];
 }
 
