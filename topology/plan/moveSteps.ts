@@ -26,7 +26,9 @@ export function draftMove(context: Context, build: DraftBuilder, move: Move): vo
   const endings = move.sources.flatMap((source) => endingsBelow(context, source));
   drafts.unfinished.push(...endings);
   const { madeBy } = move;
-  const after = [...new Set([...room, ...endings.map(({ id }) => id), ...(madeBy === undefined ? [] : [madeBy])])];
+  const renames = drafts.renames.filter(({ oid }) => move.sources.some((source) => source.oid === oid));
+  const before = [...endings, ...renames].map(({ id }) => id);
+  const after = [...new Set([...room, ...before, ...(madeBy === undefined ? [] : [madeBy])])];
   const draft = {
     ...build.reorganize(reorganization, way.method, reason, way.size, after),
     ...(madeBy === undefined ? {} : { madeBy }),

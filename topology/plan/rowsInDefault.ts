@@ -32,8 +32,11 @@ function take({ drafts }: Context, draft: Draft): Draft[] {
 }
 
 function moveOfDrafts(context: Context, together: readonly Draft[]): Move {
-  const { childByOid } = context;
-  const sources = together.flatMap(({ kind, oid }) => (kind === "rebound" ? (childByOid.get(oid ?? 0) ?? []) : []));
+  // A re-bound names the table as it is called then, after a rename.
+  const sources = together.flatMap(({ kind, oid, partition: name, schema }): ActualPartition[] => {
+    const child = kind === "rebound" ? context.childByOid.get(oid ?? 0) : undefined;
+    return child === undefined ? [] : [{ ...child, name, schema }];
+  });
   const targets = together.flatMap(({ partition, bound }) =>
     bound === undefined ? [] : [targetOf(context, partition, bound)],
   );

@@ -57,6 +57,18 @@ function worldLike(there: DesiredSet, desired: DesiredSet, keys: string[]): Worl
 }
 
 describe("a plan for bounds that differ from the real ones", () => {
+  it("moves rows out of DEFAULT into a partition that gets its name back first, under that name", () => {
+    const world = filled(desiredOf({ a: ["0", "10"], rest: "default" }), { a: ["0", "10"], rest: "default" }, [5, 15]);
+    world.find("a")!.name = "by hand";
+    const wider = desiredOf({ a: ["0", "20"], rest: "default" });
+    const made = world.plan(wider);
+    assert.deepEqual(ids(made), ["rename:a rename", "reorganize:a moveInOneTransaction"]);
+    assert.deepEqual(moves(made), ["a,rest > a,rest"]);
+    assert.deepEqual(made.steps[1]!.after, ["rename:a"]);
+    settle(wider, world);
+    assert.deepEqual([...world.find("a")!.rows].sort(), ["15", "5"]);
+  });
+
   it("splits a partition, and says how large it is and how it is done", () => {
     const desired = desiredOf({ ...AB, c: ["20", "30"] });
     const world = filled(desired, { year: ["0", "30"] }, [1, 12, 25]);
