@@ -140,8 +140,19 @@ export async function preflightReorganizations(
       ];
     }),
     ...published.values(),
+    ...(moving.some(movesAtOnce) ? [{ severity: "info" as const, path: "", reason: OLD_SNAPSHOTS }] : []),
   ];
 }
+
+function movesAtOnce({ step: { method, effect } }: { step: Step }): boolean {
+  return method === "moveInOneTransaction" && effect.rows !== 0;
+}
+
+/** What PostgreSQL's manual says of TRUNCATE and of rewriting forms of ALTER TABLE ("MVCC caveats"); a copy waits for such snapshots. */
+const OLD_SNAPSHOTS =
+  "Where rows move in one transaction, a REPEATABLE READ or SERIALIZABLE transaction (pg_dump is one) whose snapshot is from" +
+  " before that moment, and which reads these partitions only after it, does not see the rows. Everybody else sees all rows" +
+  " throughout. Run the update while no such transaction is under way.";
 
 function finding(severity: Finding["severity"], step: Step, parent: CatalogParent, reason: string): Finding {
   return { severity, path: `partitions.${step.partition}`, relation: qualified(parent), reason };

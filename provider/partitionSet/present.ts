@@ -51,17 +51,35 @@ export function summary(steps: Step[], done: boolean): string {
     const size = kind === "drop" || kind === "detach" ? estimate(some) : "";
     return [size === "" ? label : `${label} (${size})`];
   });
-  const moved = movedText(steps, done);
-  const all = moved === undefined ? parts : [moved, ...parts];
+  const all = [...movedTexts(steps, done), ...parts];
   return all.length === 0 ? "no changes" : all.join(", ");
 }
 
-/** `3 to create by splitting events_2024 (≈1,200,000 rows, 300.0 MB)`; all reorganizations of a plan together. */
-function movedText(steps: Step[], done: boolean): string | undefined {
-  const some = steps.filter(({ kind, reorganization }) => kind === "reorganize" && reorganization !== undefined);
+/** All reorganizations of a plan: tables that others take the place of, and tables that are only made in another way. */
+function movedTexts(steps: Step[], done: boolean): string[] {
+  const moving = steps.filter(({ kind, reorganization }) => kind === "reorganize" && reorganization !== undefined);
+  const remade = moving.filter(isRemade);
+  const others = moving.filter((step) => !isRemade(step));
+  const size = estimate(remade);
+  return [
+    ...(others.length === 0 ? [] : [movedText(others, done)]),
+    ...(remade.length === 0
+      ? []
+      : [`${remade.length} ${done ? "made" : "to make"} anew${size === "" ? "" : ` (${size})`}`]),
+  ];
+}
+
+/** One table, under its name and with its bound: divided in another way, or stored elsewhere. */
+function isRemade({ reorganization }: Step): boolean {
+  const [source, target] = [reorganization?.sources[0], reorganization?.targets[0]];
+  const one = reorganization?.sources.length === 1 && reorganization.targets.length === 1;
+  return one && source?.name === target?.name && JSON.stringify(source?.bound) === JSON.stringify(target?.bound);
+}
+
+/** `3 to create by splitting events_2024 (≈1,200,000 rows, 300.0 MB)`. */
+function movedText(some: Step[], done: boolean): string {
   const sources = some.flatMap(({ reorganization }) => reorganization?.sources ?? []);
   const targets = some.flatMap(({ reorganization }) => reorganization?.targets ?? []);
-  if (some.length === 0) return undefined;
   const [source] = sources;
   const kept = targets.filter(({ bound }) => "default" in bound).length;
   const made = `${targets.length - kept} ${done ? "created" : "to create"}`;

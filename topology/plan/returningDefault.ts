@@ -4,15 +4,20 @@
  */
 import { describeBound } from "../bounds";
 import type { ActualPartition, PartitionBound } from "../model";
-import { ask, type Context, note, qualified } from "./context";
+import { ask, type Context, type Draft, note, qualified } from "./context";
 import type { Move } from "./moves";
 
 /** Takes what has to wait out of the drafts, and says so; gives back the moves that need not. */
 export function besideReturningDefault(context: Context, moves: readonly Move[]): Move[] {
-  const table = returningDefault(context);
-  if (table === undefined) return [...moves];
+  const returning = returningDefault(context);
+  if (returning === undefined) return [...moves];
+  const { table } = returning;
   const { drafts } = context;
-  if (standsInTheWay(context, table)) return [...moves];
+  const other = placeOfItsRows(context, table);
+  if (other !== undefined) {
+    leaveOutside(context, returning, other);
+    return [...moves];
+  }
   const holds = (bound: PartitionBound | undefined) =>
     bound !== undefined && !("default" in bound) && ask(context, table, bound)?.found === "some";
   const waiting = [...drafts.rebounds, ...drafts.additions].filter(({ bound }) => holds(bound));
@@ -28,25 +33,33 @@ export function besideReturningDefault(context: Context, moves: readonly Move[])
   });
 }
 
-function returningDefault({ drafts, detachedByOid }: Context): ActualPartition | undefined {
-  const attach = drafts.additions.find(({ kind, bound }) => kind === "attach" && bound && "default" in bound);
-  return attach?.oid === undefined ? undefined : detachedByOid.get(attach.oid);
+interface Returning {
+  attach: Draft;
+  table: ActualPartition;
 }
 
-/** True when partitions that are there already are declared to hold some of its rows: then it cannot come back. */
-function standsInTheWay(context: Context, table: ActualPartition): boolean {
-  const { actual, drafts } = context;
-  const children = actual.children.filter(({ bound, state }) => state === "live" && !("default" in bound));
-  const [first] = children.filter(({ bound }) => ask(context, table, bound)?.found === "some");
-  const attach = drafts.additions.find(({ oid }) => oid === table.oid);
-  if (first === undefined || attach === undefined) return false;
+function returningDefault({ drafts, detachedByOid }: Context): Returning | undefined {
+  const attach = drafts.additions.find(({ kind, bound }) => kind === "attach" && bound && "default" in bound);
+  const table = attach?.oid === undefined ? undefined : detachedByOid.get(attach.oid);
+  return attach && table && { attach, table };
+}
+
+/** A partition that is there already and is declared to hold some of its rows: then it cannot come back. */
+function placeOfItsRows(context: Context, table: ActualPartition): ActualPartition | undefined {
+  const children = context.actual.children.filter(({ bound, state }) => state === "live" && !("default" in bound));
+  // All are asked in one round.
+  const holding = children.filter(({ bound }) => ask(context, table, bound)?.found === "some");
+  return holding[0];
+}
+
+function leaveOutside(context: Context, { attach, table }: Returning, other: ActualPartition): void {
+  const { drafts, handled } = context;
   drafts.additions = drafts.additions.filter((draft) => draft !== attach);
-  context.handled.add(table.oid);
+  handled.add(table.oid);
   const reason =
-    `${qualified(table)} is detached and holds rows of ${describeBound(first.bound)}, which ${qualified(first)} is there for:` +
+    `${qualified(table)} is detached and holds rows of ${describeBound(other.bound)}, which ${qualified(other)} is there for:` +
     " PostgreSQL does not attach it with them. Insert these rows into the table by hand, delete them here, then run again.";
   note(context, "error", attach.partition, reason, table);
-  return true;
 }
 
 function refuse(context: Context, table: ActualPartition, name: string, bound: PartitionBound): void {

@@ -91,8 +91,13 @@ export function transactions(statements: Statement[]): Statement[][] {
   return found;
 }
 
+/** Carries out one transaction after the other, each with the locks that it says. */
+export async function comparesParts(database: TestDatabase, parts: Statement[][]): Promise<void> {
+  for (const part of parts) await expectPredictedTogether(database, part, parametersOf);
+}
+
 /** Parameters of a batch: all blocks. */
-export function parametersOf(sql: string): unknown[] | undefined {
+function parametersOf(sql: string): unknown[] | undefined {
   if (/ctid .* FOR SHARE ON CONFLICT/.test(sql)) return ["(0,0)", "(1000,0)"];
   return /SET next = \$2/.test(sql) ? [0, 1000] : undefined;
 }
@@ -112,9 +117,7 @@ export function comparesReorganizations(server: () => TestServer): void {
     await database?.drop();
   });
 
-  async function compare(parts: Statement[][]): Promise<void> {
-    for (const part of parts) await expectPredictedTogether(database, part, parametersOf);
-  }
+  const compare = (parts: Statement[][]) => comparesParts(database, parts);
 
   async function made(family: Family, { from, to }: Move, method: "moveInOneTransaction" | "copyAndSwap") {
     await create(client, family);

@@ -2,10 +2,12 @@
 import assert from "node:assert/strict";
 import type { Client } from "pg";
 import type { Sessions } from "../../../postgres/connection";
+import { preflight } from "../../../postgres/preflight";
+import { readServer } from "../../../postgres/server";
 import type { PartitionBound } from "../../../topology/model";
 import type { ReorganizationMethod } from "../../../topology/steps";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
-import { carryOut, childrenOf, range, readParentOf, sessionsOn } from "../postgres/support";
+import { carryOut, childrenOf, planOf, range, read, readParentOf, sessionsOn } from "../postgres/support";
 import { contentOf, leftovers, reorganizing } from "./support";
 
 interface Case {
@@ -194,6 +196,32 @@ describeOnEachPostgres("rows change partitions", (server) => {
       });
     }
   }
+
+  it("in one transaction are not seen with a snapshot from before it, which is said beforehand", async () => {
+    await client.query("CREATE TABLE s.p (k int PRIMARY KEY) PARTITION BY RANGE (k)");
+    await client.query("CREATE TABLE s.a PARTITION OF s.p FOR VALUES FROM (0) TO (100)");
+    await client.query("INSERT INTO s.p SELECT generate_series(0, 99)");
+    const step = await reorganizing(sessions, "moveInOneTransaction", ["a"], {
+      b: range("0", "50"),
+      c: range("50", "100"),
+    });
+    const set = await read(sessions);
+    const findings = await sessions.withSession(async (session) =>
+      preflight(session, await readServer(session), planOf(step), set),
+    );
+    const said = findings.filter(({ reason }) => /snapshot is from before .* does not see the rows/.test(reason));
+    assert.deepEqual(
+      said.map(({ severity }) => severity),
+      ["info"],
+    );
+    const reader = await database.client();
+    const counted = async (by: Client) => (await by.query("SELECT count(*)::int AS n FROM s.p")).rows[0].n;
+    await reader.query("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM pg_class LIMIT 1");
+    assert.deepEqual((await carryOut(sessions, [step])).failed, []);
+    assert.deepEqual([await counted(reader), await counted(client)], [0, 100]);
+    await reader.query("COMMIT");
+    assert.equal(await counted(reader), 100);
+  });
 });
 
 /** What the parent has, its new partitions have: indexes, foreign keys, triggers, policies; and nobody saw the rows move. */

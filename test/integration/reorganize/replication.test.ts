@@ -8,18 +8,61 @@ import type { Sessions } from "../../../postgres/connection";
 import { preflight } from "../../../postgres/preflight";
 import { readServer } from "../../../postgres/server";
 import { type PostgresServer, removeServer, startServer } from "../../../tools/postgres";
-import type { PartitionBound } from "../../../topology/model";
+import type { NewLevel, ReorganizationTarget } from "../../../topology/model";
+import { sourceOf } from "../../../topology/plan/subtrees";
 import { type Connection, testMajors } from "../../support/postgres";
 import { carryOut, planOf, range, read, sessionsOn } from "../postgres/support";
-import { contentOf, leftovers, reorganizing } from "./support";
+import { contentOf, leftovers, stepOf } from "./support";
 
-const TABLES = [
-  "CREATE SCHEMA s",
-  "CREATE TABLE s.p (k int PRIMARY KEY, note text) PARTITION BY RANGE (k)",
-  "CREATE TABLE s.a PARTITION OF s.p FOR VALUES FROM (0) TO (1000)",
+/** What becomes of `s.a`. */
+interface Shape {
+  title: string;
+  /** How `s.a` is made. */
+  before: string[];
+  targets: ReorganizationTarget[];
+  /** The same by hand on a subscriber. */
+  after: string[];
+}
+
+const OF = (name: string, bound: string, by = "") => `CREATE TABLE s.${name} PARTITION OF s.p FOR VALUES ${bound}${by}`;
+const buckets = (table: string) =>
+  [0, 1].map(
+    (r) => `CREATE TABLE s.${table}_h${r} PARTITION OF s.${table} FOR VALUES WITH (MODULUS 2, REMAINDER ${r})`,
+  );
+const inBuckets = (table: string): NewLevel => ({
+  strategy: "hash",
+  keyColumns: ["k"],
+  partitions: [0, 1].map((remainder) => ({ name: `${table}_h${remainder}`, bound: { modulus: 2, remainder } })),
+});
+
+const SHAPES: Shape[] = [
+  {
+    title: "a table is split",
+    before: [OF("a", "FROM (0) TO (1000)")],
+    targets: [
+      { name: "b", bound: range("0", "500") },
+      { name: "c", bound: range("500", "1000") },
+    ],
+    after: [OF("b", "FROM (0) TO (500)"), OF("c", "FROM (500) TO (1000)")],
+  },
+  {
+    title: "a subtree becomes another and a table",
+    before: [OF("a", "FROM (0) TO (1000)", " PARTITION BY HASH (k)"), ...buckets("a")],
+    targets: [
+      { name: "b", bound: range("0", "500"), level: inBuckets("b") },
+      { name: "c", bound: range("500", "1000") },
+    ],
+    after: [OF("b", "FROM (0) TO (500)", " PARTITION BY HASH (k)"), ...buckets("b"), OF("c", "FROM (500) TO (1000)")],
+  },
+  {
+    title: "a subtree becomes one table in its place",
+    before: [OF("a", "FROM (0) TO (1000)", " PARTITION BY HASH (k)"), ...buckets("a")],
+    targets: [{ name: "a", bound: range("0", "1000") }],
+    after: [OF("a", "FROM (0) TO (1000)")],
+  },
 ];
 
-const TARGETS: Record<string, PartitionBound> = { b: range("0", "500"), c: range("500", "1000") };
+const ROOT = ["CREATE SCHEMA s", "CREATE TABLE s.p (k int PRIMARY KEY, note text) PARTITION BY RANGE (k)"];
 
 /** Replication needs settings that the other tests' servers do not have. */
 for (const major of testMajors()) {
@@ -51,9 +94,14 @@ for (const major of testMajors()) {
       return client;
     }
 
-    for (const viaRoot of [true, false]) {
-      it(`ends with the same rows, publish_via_partition_root = ${viaRoot}`, async () => {
-        const names = [`publisher_${viaRoot}`, `subscriber_${viaRoot}`] as const;
+    for (const [number, viaRoot] of SHAPES.flatMap((_, at): [number, boolean][] => [
+      [at, true],
+      [at, false],
+    ])) {
+      const shape = SHAPES[number] as Shape;
+      it(`ends with the same rows where ${shape.title}, publish_via_partition_root = ${viaRoot}`, async () => {
+        const slot = `sub_${number}_${viaRoot}`;
+        const names = [`publisher_${slot}`, `subscriber_${slot}`] as const;
         const admin = await connect("postgres");
         for (const name of names) await admin.query(`CREATE DATABASE ${name}`);
         await admin.end();
@@ -61,7 +109,7 @@ for (const major of testMajors()) {
         subscriber = await connect(names[1]);
         sessions = sessionsOn(connection(names[0]));
         try {
-          await follow(viaRoot);
+          await follow(shape, slot, viaRoot);
         } finally {
           await sessions.close();
           await Promise.all([publisher.end(), subscriber.end()]);
@@ -69,10 +117,11 @@ for (const major of testMajors()) {
       });
     }
 
-    async function follow(viaRoot: boolean): Promise<void> {
-      const slot = `sub_${viaRoot}`;
-      for (const sql of TABLES) await publisher.query(sql);
-      for (const sql of TABLES) await subscriber.query(sql);
+    async function follow(shape: Shape, slot: string, viaRoot: boolean): Promise<void> {
+      for (const sql of [...ROOT, ...shape.before]) {
+        await publisher.query(sql);
+        await subscriber.query(sql);
+      }
       await publisher.query("INSERT INTO s.p SELECT i, 'n' FROM generate_series(0, 899) i");
       await publisher.query(`CREATE PUBLICATION pub FOR TABLE s.p WITH (publish_via_partition_root = ${viaRoot})`);
       await publisher.query("SELECT pg_create_logical_replication_slot($1, 'pgoutput')", [slot]);
@@ -82,8 +131,8 @@ for (const major of testMajors()) {
         `CREATE SUBSCRIPTION ${slot} CONNECTION '${source}' PUBLICATION pub WITH (create_slot = false)`,
       );
       await untilEqual(viaRoot);
-      const step = await reorganizing(sessions, "copyAndSwap", ["a"], TARGETS);
       const set = await read(sessions);
+      const step = stepOf("copyAndSwap", { sources: set.children.map(sourceOf), targets: shape.targets });
       const findings = await sessions.withSession(async (session) =>
         preflight(session, await readServer(session), planOf(step), set),
       );
@@ -108,17 +157,16 @@ for (const major of testMajors()) {
       assert.ok(written > 10);
       await publisher.query("DELETE FROM s.p WHERE k < 10");
       await publisher.query("INSERT INTO s.p VALUES (950, 'after')");
-      if (!viaRoot) await followByHand(slot);
+      if (!viaRoot) await followByHand(slot, shape);
       await untilEqual(viaRoot);
       await subscriber.query(`DROP SUBSCRIPTION ${slot}`);
     }
 
     /** What the finding says: the subscriber gets the new tables, their rows come by the initial copy. */
-    async function followByHand(slot: string): Promise<void> {
+    async function followByHand(slot: string, { after }: Shape): Promise<void> {
       await subscriber.query("BEGIN");
       await subscriber.query("DROP TABLE s.a");
-      await subscriber.query("CREATE TABLE s.b PARTITION OF s.p FOR VALUES FROM (0) TO (500)");
-      await subscriber.query("CREATE TABLE s.c PARTITION OF s.p FOR VALUES FROM (500) TO (1000)");
+      for (const sql of after) await subscriber.query(sql);
       await subscriber.query("COMMIT");
       await subscriber.query(`ALTER SUBSCRIPTION ${slot} REFRESH PUBLICATION`);
     }

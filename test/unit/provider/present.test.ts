@@ -82,6 +82,13 @@ describe("summary of a plan", () => {
     );
     assert.equal(summary([move(["a", "b"], to(1))], true), "1 created by merging 2 others (≈100 rows, 1.0 kB)");
     assert.equal(summary([split, move(["b"], to(4, 5))], false), "5 to create out of 2 others (≈200 rows, 2.0 kB)");
+    const remade = move(["events_2026_01"], to(1));
+    assert.equal(summary([remade], false), "1 to make anew (≈100 rows, 1.0 kB)");
+    assert.equal(summary([remade], true), "1 made anew (≈100 rows, 1.0 kB)");
+    assert.equal(
+      summary([split, remade], false),
+      "3 to create by splitting events_2026 (≈100 rows, 1.0 kB), 1 to make anew (≈100 rows, 1.0 kB)",
+    );
     const fallback = { name: "rest", bound: { default: true as const } };
     const rest = move([], [...to(1), fallback]);
     rest.reorganization!.sources.push({ schema: "public", oid: 9, ...fallback });
