@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { Client } from "pg";
 import { treeOf } from "../integration/tree/support";
-import { describeOnOldestAndNewest, type TestDatabase } from "../support/postgres";
+import { describeOnNewest, type TestDatabase } from "../support/postgres";
 import { TestStack } from "../support/stack";
 import { startTraffic } from "../support/traffic";
 
