@@ -16,6 +16,7 @@ import type { Session } from "./connection";
 import { GUARD_NAME } from "./guard";
 import { qualified } from "./identifiers";
 import type { CatalogSet } from "./parent";
+import { BOUND_CHECK } from "./reorganize/names";
 import type { Unfinished } from "./reorganize/record";
 
 /** Reads parent, children, known detached tables and strangers as they are at one moment. */
@@ -32,7 +33,7 @@ export async function readSet(session: Session, request: SetRequest): Promise<Ca
 async function readInTransaction(session: Session, request: SetRequest): Promise<CatalogSet> {
   const { schema, table, names } = request;
   const known = Object.values(request.known);
-  const rows = await readRelations(session, { schema, table, names, oids: known, guard: GUARD_NAME });
+  const rows = await readRelations(session, { schema, table, names, oids: known, guards: GUARDS });
   const root = rows.find((row) => row.schema === schema && row.name === table && row.relkind === "p");
   const tree = new Tree(rows, root, request);
   const members = tree.members();
@@ -83,6 +84,8 @@ async function readInTransaction(session: Session, request: SetRequest): Promise
     publicationsByName: top?.publicationsByName ?? [],
   };
 }
+
+const GUARDS = { fallback: GUARD_NAME, others: BOUND_CHECK };
 
 /** Ordinary, partitioned and foreign tables, by `pg_class.relkind`. */
 const ATTACHABLE: ReadonlySet<string> = new Set(["r", "p", "f"]);

@@ -12,6 +12,7 @@ import {
   ReorganizationError,
   SQLSTATE,
 } from "./errors";
+import { takesGuardOff } from "./guard";
 import { qualified } from "./identifiers";
 import { type Clock, DEFAULT_LADDER, type LockLadder, systemClock } from "./ladder";
 import { inRoom, readLockRoom } from "./lockTable";
@@ -189,11 +190,11 @@ class Run {
   }
 
   /**
-   * A guard that is left on DEFAULT refuses rows, so that its removal is given the whole time; but who has cancelled waits
+   * A guard that is left on a table refuses rows, so that its removal is given the whole time; but who has cancelled waits
    * for it, and then the next run removes it.
    */
   private ladderFor(step: Step): LockLadder {
-    if (step.kind !== "unguardDefault") return this.ladder;
+    if (!takesGuardOff(step)) return this.ladder;
     const ladder = this.options.ladder ?? DEFAULT_LADDER;
     return this.isCancelled() ? { ...ladder, budget: Math.min(NEXT_BUDGET_MS, ladder.budget) } : ladder;
   }
@@ -265,10 +266,10 @@ class Run {
     }
   }
 
-  /** A guard that is left on DEFAULT would go on refusing rows: it is taken off whatever else has happened. */
+  /** A guard that is left on a table would go on refusing rows: it is taken off whatever else has happened. */
   private obstacle(step: Step, together: Step[] = []): string | undefined {
     if (this.lost) return LOST;
-    if (step.kind === "unguardDefault") return undefined;
+    if (takesGuardOff(step)) return undefined;
     if (this.isCancelled()) return CANCELLED;
     const own = new Set(together.map(({ id }) => id));
     const missing = step.after.filter((id) => !this.satisfied.has(id) && this.isPlanned(id) && !own.has(id));
@@ -278,8 +279,7 @@ class Run {
   private isReady(step: Step, group: Step[]): boolean {
     const inGroup = (id: string) => group.some((other) => other.id === id);
     return (
-      step.kind === "unguardDefault" ||
-      step.after.every((id) => this.satisfied.has(id) || !this.isPlanned(id) || inGroup(id))
+      takesGuardOff(step) || step.after.every((id) => this.satisfied.has(id) || !this.isPlanned(id) || inGroup(id))
     );
   }
 

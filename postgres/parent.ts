@@ -104,6 +104,8 @@ export interface ChildFacts {
   unvalidatedForeignKeys?: LeafForeignKey[];
   /** Everything below a sub-partitioned child. */
   descendants: RelationName[];
+  /** Those of them that hold rows. */
+  leaves: RelationName[];
 }
 
 /** What a statement that copies rows of the parent's children is made from. */
@@ -120,6 +122,8 @@ export interface CopyFacts {
   foreignKeys: { name: string; definition: string; references: RelationName[]; valid: boolean }[];
   /** The condition that the bounds of the parent and of its own parents put on every row; undefined: none. */
   condition?: string;
+  /** PostgreSQL takes a CHECK of the condition for a proof that a row is within all these bounds. */
+  provable: boolean;
   /** The parent, or one of its partitions, is referenced by a foreign key of the parent itself. */
   selfReferenced: boolean;
   /** Publications that publish every table of the database, or of the schema, whatever it is attached to. */

@@ -38,6 +38,7 @@ export function renderStep(step: Step, root: ParentFacts): Statement[] {
     relkind: "r",
     foreignKeys: [],
     descendants: [],
+    leaves: [],
   };
   return METHODS[step.method]({
     step,
@@ -65,6 +66,8 @@ const METHODS: Record<StepMethod, (rendering: Rendering) => Statement[]> = {
   validate: ({ parent, facts }) => validateForeignKeys(parent, facts),
   guard,
   unguard,
+  prove,
+  unprove,
   rename,
   adjust,
   dropTable,
@@ -116,42 +119,56 @@ function attach(rendering: Rendering): Statement[] {
   return [...lockStatements(rendering, [rendering.childName]), attachStatement(rendering, "scan")];
 }
 
-/**
- * A large table is proven to fit before it leaves, readers and writers beside it; ATTACH, which locks the parent meanwhile,
- * then does not look through it. What an interruption leaves is a CHECK that all rows of the old bound pass; the next
- * re-bound or attach drops it as it does those of DETACH CONCURRENTLY.
- */
+/** Of a table that is proven to fit, ATTACH looks through nothing. */
 function detachAttach(rendering: Rendering): Statement[] {
-  const proof = proofOfBound(rendering);
-  const name = quoteIdent(BOUND_CHECK);
-  const drop = `ALTER TABLE ${rendering.childName} DROP CONSTRAINT IF EXISTS ${name}`;
+  const proven = rendering.step.proven && proofOfBound(rendering) !== undefined;
   return [
-    ...proof,
     ...detachPlain(rendering),
     ...dropFormerChecks(rendering),
-    attachStatement(rendering, proof.length > 0 ? "instant" : "scan"),
-    ...(proof.length > 0 ? [locking(rendering, "addGuard", drop)] : []),
+    attachStatement(rendering, proven ? "instant" : "scan"),
   ];
 }
 
-/** Below another table the CHECK would have to say the bounds above as well, which are not known here. */
-function proofOfBound(rendering: Rendering): Statement[] {
-  const { step, parent, childName } = rendering;
-  const check = boundPredicate(boundOf(step), parent.keys);
-  if (!step.widens || check === undefined || parent.ancestors.length > 0) return [];
+/**
+ * NOT VALID on the whole subtree in one moment, then leaf by leaf, readers and writers beside it; that of the table itself
+ * finds all of them proven and reads nothing.
+ */
+function prove(rendering: Rendering): Statement[] {
+  const { childName, facts } = rendering;
+  const check = proofOfBound(rendering);
+  if (check === undefined) return [];
   const name = quoteIdent(BOUND_CHECK);
   const add = `ALTER TABLE ${childName} DROP CONSTRAINT IF EXISTS ${name}, ADD CONSTRAINT ${name} CHECK (${check}) NOT VALID`;
-  const validate = `ALTER TABLE ${childName} VALIDATE CONSTRAINT ${name}`;
+  const validate = (table: string) => `ALTER TABLE ${table} VALIDATE CONSTRAINT ${name}`;
+  const childHold = facts.leaves.length > 0 ? "instant" : "scan";
+  const leaves = facts.leaves.map((leaf): Statement => {
+    const of = { ...rendering, child: leaf };
+    return { ...locking(of, "validateGuard", validate(qualified(leaf)), { descendants: [] }), alone: true };
+  });
   return [
     { ...locking(rendering, "addGuard", add), alone: true },
-    { ...locking(rendering, "validateGuard", validate), alone: true },
+    ...leaves,
+    { ...locking(rendering, "validateGuard", validate(childName), { childHold }), alone: true },
   ];
+}
+
+function unprove(rendering: Rendering): Statement[] {
+  const sql = `ALTER TABLE ${rendering.childName} DROP CONSTRAINT IF EXISTS ${quoteIdent(BOUND_CHECK)}`;
+  return [locking(rendering, "addGuard", sql)];
+}
+
+/** The new bound and those of the tables above it; undefined where PostgreSQL would believe no CHECK. */
+function proofOfBound({ step, parent }: Rendering): string | undefined {
+  const own = boundPredicate(boundOf(step), parent.keys);
+  if (own === undefined || parent.ancestors.length === 0) return own;
+  const { condition, provable } = parent.copying ?? {};
+  return condition === undefined || !provable ? undefined : `${own} AND ${condition}`;
 }
 
 /** What DETACH CONCURRENTLY once left on the table would refuse rows that the new bound lets in. */
 function dropFormerChecks(rendering: Rendering): Statement[] {
   const { step, childName, facts } = rendering;
-  const former = (step.formerChecks ?? []).filter((name) => !step.widens || name !== BOUND_CHECK);
+  const former = (step.formerChecks ?? []).filter((name) => !step.proven || name !== BOUND_CHECK);
   return former.map((name) => {
     const sql = `ALTER TABLE ${childName} DROP CONSTRAINT IF EXISTS ${quoteIdent(name)}`;
     return locking(rendering, "addGuard", sql, { descendants: facts.descendants });

@@ -69,6 +69,8 @@ const JUDGES: Partial<Record<StepMethod, (evidence: Evidence) => Verdict>> = {
   guard: ({ byName, parentOid, step }) =>
     byName?.parent === parentOid ? GO : refused(step, "is no longer the DEFAULT partition"),
   unguard: ({ byName }) => (byName === undefined ? REACHED : GO),
+  prove: judgeRebound,
+  unprove: judgeUnprove,
   rename: judgeRename,
   adjust: judgeAdjust,
   dropTable: judgeDrop,
@@ -94,6 +96,11 @@ function judgeRebound(evidence: Evidence): Verdict {
   if (isAttached(byOid, parentOid, step.bound)) return REACHED;
   if (byOid.parent !== parentOid) return refused(step, "is no longer attached");
   return sameName(step, byOid);
+}
+
+/** Whatever has become of its bound: the CHECK goes. */
+function judgeUnprove({ step, byOid }: Evidence): Verdict {
+  return byOid === undefined ? REACHED : sameName(step, byOid);
 }
 
 function judgeDetach(evidence: Evidence): Verdict {

@@ -2,10 +2,11 @@
 import type { RelationName } from "../topology/model";
 import type { Step } from "../topology/steps";
 import { findBlockers, findSnapshots, findUsers } from "./blockers";
-import { readTableOfStep } from "./catalog/copying";
+import { readTableOfStep, withCopyFacts } from "./catalog/copying";
 import type { Session } from "./connection";
 import { type Blocker, hasSqlstate, IdentityError, SQLSTATE } from "./errors";
 import { faultPoint } from "./faults";
+import { takesGuardOff } from "./guard";
 import { qualified } from "./identifiers";
 import { type Clock, climb, type LockLadder } from "./ladder";
 import { lookout } from "./lookout";
@@ -59,7 +60,8 @@ export class Worker {
   }
 
   private async send(steps: Step[], ladder: LockLadder): Promise<void> {
-    const rendered = steps.map((step): RenderedStep => ({ step, statements: renderStep(step, this.context.parent) }));
+    const parent = await withCopyFacts(this.context.session, steps, this.context.parent);
+    const rendered = steps.map((step): RenderedStep => ({ step, statements: renderStep(step, parent) }));
     for (const segment of segmentsOf(rendered)) {
       if (segment.transactional) await this.transaction(segment, ladder);
       else for (const { step, statement } of segment.items) await this.detachConcurrently(step, statement, ladder);
@@ -75,7 +77,7 @@ export class Worker {
     if (first === undefined) return;
     const locks = contestedLocks(segment);
     const finalizes = segment.items.some(({ step }) => step.method === "finalize");
-    this.uninterruptible = segment.items.some(({ step }) => finalizes || step.kind === "unguardDefault");
+    this.uninterruptible = segment.items.some(({ step }) => finalizes || takesGuardOff(step));
     const find = async () => {
       const blockers = await findBlockers(session, locks);
       return finalizes && blockers.length === 0 ? findSnapshots(session) : blockers;

@@ -216,6 +216,8 @@ export interface ActualPartition extends RelationName {
    * says nothing on any other level.
    */
   wasPartitionOf?: string;
+  /** Our CHECK of a bound that it was to get is still on it, and may refuse rows. */
+  guarded?: true;
   /** Of a detached one: foreign keys that its detach has put back, and that are not validated yet. Absent: none. */
   unvalidatedForeignKeys?: string[];
   /** Differences in words by attribute, as outputs record them: those that the next update repairs, and the others. */

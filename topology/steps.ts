@@ -9,7 +9,9 @@ export type StepKind =
   | "guardDefault"
   | "create"
   | "attach"
+  | "proveBound"
   | "rebound"
+  | "unproveBound"
   | "rename"
   | "unguardDefault"
   | "adjust"
@@ -33,6 +35,8 @@ export type StatementMethod =
   | "validate"
   | "guard"
   | "unguard"
+  | "prove"
+  | "unprove"
   | "rename"
   | "adjust"
   | "dropTable";
@@ -65,8 +69,8 @@ export interface Step {
   current?: RelationName;
   /** For `rebound`: CHECKs on the table that say its former bound, and would refuse rows of the new one. */
   formerChecks?: string[];
-  /** For `rebound`: the table is large, and its bound becomes wider, so that all of its rows fit. */
-  widens?: true;
+  /** For `rebound`: the table is large, and a validated CHECK says the new bound by then (`proveBound`). */
+  proven?: true;
   /** For `adjust`: what is put right. */
   differences?: AttributeDifference[];
   /** For `create`: what is declared for the partition besides its bound. */

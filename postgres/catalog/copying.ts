@@ -145,6 +145,7 @@ export async function readCopying(session: Session, parent: Keyed): Promise<Copy
       })),
       foreignKeys: row.foreign_keys,
       condition: conditionOf(row.levels),
+      provable: row.levels.every(isProvable),
       selfReferenced: row.self_referenced,
       publicationsOfAll: row.publications_of_all,
       publicationsOfLeaves: row.publications_of_leaves,
@@ -169,6 +170,15 @@ function conditionOf(levels: Level[]): string | undefined {
   return conditions.length === 0 ? undefined : conditions.join(" AND ");
 }
 
+/** DEFAULT has no condition, and of the hash of a text PostgreSQL believes none. */
+function isProvable({ bound, keys }: Level): boolean {
+  const parsed = parseBound(bound);
+  if ("default" in parsed || keys.some(({ sql }) => sql === null)) return false;
+  return !("modulus" in parsed) || keys.every(({ type }) => type !== null && !COLLATED.test(type));
+}
+
+const COLLATED = /^(text|character|bpchar|name|citext)/;
+
 /**
  * The table that a step's partition belongs to, with what copying its rows needs. Of partitions that are partitioned themselves
  * that is read when it is needed: there may be hundreds of them.
@@ -176,6 +186,11 @@ function conditionOf(levels: Level[]): string | undefined {
 export async function readTableOfStep(session: Session, step: Step, root: CatalogParent): Promise<CatalogParent> {
   const table = tableOfStep(step, root);
   return table.copying === undefined ? { ...table, copying: (await readCopying(session, table))?.facts } : table;
+}
+
+/** Rows are copied, or proven to be within bounds. */
+function needsCopyFacts({ reorganization, method, proven }: Step): boolean {
+  return reorganization !== undefined || method === "prove" || proven === true;
 }
 
 /** The set's own table as before, with what the steps need of the tables below it. */
@@ -186,7 +201,7 @@ export async function withCopyFacts(
 ): Promise<CatalogParent> {
   const below = { ...root.below };
   for (const step of steps) {
-    if (step.reorganization === undefined || step.under === undefined) continue;
+    if (step.under === undefined || !needsCopyFacts(step)) continue;
     below[step.under.oid] = await readTableOfStep(session, step, { ...root, below });
   }
   return { ...root, below };

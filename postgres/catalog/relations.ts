@@ -28,8 +28,8 @@ export interface RelationRequest {
   table: string;
   names: RelationName[];
   oids: number[];
-  /** Name of the CHECK that counts as a guard. */
-  guard: string;
+  /** Names of the CHECKs that count as guards: on a DEFAULT, and on other partitions. */
+  guards: { fallback: string; others: string };
 }
 
 /**
@@ -90,7 +90,8 @@ SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::tex
   pg_catalog.pg_get_expr(c.relpartbound, 0) AS bound,
   (CASE WHEN c.relkind IN ('r', 'f', 'm') THEN c.reltuples ELSE 0 END)::float8 AS rows,
   (s.pages * current_setting('block_size')::bigint)::text AS bytes,
-  EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.conname = $2) AS guarded
+  EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.conislocal
+    AND k.conname = CASE WHEN pg_catalog.pg_get_expr(c.relpartbound, 0) = 'DEFAULT' THEN $2 ELSE $3 END::name) AS guarded
 FROM wanted c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN stored s ON s.oid = c.oid
@@ -98,7 +99,7 @@ LEFT JOIN above i ON i.inhrelid = c.oid
 ORDER BY c.oid`;
 
 export async function readRelations(session: Session, request: RelationRequest): Promise<RelationRow[]> {
-  const { schema, table, names, oids, guard } = request;
+  const { schema, table, names, oids, guards } = request;
   const [tree] = await session.query<{ oids: number[] }>(TREE, [
     schema,
     table,
@@ -106,5 +107,5 @@ export async function readRelations(session: Session, request: RelationRequest):
     names.map(({ name }) => name),
     oids,
   ]);
-  return session.query<RelationRow>(RELATIONS, [tree?.oids ?? [], guard]);
+  return session.query<RelationRow>(RELATIONS, [tree?.oids ?? [], guards.fallback, guards.others]);
 }

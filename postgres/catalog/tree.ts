@@ -123,7 +123,10 @@ export class Tree {
         {
           relkind: row.relkind,
           ...this.foreignKeysOf(row, keys),
-          descendants: this.descendantsOf(row).map(({ schema, name }) => ({ schema, name })),
+          descendants: this.descendantsOf(row).map(nameOf),
+          leaves: this.descendantsOf(row)
+            .filter(({ relkind }) => relkind === "r")
+            .map(nameOf),
         },
       ]),
     );
@@ -231,7 +234,8 @@ export class Tree {
     const level = facts && this.level(oid, facts);
     const unvalidated = facts?.childFacts[oid]?.unvalidatedForeignKeys?.map((key) => key.name) ?? [];
     const left = state === "detached" && unvalidated.length > 0 ? { unvalidatedForeignKeys: unvalidated } : {};
-    const partition = { schema, name, oid, bound, state, relkind, ...this.sizeOf(row), ...left };
+    const guarded = row.guarded && state === "live" && !("default" in bound) ? { guarded: true as const } : {};
+    const partition = { schema, name, oid, bound, state, relkind, ...this.sizeOf(row), ...left, ...guarded };
     return level === undefined ? partition : { ...partition, level };
   }
 
@@ -267,6 +271,10 @@ function knownTables({ known, bounds = {}, under = {}, wasUnder = {} }: SetReque
       return [[oid, { bound, under: Object.hasOwn(known, above) ? known[above] : undefined, above }]];
     }),
   );
+}
+
+function nameOf({ schema, name }: RelationName): RelationName {
+  return { schema, name };
 }
 
 function placeOf({ schema, name }: RelationName): string {

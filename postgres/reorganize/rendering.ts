@@ -19,6 +19,7 @@ const UNKNOWN: CopyFacts = {
   columns: [],
   key: [],
   foreignKeys: [],
+  provable: false,
   selfReferenced: false,
   publicationsOfAll: [],
   publicationsOfLeaves: [],

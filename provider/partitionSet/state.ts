@@ -178,6 +178,9 @@ interface Inside {
 /** Steps after which a partition is a table beside its parent. */
 const LEAVING: ReadonlySet<Step["kind"]> = new Set<Step["kind"]>(["detach", "finalizeDetach"]);
 
+/** Steps that say a bound which a partition has later, or not any more. */
+const UNBOUND: ReadonlySet<Step["kind"]> = new Set<Step["kind"]>([...LEAVING, "proveBound"]);
+
 /** Changes one level of the map as a step will. */
 function promise(step: Step, partitions: Record<string, RecordedPartition>, placing: Placing): void {
   const { bound, level } = step;
@@ -191,6 +194,8 @@ function promise(step: Step, partitions: Record<string, RecordedPartition>, plac
     if (before) partitions[name] = withoutRepairedBelow(before, repaired);
   } else if (step.kind === "validateForeignKeys" && before) {
     partitions[name] = withoutRepaired(before, ["foreignKeys"]);
+  } else if (step.kind === "unproveBound" && before) {
+    partitions[name] = withoutRepaired(before, ["boundCheck"]);
   } else if (step.kind === "drop") delete partitions[name];
   else if (LEAVING.has(step.kind) && before) partitions[name] = { ...before, tier: "detached" };
   else if (step.kind === "rename" && before) {
@@ -206,7 +211,7 @@ function promise(step: Step, partitions: Record<string, RecordedPartition>, plac
       const inside = target.level === undefined ? {} : recordNew(target.level);
       partitions[target.name] = { ...target.bound, tier: "live", ...place, ...inside };
     }
-  } else if (bound && !LEAVING.has(step.kind)) partitions[name] = { ...bound, tier: "live", ...place, ...divided };
+  } else if (bound && !UNBOUND.has(step.kind)) partitions[name] = { ...bound, tier: "live", ...place, ...divided };
 }
 
 function withoutRepaired(

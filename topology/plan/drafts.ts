@@ -144,12 +144,12 @@ export class DraftBuilder {
     reason: string,
     after: string[],
     formerChecks: string[] = [],
-    widens = false,
+    proven = false,
   ): Draft {
     return {
       ...this.base("rebound", child, after),
       ...(formerChecks.length > 0 ? { formerChecks } : {}),
-      ...(widens ? { widens } : {}),
+      ...(proven ? { proven } : {}),
       method: "detachAttach",
       bound,
       oid: child.oid,

@@ -1,6 +1,5 @@
 /** Decisions about the partitions that are to be attached. */
 import { describeBound } from "../bounds";
-import { uncovered } from "../coverage";
 import { refusedExpressions } from "../generated";
 import { besideBound, boundOf, isInPlace, newLevel, relationsBelow, schemaOf, setBelow } from "../level";
 import type { ActualPartition, NewLevel, PartitionBound, Stranger } from "../model";
@@ -96,17 +95,12 @@ export function rebound(
   const relation = { ...child, name, schema: schemaOf(context.desired, name) };
   context.settled.set(name, child);
   const seen = ask(context, child);
-  const widens = (seen?.bytes ?? child.bytes ?? 0) > PROVE_BYTES && contains(context, bound, child);
-  context.drafts.rebounds.push(build.rebound(relation, bound, reason, room, seen?.boundChecks, widens));
+  const proven = (seen?.bytes ?? child.bytes ?? 0) > PROVE_BYTES && !("default" in bound) && child.relkind !== "f";
+  context.drafts.rebounds.push(build.rebound(relation, bound, reason, room, seen?.boundChecks, proven));
 }
 
 /** A table of this size (with indexes and TOAST) is proven before it is attached again, which otherwise looks through it. */
 const PROVE_BYTES = 10 * 1024 * 1024;
-
-/** The CHECK that proves it stands while the old bound still holds: it must refuse no row of that. */
-function contains({ types }: Context, bound: PartitionBound, { relkind, bound: old }: ActualPartition): boolean {
-  return relkind === "r" && !("default" in bound) && uncovered(old, [bound], types)?.length === 0;
-}
 
 /** The step after which a child no longer holds its range; undefined when it stays. */
 export function freed(context: Context, child: ActualPartition): string | undefined {

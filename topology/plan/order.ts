@@ -4,6 +4,7 @@ import { relationsBelow } from "../level";
 import type { PartitionBound } from "../model";
 import type { Step, StepMethod } from "../steps";
 import type { Context, Draft, Drafts } from "./context";
+import { leftProofs, proofFor, proven } from "./proofs";
 
 /** A DEFAULT partition above this size is guarded: ATTACH scans it under ACCESS EXCLUSIVE (5 M rows 410 ms, guarded 2 ms). */
 export const GUARD_DEFAULT_BYTES = 10 * 1024 * 1024;
@@ -60,9 +61,12 @@ export function orderSteps(context: Context): Order {
   const on = guard?.on;
   const guarded = (draft: Draft) =>
     on === undefined || isDefault(draft) ? draft : { ...draft, after: [...draft.after, on.id] };
+  const waiting = proven(context);
+  const proof = (draft: Draft, part: "on" | "off") => (draft.proven ? alone([proofFor(context, draft)[part]]) : []);
   return {
     first: [
       ...alone(drafts.finalize.map(keeps)),
+      ...alone(leftProofs(context)),
       ...alone(drafts.unfinished),
       ...alone(drafts.renames),
       ...alone(drafts.making.map(keeps)),
@@ -70,10 +74,12 @@ export function orderSteps(context: Context): Order {
       ...alone(drafts.reorganizations.filter(makesDefault)),
       ...(on === undefined ? [] : alone([on])),
       ...drafts.rebounds.flatMap((draft) => [
-        ...alone([guarded(draft)]),
+        ...proof(draft, "on"),
+        ...alone([guarded(waiting(draft))]),
         ...drafts.additions
           .filter((other) => beside.get(other) === draft)
           .map((other): Placed => ({ draft: { ...guarded(other), beside: true }, limit: 1 })),
+        ...proof(draft, "off"),
       ]),
       ...added([...ranges.map(guarded), ...(fresh ? additions.filter(isDefault) : [])], method, limit),
       ...(guard === undefined ? [] : alone([guard.off])),

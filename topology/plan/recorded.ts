@@ -32,7 +32,10 @@ function withUnfinished(table: ActualPartition): ActualPartition {
 
 function recordedOf(child: ActualPartition, desired: DesiredSet): Pick<ActualPartition, "recorded"> {
   const { repair, refuse, impossible, report } = treat(desired, child.name, child);
-  const differs = describeByAttribute([...repair, ...refuse, ...impossible]);
+  const differs = {
+    ...describeByAttribute([...repair, ...refuse, ...impossible]),
+    ...(child.guarded && { boundCheck: "an interrupted run has left its CHECK" }),
+  };
   const noticed = describeByAttribute(report);
   const recorded = {
     ...(Object.keys(differs).length > 0 ? { differs } : {}),

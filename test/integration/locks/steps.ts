@@ -121,9 +121,8 @@ const CASES: Record<Exclude<StepMethod, Elsewhere | "detachConcurrently">, Case[
   detachAttach: [
     { prepare: ["DELETE FROM s.p WHERE k >= 19"], make: aboutC1("detachAttach", { bound: range("10", "25") }) },
     {
-      prepare: ["ALTER TABLE s.g DETACH PARTITION s.p"],
-      make: aboutC1("detachAttach", { bound: range("10", "25"), widens: true }),
-      only: ({ deep, self }) => !deep && !self,
+      prepare: ["ALTER TABLE s.c1 ADD CONSTRAINT pgpartition_bound CHECK (tenant = 1 AND k >= 10 AND k < 25)"],
+      make: aboutC1("detachAttach", { bound: range("10", "25"), proven: true }),
     },
     {
       prepare: ["ALTER TABLE s.c1 ADD CONSTRAINT c1_k_check CHECK (k IS NOT NULL AND k < 20)"],
@@ -148,6 +147,13 @@ const CASES: Record<Exclude<StepMethod, Elsewhere | "detachConcurrently">, Case[
       prepare: ["ALTER TABLE s.d ADD CONSTRAINT pgpartition_guard CHECK (k > 3)"],
       make: async () => step("unguard", "d"),
       only: ({ withDefault }) => withDefault === true,
+    },
+  ],
+  prove: [{ make: aboutC1("prove", { bound: range("10", "25") }) }],
+  unprove: [
+    {
+      prepare: ["ALTER TABLE s.c1 ADD CONSTRAINT pgpartition_bound CHECK (k > 3)"],
+      make: aboutC1("unprove"),
     },
   ],
   rename: [

@@ -22,6 +22,8 @@ const KINDS: Record<StepMethod, StepKind> = {
   validate: "validateForeignKeys",
   guard: "guardDefault",
   unguard: "unguardDefault",
+  prove: "proveBound",
+  unprove: "unproveBound",
   rename: "rename",
   adjust: "adjust",
   dropTable: "drop",

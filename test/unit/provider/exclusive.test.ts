@@ -31,6 +31,8 @@ const METHODS: StepMethod[] = [
   "finalize",
   "guard",
   "unguard",
+  "prove",
+  "unprove",
   "dropTable",
   "moveInOneTransaction",
   "copyAndSwap",

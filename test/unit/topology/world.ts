@@ -284,6 +284,8 @@ export class World {
       },
       guardDefault: () => this.guards.add(relation.oid),
       unguardDefault: () => this.guards.delete(relation.oid),
+      proveBound: () => this.guards.add(relation.oid),
+      unproveBound: () => this.guards.delete(relation.oid),
       attach: () => this.attach(relation, step.bound!),
       rebound: () => {
         this.detach(relation);
