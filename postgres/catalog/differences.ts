@@ -27,6 +27,7 @@ import {
   INDEXES,
   PARENT_STATISTICS,
   PARTNERS,
+  PLACED_INDEXES,
 } from "./differences/statistics";
 import { STORED } from "./differences/storage";
 
@@ -73,6 +74,7 @@ const WITH = [
   PARENT_STATISTICS,
   CHILD_STATISTICS,
   PARTNERS,
+  PLACED_INDEXES,
   ABOVE_FOREIGN,
 ];
 

@@ -31,7 +31,9 @@ SELECT i.indexrelid AS oid, n.nspname::text AS schema, x.relname::text AS name, 
   i.indclass::text AS opclasses, i.indcollation::text AS collations, i.indoption::text AS options,
   i.indexprs IS NOT NULL AS has_expressions, i.indpred IS NOT NULL AS has_predicate,
   k.contype::text AS constraint, k.condeferrable AS deferrable,
-  ARRAY(SELECT o FROM pg_catalog.unnest(x.reloptions) AS o ORDER BY o COLLATE "C") AS storage, s.spcname::text AS tablespace,
+  ARRAY(SELECT o FROM pg_catalog.unnest(x.reloptions) AS o ORDER BY o COLLATE "C") AS storage, coalesce(s.spcname, (
+    SELECT t.spcname FROM pg_catalog.pg_database b JOIN pg_catalog.pg_tablespace t ON t.oid = b.dattablespace
+    WHERE b.datname = pg_catalog.current_database()))::text AS tablespace,
   d.description AS comment, b.pid AS builder
 FROM pg_catalog.pg_index i
 JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid

@@ -85,7 +85,7 @@ interface IndexRow extends Record<string, unknown> {
   constraint: string | null;
   deferrable: boolean | null;
   storage: string[];
-  tablespace: string | null;
+  tablespace: string;
   comment: string | null;
   builder: number | null;
 }
@@ -113,7 +113,7 @@ function indexFrom(row: IndexRow): TreeIndex {
     predicate: row.has_predicate ? UNREAD : undefined,
     constraint: row.constraint === null ? undefined : constraint,
     storage: row.storage,
-    tablespace: row.tablespace ?? undefined,
+    tablespace: row.tablespace,
     comment: row.comment ?? undefined,
     builder: row.builder ?? undefined,
   };

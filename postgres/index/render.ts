@@ -37,17 +37,32 @@ const RENDERERS: Record<IndexStepKind, (step: IndexStep, declared: IndexDeclarat
     ...attach(step),
   ],
   adopt: (step) => [...useForConstraint(step), ...attach(step)],
-  rebuild: ({ index, table }) => [
-    alone(
-      `REINDEX INDEX CONCURRENTLY ${qualified(index)}`,
-      [lock(table, "SHARE UPDATE EXCLUSIVE", "build"), lock(index, "SHARE UPDATE EXCLUSIVE")],
-      { waitsFor: [qualified(table)] },
-    ),
-  ],
+  rebuild: reindex,
+  move: reindex,
+  place: ({ index }, { tablespace }) =>
+    tablespace === undefined
+      ? []
+      : [
+          transactional(`ALTER INDEX ${qualified(index)} SET TABLESPACE ${quoteIdent(tablespace)}`, [
+            lock(index, "ACCESS EXCLUSIVE"),
+          ]),
+        ],
   rename: ({ index, name }) => [renameTo(index, name)],
   swap: (step) => [...dropIndex(step), comment(step.index, step.comment), renameTo(step.index, step.name)],
   drop: dropIndex,
 };
+
+/** Beside itself; with a tablespace it is there afterwards. */
+function reindex({ index, table }: IndexStep, { tablespace }: IndexDeclaration): Statement[] {
+  const options = tablespace === undefined ? "CONCURRENTLY" : `TABLESPACE ${quoteIdent(tablespace)}, CONCURRENTLY`;
+  return [
+    alone(
+      `REINDEX (${options}) INDEX ${qualified(index)}`,
+      [lock(table, "SHARE UPDATE EXCLUSIVE", "build"), lock(index, "SHARE UPDATE EXCLUSIVE")],
+      { waitsFor: [qualified(table)] },
+    ),
+  ];
+}
 
 /** `[UNIQUE] INDEX [CONCURRENTLY] name ON [ONLY] table USING …`. */
 export function createClause(
@@ -101,7 +116,9 @@ function addConstraint(
 ): Statement {
   const columns = declared.columns.map(({ column }) => column ?? "");
   const distinct = declared.nullsNotDistinct ? " NULLS NOT DISTINCT" : "";
-  const clause = `ADD CONSTRAINT ${quoteIdent(index.name)} ${constraint.toUpperCase()}${distinct} ${list(columns)}`;
+  const { tablespace } = declared;
+  const place = tablespace === undefined ? "" : ` USING INDEX TABLESPACE ${quoteIdent(tablespace)}`;
+  const clause = `ADD CONSTRAINT ${quoteIdent(index.name)} ${constraint.toUpperCase()}${distinct} ${list(columns)}${place}`;
   return transactional(`ALTER TABLE ONLY ${qualified(table)} ${clause}`, [lock(table, "ACCESS EXCLUSIVE")]);
 }
 

@@ -14,10 +14,15 @@ const WORDS: Record<IndexStepKind, { verb: string; counted?: string }> = {
   build: { verb: "build", counted: "to build" },
   adopt: { verb: "adopt", counted: "to adopt" },
   rebuild: { verb: "build again", counted: "to build again" },
+  move: { verb: "move", counted: "to move to another tablespace" },
+  place: { verb: "place" },
   rename: { verb: "rename", counted: "to rename" },
   swap: { verb: "put in place", counted: "to put in place of the old one" },
   drop: { verb: "drop", counted: "to drop" },
 };
+
+/** Kinds that read the table. */
+const BUILDING: ReadonlySet<IndexStepKind> = new Set<IndexStepKind>(["build", "rebuild", "move"]);
 
 /** `12 to build (≈1,000,000 rows, 3.2 GB), 1 to adopt`. */
 export function summary(steps: IndexStep[]): string {
@@ -25,7 +30,7 @@ export function summary(steps: IndexStep[]): string {
     const some = steps.filter((step) => step.kind === kind);
     const { counted } = WORDS[kind];
     if (some.length === 0 || counted === undefined) return [];
-    const size = kind === "build" ? ` (${sizeOf(some)})` : "";
+    const size = kind === "build" || kind === "move" ? ` (${sizeOf(some)})` : "";
     return [`${some.length} ${counted}${size}`];
   });
   if (parts.length > 0) return parts.join(", ");
@@ -66,7 +71,7 @@ function lockText(step: IndexStep, statements: Statement[]): string {
   const alone = statements.filter(({ transactional }) => !transactional).map((statement) => [statement]);
   const together = statements.filter(({ transactional }) => transactional);
   const lines = [...alone, together].flatMap(lockLines).map((line) => `      lock: ${line}`);
-  const older = step.kind === "build" || step.kind === "rebuild" ? " or have an older snapshot" : "";
+  const older = BUILDING.has(step.kind) ? " or have an older snapshot" : "";
   const waits = statements.flatMap(({ waitsFor, waitsForWriters }) => {
     if (waitsFor === undefined && waitsForWriters === undefined) return [];
     const doing = waitsFor === undefined ? "writing to" : "using";
@@ -77,7 +82,7 @@ function lockText(step: IndexStep, statements: Statement[]): string {
 
 function stepLine({ kind, index, table, name, reason }: IndexStep): string {
   const to = name === undefined ? "" : ` as ${name}`;
-  const size = kind === "build" || kind === "rebuild" ? sizeText(table.rows, table.bytes) : "";
+  const size = BUILDING.has(kind) ? sizeText(table.rows, table.bytes) : "";
   return `${WORDS[kind].verb} ${index.name} on ${table.name}${to}${size === "" ? "" : `, ${size}`}  (${reason})`;
 }
 

@@ -28,7 +28,7 @@ export interface Seen {
  */
 export function outputsOf(inputs: Properties, { server, table, index, left, wanted }: Seen): Properties {
   const declared = declaredOf(inputs);
-  const changed = wanted === undefined ? [] : indexDifferences(declared, wanted, index);
+  const changed = wanted === undefined ? [] : indexDifferences(wanted, index);
   return {
     ...inputs,
     oid: index.oid,
@@ -43,6 +43,8 @@ const STATES: Partial<Record<IndexStep["kind"], string>> = {
   build: "missing",
   adopt: "not attached",
   rebuild: "not valid",
+  move: "in another tablespace",
+  place: "in another tablespace",
   swap: "not valid",
 };
 

@@ -19,12 +19,13 @@ export function sameSignature(one: IndexSignature, other: IndexSignature): boole
   return ASPECTS.every((aspect) => JSON.stringify(one[aspect]) === JSON.stringify(other[aspect]));
 }
 
+/** True where an index, or a part of it, is in another tablespace than declared; it can move without being replaced. */
+export function isElsewhere({ tablespace }: IndexDeclaration, found: TreeIndex): boolean {
+  return tablespace !== undefined && tablespace !== found.tablespace;
+}
+
 /** What of an index on the table is not as declared, as property paths; PostgreSQL can change none of it in place. */
-export function indexDifferences(
-  declared: IndexDeclaration,
-  wanted: IndexSignature & { storage: string[] },
-  found: TreeIndex,
-): string[] {
+export function indexDifferences(wanted: IndexSignature & { storage: string[] }, found: TreeIndex): string[] {
   const differs = (aspects: (keyof IndexSignature)[]) =>
     aspects.some((aspect) => JSON.stringify(wanted[aspect]) !== JSON.stringify(found[aspect]));
   const rules: [boolean, string][] = [
@@ -34,7 +35,6 @@ export function indexDifferences(
     [differs(["nullsNotDistinct"]), "nullsNotDistinct"],
     [differs(["predicate"]), "where"],
     [JSON.stringify(wanted.storage) !== JSON.stringify(found.storage), "storage"],
-    [declared.tablespace !== undefined && declared.tablespace !== found.tablespace, "tablespace"],
   ];
   return rules.filter(([different]) => different).map(([, path]) => path);
 }

@@ -69,7 +69,7 @@ export interface TreeIndex extends RelationName, IndexSignature {
   constraint?: IndexConstraint | "other";
   /** `name=value`, sorted. */
   storage: string[];
-  tablespace?: string;
+  tablespace: string;
   comment?: string;
   /** Process that is building it just now. */
   builder?: number;
@@ -91,9 +91,20 @@ export interface IndexTree {
 /**
  * `create`: on the table alone, or on a partitioned partition alone, and attached there. `build`: on a leaf, without
  * blocking, and attached. `adopt`: an equal index of a partition is attached. `rebuild`: a part that is attached but not
- * valid is built anew in place. `swap`: the old index is dropped and the new one gets its name.
+ * valid is built anew in place. `move`: the same where it is in another tablespace than declared; `place`: an index without
+ * storage of its own gets that tablespace. `swap`: the old index is dropped and the new one gets its name.
  */
-export type IndexStepKind = "dropInvalid" | "create" | "build" | "adopt" | "rebuild" | "rename" | "swap" | "drop";
+export type IndexStepKind =
+  | "dropInvalid"
+  | "create"
+  | "build"
+  | "adopt"
+  | "rebuild"
+  | "move"
+  | "place"
+  | "rename"
+  | "swap"
+  | "drop";
 
 export interface IndexStep {
   /** Unique in a plan: `build:events_2026_01`. */

@@ -1,5 +1,5 @@
 /** The parts of an index below the table: which are missing, which can be adopted, which have to be built again. */
-import { sameSignature } from "./compare";
+import { isElsewhere, sameSignature } from "./compare";
 import type { IndexDeclaration, IndexFinding, IndexStep, IndexTree, TreeIndex, TreeRelation } from "./model";
 import { partNames } from "./names";
 
@@ -57,7 +57,8 @@ export class PartPlanner {
     if (child.relkind === "f") return [];
     const attached = this.on(child).find((index) => above.oid !== undefined && index.attachedTo === above.oid);
     if (attached !== undefined) {
-      return child.relkind === "p" ? this.fill(child, attached) : this.repair(child, attached);
+      if (child.relkind !== "p") return this.repair(child, attached);
+      return [...this.relocate(child, attached), ...this.fill(child, attached)];
     }
     const equal = this.on(child).find((index) => this.isAdoptable(child, index));
     const ids = after.map(({ id }) => id);
@@ -69,7 +70,8 @@ export class PartPlanner {
         constraint,
         reason: "an equal index is there",
       };
-      return [adopt, ...(child.relkind === "p" ? this.fill(child, equal) : [])];
+      const inside = child.relkind === "p" ? this.fill(child, equal) : [];
+      return [adopt, ...this.relocate(child, equal, [adopt.id]), ...inside];
     }
     const name = this.choose(child);
     if (child.relkind === "p") return this.create(child, name, "missing", { attachTo, after });
@@ -91,13 +93,21 @@ export class PartPlanner {
 
   /** A part that is attached cannot be dropped alone; PostgreSQL builds it again beside itself. */
   private repair(child: TreeRelation, attached: TreeIndex): IndexStep[] {
-    if (attached.valid) return [];
+    if (attached.valid && !isElsewhere(this.declared, attached)) return [];
     const removals = this.on(child)
       .filter((index) => isRebuildLeftover(attached, index))
       .map((index) => this.dropInvalid(child, index))
       .filter((step) => step !== undefined);
     const after = removals.map(({ id }) => id);
+    if (attached.valid) return [...removals, ...this.relocate(child, attached, after)];
     return [...removals, { ...this.about(child, "rebuild", attached, after), reason: "it is attached and not valid" }];
+  }
+
+  /** To the declared tablespace; of a partitioned relation only the catalog changes, for partitions to come. */
+  relocate(relation: TreeRelation, index: TreeIndex, after: string[] = []): IndexStep[] {
+    if (!isElsewhere(this.declared, index)) return [];
+    const reason = `it is in ${index.tablespace}, declared in ${this.declared.tablespace}`;
+    return [{ ...this.about(relation, relation.relkind === "p" ? "place" : "move", index, after), reason }];
   }
 
   private about(child: TreeRelation, kind: IndexStep["kind"], index: TreeIndex, after: string[]): IndexStep {

@@ -26,9 +26,9 @@ export function planIndex(declared: IndexDeclaration, tree: IndexTree, recorded?
   const steps =
     found === undefined
       ? parts.create(root, declared.name, "declared")
-      : asDeclared(declared, tree, found)
+      : asDeclared(tree, found)
         ? keep(declared, tree, found, parts)
-        : replace(declared, tree, { found, replacement, reason: differenceReason(declared, tree, found) }, parts);
+        : replace(declared, tree, { found, replacement, reason: differenceReason(tree, found) }, parts);
   const broken = found !== undefined && steps.length === 0 && isBroken(tree, found);
   if (broken && parts.findings.length === 0) {
     const reason = "all parts are there, and PostgreSQL still holds the index for invalid";
@@ -80,7 +80,7 @@ function obstacles(declared: IndexDeclaration, tree: IndexTree, { found, named }
     const is = found.constraint === undefined ? "no constraint" : "the index of a constraint";
     return refuse(`${quoted} is ${is}, and is left as it is. Declare it as what it is, or choose another name.`);
   }
-  if (declared.constraint !== undefined && found !== undefined && !asDeclared(declared, tree, found)) {
+  if (declared.constraint !== undefined && found !== undefined && !asDeclared(tree, found)) {
     return refuse(`The constraint ${quoted} has other columns. A constraint cannot be altered; declare a new one.`);
   }
   return uniquePerPartition(declared, tree);
@@ -101,16 +101,17 @@ function uniquePerPartition({ unique, columns }: IndexDeclaration, { relations }
   });
 }
 
-function asDeclared(declared: IndexDeclaration, tree: IndexTree, index: TreeIndex): boolean {
-  return indexDifferences(declared, tree.wanted, index).length === 0;
+function asDeclared(tree: IndexTree, index: TreeIndex): boolean {
+  return indexDifferences(tree.wanted, index).length === 0;
 }
 
-function differenceReason(declared: IndexDeclaration, tree: IndexTree, found: TreeIndex): string {
-  return `changed: ${indexDifferences(declared, tree.wanted, found).join(", ")}`;
+function differenceReason(tree: IndexTree, found: TreeIndex): string {
+  return `changed: ${indexDifferences(tree.wanted, found).join(", ")}`;
 }
 
 function keep(declared: IndexDeclaration, tree: IndexTree, found: TreeIndex, parts: PartPlanner): IndexStep[] {
-  const steps = parts.fill(rootOf(tree), found);
+  // First, so that partitions which come meanwhile have their part where it belongs.
+  const steps = [...parts.relocate(rootOf(tree), found), ...parts.fill(rootOf(tree), found)];
   if (found.name === declared.name) return steps;
   const { schema, name, oid } = found;
   const rename: IndexStep = {
@@ -137,7 +138,7 @@ interface Replacement {
 function replace(declared: IndexDeclaration, tree: IndexTree, change: Replacement, parts: PartPlanner): IndexStep[] {
   const { found, replacement, reason } = change;
   const root = rootOf(tree);
-  const resumed = replacement !== undefined && asDeclared(declared, tree, replacement);
+  const resumed = replacement !== undefined && asDeclared(tree, replacement);
   const before =
     replacement === undefined || resumed ? [] : [drop(tree, replacement, "begun for another definition of the index")];
   const build = resumed

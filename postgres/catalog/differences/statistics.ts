@@ -71,6 +71,21 @@ above_foreign AS MATERIALIZED (
 )`;
 
 /**
+ * Indexes with a tablespace of their own, where that of the set's own table is in the same one: it is what says where all
+ * parts belong.
+ */
+export const PLACED_INDEXES = `
+placed_indexes AS MATERIALIZED (
+  SELECT c.oid, c.relname, c.reltablespace, s.spcname FROM pg_catalog.pg_index x
+  JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid AND c.reltablespace <> 0
+  JOIN pg_catalog.pg_tablespace s ON s.oid = c.reltablespace
+  WHERE x.indrelid = ANY ($5::oid[]) AND EXISTS (
+    SELECT FROM pg_catalog.pg_partition_ancestors(c.oid) above(relid)
+    JOIN pg_catalog.pg_index i ON i.indexrelid = above.relid AND i.indrelid = $6::oid
+    JOIN pg_catalog.pg_class t ON t.oid = above.relid AND t.reltablespace = c.reltablespace)
+)`;
+
+/**
  * The column stands for the reason for which a part is not built: a foreign table has no index, and exclusion constraints
  * and deferrable ones cannot be built CONCURRENTLY.
  */
@@ -82,4 +97,10 @@ SELECT p.child, 'indexes', k.relname::text,
       THEN 'PostgreSQL builds exclusion constraints and deferrable ones only under a lock that writers wait for: add it to the partition by hand.'
   END, NULL, NULL, 'valid', CASE WHEN p.child_index IS NOT NULL THEN 'invalid' END
 FROM partners p JOIN pg_catalog.pg_class k ON k.oid = p.parent_index
-WHERE NOT p.valid`;
+WHERE NOT p.valid
+UNION ALL
+SELECT p.child, 'indexes', k.relname::text, NULL, NULL, NULL, 'in ' || k.spcname, 'in ' || coalesce(s.spcname, 'the default tablespace')
+FROM placed_indexes k JOIN partners p ON p.parent_index = k.oid
+JOIN pg_catalog.pg_class c ON c.oid = p.child_index AND c.reltablespace <> k.reltablespace
+LEFT JOIN pg_catalog.pg_tablespace s ON s.oid = c.reltablespace
+WHERE p.valid`;

@@ -83,8 +83,19 @@ describeOnEachPostgres("index on a partitioned table", (server) => {
     await client.query("CREATE TABLESPACE index_place LOCATION ''");
     try {
       await built(declaration({ tablespace: "index_place" }));
-      const { rows } = await client.query("SELECT DISTINCT tablespace FROM pg_indexes WHERE schemaname = 's'");
-      assert.deepEqual(rows, [{ tablespace: "index_place" }]);
+      const places = async () =>
+        (
+          await client.query<{ place: string }>(
+            "SELECT DISTINCT coalesce(tablespace, 'default') AS place FROM pg_indexes WHERE schemaname = 's'",
+          )
+        ).rows.map(({ place }) => place);
+      assert.deepEqual(await places(), ["index_place"]);
+      const before = await indexesOf(client);
+      const moved = await built(declaration({ tablespace: "pg_default" }));
+      assert.deepEqual(await places(), ["default"]);
+      assert.deepEqual(moved.done.slice(0, 2), ["place:p_a_idx", "move:p1_a_idx"]);
+      assert.ok(!moved.done.some((step) => /^(create|build|swap)/.test(step)), moved.done.join());
+      assert.deepEqual(await indexesOf(client), before);
     } finally {
       await client.query("DROP SCHEMA s CASCADE");
       await client.query("DROP TABLESPACE index_place");

@@ -65,6 +65,21 @@ export function comparesIndexes(server: () => TestServer): void {
     });
   }
 
+  it("to another tablespace, an adopted part and one without storage too", async () => {
+    await client.query("SET allow_in_place_tablespaces = on");
+    await client.query("CREATE TABLESPACE index_place LOCATION ''");
+    try {
+      await client.query("CREATE INDEX equal ON s.p1 (a)");
+      await client.query("CREATE INDEX p_a_idx ON ONLY s.p (a)");
+      await compare(declaration({ tablespace: "index_place" }));
+      const { rows } = await client.query("SELECT DISTINCT tablespace FROM pg_indexes WHERE schemaname = 's'");
+      assert.deepEqual(rows, [{ tablespace: "index_place" }]);
+    } finally {
+      await client.query("DROP SCHEMA s CASCADE");
+      await client.query("DROP TABLESPACE index_place");
+    }
+  });
+
   it("concurrently: who is waited for", async () => {
     await createTree(client);
     const part = { name: "p1", kind: "build" };
@@ -78,9 +93,10 @@ export function comparesIndexes(server: () => TestServer): void {
     };
     const oid = 0;
     const again = { ...found, index: { schema: "s", name: "p1_a_idx", oid } };
-    for (const kind of ["build", "rebuild", "dropInvalid"] as const) {
+    for (const kind of ["build", "rebuild", "move", "dropInvalid"] as const) {
       seen.add(kind);
-      const statement = renderIndexStep({ ...again, kind }, declaration()).find(({ locks }) => locks.length > 0);
+      const place = kind === "move" ? { tablespace: "pg_default" } : {};
+      const statement = renderIndexStep({ ...again, kind }, declaration(place)).find(({ locks }) => locks.length > 0);
       assert.ok(statement);
       const prepare = kind === "build" ? () => createTree(client) : reset;
       await prepare();
@@ -95,6 +111,8 @@ export function comparesIndexes(server: () => TestServer): void {
       build: true,
       adopt: true,
       rebuild: true,
+      move: true,
+      place: true,
       rename: true,
       swap: true,
       drop: true,

@@ -151,7 +151,11 @@ export const mutations = (owner: string, reader: string, other: string): Record<
   ],
   tablespace: [{ sql: "ALTER TABLE s.c1 SET TABLESPACE elsewhere" }],
   accessMethod: [{ sql: "ALTER TABLE s.c1 SET ACCESS METHOD heap_again", from: 15 }],
-  indexes: [{ sql: "CREATE INDEX lonely ON ONLY s.p (tenant)", parent: true }],
+  indexes: [
+    { sql: "CREATE INDEX lonely ON ONLY s.p (tenant)", parent: true },
+    { sql: "ALTER INDEX s.p_lower_idx SET TABLESPACE elsewhere", parent: true },
+    { sql: "REINDEX (TABLESPACE pg_default) INDEX s.c1_lower_idx" },
+  ],
 });
 
 export const SETUP = (owner: string, reader: string, other: string, major: number) => [
