@@ -264,6 +264,8 @@ export interface Key {
   /** Default: PostgreSQL's choice; an equal key of any name then fits. */
   name?: string;
   columns: string[];
+  /** Of the index and its parts, which are moved there. Default: PostgreSQL's choice, which is then not compared. */
+  tablespace?: string;
 }
 
 /** UNIQUE; must contain every partition key column. */
@@ -305,6 +307,8 @@ export interface TableIndex {
   include?: string[];
   /** Predicate of a partial index. */
   where?: string;
+  /** Of the index and its parts, which are moved there. Default: PostgreSQL's choice, which is then not compared. */
+  tablespace?: string;
 }
 
 /** Columns, keys and constraints of the parent. */

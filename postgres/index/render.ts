@@ -3,7 +3,7 @@ import type { IndexConstraint, IndexDeclaration, IndexStep, IndexStepKind } from
 import type { RelationName } from "../../topology/model";
 import { qualified, quoteIdent, quoteLiteral } from "../identifiers";
 import type { Lock, LockMode, Statement } from "../statement";
-import { indexKey, list } from "../table/create";
+import { indexKey, indexPlace, list } from "../table/create";
 
 /** Statements of one step; those that are not `alone` share a transaction. */
 export function renderIndexStep(step: IndexStep, declared: IndexDeclaration): Statement[] {
@@ -116,8 +116,7 @@ function addConstraint(
 ): Statement {
   const columns = declared.columns.map(({ column }) => column ?? "");
   const distinct = declared.nullsNotDistinct ? " NULLS NOT DISTINCT" : "";
-  const { tablespace } = declared;
-  const place = tablespace === undefined ? "" : ` USING INDEX TABLESPACE ${quoteIdent(tablespace)}`;
+  const place = indexPlace(declared.tablespace);
   const clause = `ADD CONSTRAINT ${quoteIdent(index.name)} ${constraint.toUpperCase()}${distinct} ${list(columns)}${place}`;
   return transactional(`ALTER TABLE ONLY ${qualified(table)} ${clause}`, [lock(table, "ACCESS EXCLUSIVE")]);
 }

@@ -20,11 +20,14 @@ interface Wanted {
   path: string;
   position?: number;
   content: Content;
+  /** Of its index, when that is declared; it tells nothing about which one it stands for. */
+  tablespace?: string;
 }
 
 interface There {
   name: string;
   content: Content;
+  tablespace?: string;
 }
 
 interface Sort {
@@ -59,7 +62,7 @@ function sort(
 export function compareConstraints(declared: DeclaredTable, expected: ActualTable, actual: ActualTable): Difference[] {
   return [
     ...constraintsOf(declared, expected, actual).flatMap(([sort, wanted, there]) => match(sort, wanted, there)),
-    ...match(SORTS.indexes, wantedIndexes(declared, expected), contents(actual.indexes, indexContent)),
+    ...match(SORTS.indexes, wantedIndexes(declared, expected), placed(actual, actual.indexes, indexContent)),
   ];
 }
 
@@ -87,8 +90,8 @@ function constraintsOf(
 ): [Sort, Wanted[], There[]][] {
   const primaryKeys = actual.primaryKey === undefined ? [] : [actual.primaryKey];
   return [
-    [SORTS.primaryKey, wantedPrimaryKey(declared), contents(primaryKeys, uniqueContent)],
-    [SORTS.unique, wantedUnique(declared, expected), contents(actual.unique, uniqueContent)],
+    [SORTS.primaryKey, wantedPrimaryKey(declared), placed(actual, primaryKeys, uniqueContent)],
+    [SORTS.unique, wantedUnique(declared, expected), placed(actual, actual.unique, uniqueContent)],
     [SORTS.checks, wantedChecks(declared, expected), contents(actual.checks, checkContent)],
     [SORTS.foreignKeys, wantedForeignKeys(declared), contents(actual.foreignKeys, foreignKeyContent)],
   ];
@@ -96,6 +99,18 @@ function constraintsOf(
 
 function contents<A extends { name: string }>(items: A[], content: (item: A) => Content): There[] {
   return items.map((item) => ({ name: item.name, content: content(item) }));
+}
+
+function placed<A extends { name: string; tablespace?: string }>(
+  { defaultTablespace }: ActualTable,
+  items: A[],
+  content: (item: A) => Content,
+): There[] {
+  return items.map((item) => ({
+    name: item.name,
+    content: content(item),
+    tablespace: item.tablespace ?? defaultTablespace,
+  }));
 }
 
 function match(sort: Sort, wanted: Wanted[], there: There[]): Difference[] {
@@ -159,6 +174,10 @@ function changes({ noun, changed: kind }: Sort, wanted: Wanted, counterpart: The
   if (wanted.name !== undefined) {
     properties.name = wanted.name;
     actual.name = counterpart.name;
+  }
+  if (wanted.tablespace !== undefined) {
+    properties.tablespace = wanted.tablespace;
+    actual.tablespace = counterpart.tablespace;
   }
   return Object.entries(properties)
     .filter(([property, declared]) => declared !== actual[property])
@@ -257,17 +276,18 @@ function wantedPrimaryKey({ primaryKey }: DeclaredTable): Wanted[] {
   if (primaryKey === undefined) {
     return [];
   }
-  const { name, columns } = primaryKey;
+  const { name, columns, tablespace } = primaryKey;
   const content = uniqueContent({ columns, nullsNotDistinct: false, include: [], deferrable: "no", valid: true });
-  return [{ name, path: "primaryKey", content }];
+  return [{ name, path: "primaryKey", content, tablespace }];
 }
 
 function wantedUnique({ unique }: DeclaredTable, expected: ActualTable): Wanted[] {
-  return unique.flatMap(({ name }, position) =>
+  return unique.flatMap(({ name, tablespace }, position) =>
     wanted(expected.unique, name ?? SCRATCH_NAMES.unique(position), uniqueContent, {
       name,
       path: `unique[${position}]`,
       position,
+      tablespace,
     }),
   );
 }
@@ -283,8 +303,8 @@ function wantedChecks({ checks }: DeclaredTable, expected: ActualTable): Wanted[
 }
 
 function wantedIndexes({ indexes }: DeclaredTable, expected: ActualTable): Wanted[] {
-  return indexes.flatMap(({ name }, position) =>
-    wanted(expected.indexes, name, indexContent, { name, path: `indexes[${position}]`, position }),
+  return indexes.flatMap(({ name, tablespace }, position) =>
+    wanted(expected.indexes, name, indexContent, { name, path: `indexes[${position}]`, position, tablespace }),
   );
 }
 

@@ -29,6 +29,8 @@ export interface ConstraintRow {
   match: string;
   nulls_not_distinct: boolean;
   include: string[];
+  /** Of the index, when it is not the database's own. */
+  tablespace: string | null;
 }
 
 const ACTIONS: Record<string, ReferentialAction> = {
@@ -62,6 +64,7 @@ function uniqueFrom(row: ConstraintRow): ActualUnique {
     include: row.include,
     deferrable: deferrableFrom(row),
     valid: row.valid,
+    ...(row.tablespace === null ? {} : { tablespace: row.tablespace }),
   };
 }
 

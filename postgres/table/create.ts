@@ -8,8 +8,8 @@ import {
   type DeclaredColumn,
   type DeclaredForeignKey,
   type DeclaredIndex,
+  type DeclaredIndexedKey,
   type DeclaredIndexKey,
-  type DeclaredKey,
   type DeclaredTable,
   type DeclaredUnique,
   partitionKeyOf,
@@ -85,12 +85,18 @@ export function columnClause(column: DeclaredColumn): string {
   ].join(" ");
 }
 
-export function primaryKeyClause({ name, columns }: DeclaredKey): string {
-  return `${constraint(name)}PRIMARY KEY ${list(columns)}`;
+export function primaryKeyClause({ name, columns, tablespace }: DeclaredIndexedKey): string {
+  return `${constraint(name)}PRIMARY KEY ${list(columns)}${indexPlace(tablespace)}`;
 }
 
-export function uniqueClause({ name, columns, nullsNotDistinct }: DeclaredUnique): string {
-  return `${constraint(name)}UNIQUE ${nullsNotDistinct ? "NULLS NOT DISTINCT " : ""}${list(columns)}`;
+export function uniqueClause({ name, columns, nullsNotDistinct, tablespace }: DeclaredUnique): string {
+  const distinct = nullsNotDistinct ? "NULLS NOT DISTINCT " : "";
+  return `${constraint(name)}UNIQUE ${distinct}${list(columns)}${indexPlace(tablespace)}`;
+}
+
+/** Where the index of a constraint is; nothing where PostgreSQL is to choose. */
+export function indexPlace(tablespace: string | undefined): string {
+  return tablespace === undefined ? "" : ` USING INDEX TABLESPACE ${quoteIdent(tablespace)}`;
 }
 
 export function checkClause({ name, expression }: DeclaredCheck): string {
@@ -127,11 +133,12 @@ export function referencedTables(
 
 /** An index on a table without partitions, or together with the table; on existing partitions it would build under SHARE. */
 export function createIndex(index: DeclaredIndex, relation: string): Statement {
-  const { include, where } = index;
+  const { include, where, tablespace } = index;
   const sql =
     `CREATE ${index.unique ? "UNIQUE " : ""}INDEX ${quoteIdent(index.name)} ON ${relation} ` +
     `USING ${quoteIdent(index.method)} (${index.columns.map(indexKey).join(", ")})` +
     (include.length > 0 ? ` INCLUDE ${list(include)}` : "") +
+    (tablespace === undefined ? "" : ` TABLESPACE ${quoteIdent(tablespace)}`) +
     (where === undefined ? "" : ` WHERE (${where})`);
   return statement(sql, [lock(relation, "SHARE")]);
 }

@@ -10,6 +10,7 @@ export interface IndexRow {
   predicate: string | null;
   keys: string[];
   include: string[];
+  tablespace: string | null;
 }
 
 export function indexFrom(row: IndexRow): ActualIndex {
@@ -22,5 +23,6 @@ export function indexFrom(row: IndexRow): ActualIndex {
     method: row.method,
     where: row.predicate ?? undefined,
     valid: row.valid,
+    ...(row.tablespace === null ? {} : { tablespace: row.tablespace }),
   };
 }

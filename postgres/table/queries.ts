@@ -7,6 +7,8 @@
 export const TABLE = `
 SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name,
        pg_catalog.pg_get_userbyid(c.relowner)::text AS owner, d.description AS comment,
+       (SELECT s.spcname::text FROM pg_catalog.pg_database b JOIN pg_catalog.pg_tablespace s ON s.oid = b.dattablespace
+         WHERE b.datname = pg_catalog.current_database()) AS default_tablespace,
        CASE p.partstrat WHEN 'r' THEN 'range' WHEN 'l' THEN 'list' WHEN 'h' THEN 'hash' END AS strategy,
        ARRAY(SELECT a.attname::text
                FROM pg_catalog.generate_series(0, p.partnatts - 1) AS k(i)
@@ -69,6 +71,8 @@ SELECT c.conrelid AS relation, c.conname::text AS name, c.contype::text AS type,
                JOIN pg_catalog.pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.num::int
               ORDER BY a.attnum) AS on_delete_columns,
        COALESCE((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS nulls_not_distinct,
+       (SELECT s.spcname::text FROM pg_catalog.pg_class x JOIN pg_catalog.pg_tablespace s ON s.oid = x.reltablespace
+         WHERE x.oid = i.indexrelid) AS tablespace,
        ARRAY(SELECT a.attname::text
                FROM pg_catalog.generate_series(i.indnkeyatts::int, i.indnatts - 1) AS k(place)
                JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k.place]
@@ -104,6 +108,7 @@ SELECT ${names("c.conrelid", "c.conkey")} AS columns
 /** $1 oid. Indexes that carry a constraint are left out. */
 export const INDEXES = `
 SELECT x.relname::text AS name, i.indisunique AS "unique", i.indisvalid AS valid, m.amname::text AS method,
+       (SELECT s.spcname::text FROM pg_catalog.pg_tablespace s WHERE s.oid = x.reltablespace) AS tablespace,
        COALESCE((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS nulls_not_distinct,
        pg_catalog.pg_get_expr(i.indpred, i.indrelid) AS predicate,
        ARRAY(SELECT pg_catalog.pg_get_indexdef(i.indexrelid, k.place + 1, false)

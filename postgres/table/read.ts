@@ -17,6 +17,7 @@ interface TableRow {
   name: string;
   owner: string;
   comment: string | null;
+  default_tablespace: string;
   strategy: "range" | "list" | "hash";
   key_columns: (string | null)[];
   key_definition: string;
@@ -55,6 +56,7 @@ export async function readRelation(
     name: table.name,
     owner: table.owner,
     comment: table.comment ?? undefined,
+    defaultTablespace: table.default_tablespace,
     partitionKey: { strategy: table.strategy, columns: table.key_columns, definition: table.key_definition },
     columns: columns.rows.map(columnFrom),
     ...constraintsFrom(constraints.rows),

@@ -37,7 +37,7 @@ export async function readExpected(
     await client.query(lookupPath(declared.schema).sql);
     const relation = `pg_temp.${quoteIdent(declared.name)}`;
     await client.query(createTable(withNames(declared), relation, []));
-    for (const index of declared.indexes) {
+    for (const { tablespace: _, ...index } of declared.indexes) {
       await client.query(createIndex(index, relation).sql);
     }
     const instant = await instantColumns(client, missing);
@@ -52,13 +52,18 @@ export async function readExpected(
   }
 }
 
+/** Where indexes are is not tried: that takes a right on the tablespace, and room there. */
 function withNames(declared: DeclaredTable): DeclaredTable {
   const { primaryKey, unique, checks } = declared;
   return {
     ...declared,
-    primaryKey: primaryKey && { name: SCRATCH_NAMES.primaryKey, ...primaryKey },
+    primaryKey: primaryKey && { name: SCRATCH_NAMES.primaryKey, ...primaryKey, tablespace: undefined },
     checks: checks.map((check, index) => ({ name: SCRATCH_NAMES.check(index), ...check })),
-    unique: unique.map((constraint, index) => ({ name: SCRATCH_NAMES.unique(index), ...constraint })),
+    unique: unique.map((constraint, index) => ({
+      name: SCRATCH_NAMES.unique(index),
+      ...constraint,
+      tablespace: undefined,
+    })),
   };
 }
 

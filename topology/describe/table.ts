@@ -83,12 +83,18 @@ function uniqueObstacle({ deferrable, include, valid }: ActualUnique): string | 
   return valid ? undefined : "its index is not valid on every partition";
 }
 
-function primaryKeyProperties({ name, columns }: ActualUnique, table: string): unknown {
+function primaryKeyProperties({ name, columns, tablespace }: ActualUnique, table: string): unknown {
+  if (tablespace !== undefined) return { name, columns, tablespace };
   return name === `${table}_pkey` ? columns : { name, columns };
 }
 
-function uniqueProperties({ name, columns, nullsNotDistinct }: ActualUnique): Properties {
-  return { name, columns, ...(nullsNotDistinct ? { nullsNotDistinct } : {}) };
+function uniqueProperties({ name, columns, nullsNotDistinct, tablespace }: ActualUnique): Properties {
+  return {
+    name,
+    columns,
+    ...(nullsNotDistinct ? { nullsNotDistinct } : {}),
+    ...(tablespace === undefined ? {} : { tablespace }),
+  };
 }
 
 function validity({ valid, enforced }: { valid: boolean; enforced: boolean }): string | undefined {
@@ -117,13 +123,13 @@ function foreignKeyProperties(key: ActualForeignKey, own: string): Properties {
   };
 }
 
-function indexObstacle({ valid, nullsNotDistinct, storage, tablespace }: FoundIndex): string | undefined {
+function indexObstacle({ valid, nullsNotDistinct, storage }: FoundIndex): string | undefined {
   if (!valid) return "it is not valid on every partition, and declared it would be built";
-  const own = nullsNotDistinct === true || Object.keys(storage ?? {}).length > 0 || tablespace !== undefined;
-  return own ? "NULLS NOT DISTINCT, storage parameters and tablespaces of indexes take an Index resource" : undefined;
+  const own = nullsNotDistinct === true || Object.keys(storage ?? {}).length > 0;
+  return own ? "NULLS NOT DISTINCT and storage parameters of indexes take an Index resource" : undefined;
 }
 
-function indexProperties({ name, columns, unique, method, include, where }: FoundIndex): Properties {
+function indexProperties({ name, columns, unique, method, include, where, tablespace }: FoundIndex): Properties {
   return {
     name,
     columns: columns.map(indexColumn),
@@ -131,6 +137,7 @@ function indexProperties({ name, columns, unique, method, include, where }: Foun
     ...(method === undefined || method === "btree" ? {} : { method }),
     ...((include ?? []).length > 0 ? { include } : {}),
     ...(where === undefined ? {} : { where }),
+    ...(tablespace === undefined ? {} : { tablespace }),
   };
 }
 

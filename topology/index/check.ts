@@ -36,7 +36,6 @@ const indexArgs = object({
   ...indexFields,
   nullsNotDistinct: optional(flag, false),
   storage: optional(storage, {}),
-  tablespace: optional(name),
   acceptIdentity: optional(text),
 });
 

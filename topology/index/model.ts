@@ -16,8 +16,6 @@ export interface IndexDeclaration extends DeclaredIndex {
   nullsNotDistinct: boolean;
   /** Storage parameters by name: `{fillfactor: 70}`. */
   storage: Record<string, string | number | boolean>;
-  /** Tablespace of the index and its parts. Undeclared: PostgreSQL's choice, and not compared. */
-  tablespace?: string;
   /** The index of a constraint: then columns only, no order, and `unique` is true. */
   constraint?: IndexConstraint;
 }

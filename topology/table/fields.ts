@@ -65,7 +65,7 @@ const column = object({
   statistics: optional(integer(-1, 10000)),
 });
 
-const key = object({ name: optional(name), columns: required(names) });
+const key = object({ name: optional(name), columns: required(names), tablespace: optional(name) });
 
 /** A list of columns is short for `{columns}`. */
 const primaryKey: Parser = (value, place) =>
@@ -109,6 +109,7 @@ export const indexFields = {
   method: optional(name, "btree"),
   include: optional(list(name), []),
   where: optional(expression),
+  tablespace: optional(name),
 };
 
 const index = object(indexFields);
@@ -121,7 +122,14 @@ export const tableArgs = object({
   columns: optional(list(column, 1)),
   primaryKey: optional(primaryKey),
   unique: optional(
-    list(object({ name: optional(name), columns: required(names), nullsNotDistinct: optional(flag, false) })),
+    list(
+      object({
+        name: optional(name),
+        columns: required(names),
+        nullsNotDistinct: optional(flag, false),
+        tablespace: optional(name),
+      }),
+    ),
     [],
   ),
   checks: optional(list(object({ name: optional(name), expression: required(expression) })), []),

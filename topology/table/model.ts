@@ -40,7 +40,13 @@ export interface DeclaredKey {
   columns: string[];
 }
 
-export interface DeclaredUnique extends DeclaredKey {
+/** A key with an index. */
+export interface DeclaredIndexedKey extends DeclaredKey {
+  /** Of the index and its parts. Undeclared: PostgreSQL's choice, and not compared. */
+  tablespace?: string;
+}
+
+export interface DeclaredUnique extends DeclaredIndexedKey {
   /** `NULLS NOT DISTINCT`, PostgreSQL 15 and later. Default false. */
   nullsNotDistinct: boolean;
 }
@@ -97,6 +103,8 @@ export interface DeclaredIndex {
   include: string[];
   /** SQL: the predicate of a partial index. */
   where?: string;
+  /** Of the index and its parts. Undeclared: PostgreSQL's choice, and not compared. */
+  tablespace?: string;
 }
 
 /** What `pulumi destroy` does with a table that still has rows: `refuse` (default), or `drop` it with its partitions. */
@@ -110,7 +118,7 @@ export interface DeclaredTable {
   partitionBy: PartitionBy;
   /** Absent: the table belongs to somebody else (an ORM's migrations), must exist, and is left as it is. */
   columns?: DeclaredColumn[];
-  primaryKey?: DeclaredKey;
+  primaryKey?: DeclaredIndexedKey;
   unique: DeclaredUnique[];
   checks: DeclaredCheck[];
   foreignKeys: DeclaredForeignKey[];
@@ -151,6 +159,8 @@ export interface ActualUnique {
   deferrable: Deferrable;
   /** False: at least one partition lacks its part of the index. */
   valid: boolean;
+  /** Undefined: the database's own. */
+  tablespace?: string;
 }
 
 export interface ActualCheck {
@@ -188,6 +198,8 @@ export interface ActualIndex {
   where?: string;
   /** False: at least one partition lacks its part, or a build failed. */
   valid: boolean;
+  /** Undefined: the database's own. */
+  tablespace?: string;
 }
 
 /** A relation below the parent, at any depth. */
@@ -215,6 +227,8 @@ export interface ActualTable {
   name: string;
   owner: string;
   comment?: string;
+  /** The database's own. */
+  defaultTablespace: string;
   partitionKey: {
     strategy: Strategy;
     /** Null stands for an expression. */

@@ -1,6 +1,6 @@
 /** What is done about indexes, unique constraints and the primary key of a table with partitions: no writer waits. Pure. */
 import type { IndexConstraint } from "../../../topology/index/model";
-import type { DeclaredIndex, DeclaredKey, DeclaredUnique } from "../../../topology/table/model";
+import type { DeclaredIndex, DeclaredIndexedKey, DeclaredUnique } from "../../../topology/table/model";
 import type { Statement } from "../../statement";
 import type { IndexWork } from "../alteration";
 import { createIndex, lock, primaryKeyClause, statement, uniqueClause } from "../create";
@@ -22,9 +22,10 @@ export const addPrimaryKey: Rule = (context) => {
 
 export const completePrimaryKey: Rule = (context) => {
   const { difference, declared } = context;
-  if (declared.primaryKey === undefined || !isOnlyInvalid(context)) {
+  if (declared.primaryKey === undefined || !isSameKey(context)) {
     return "Changing a primary key means building another index over all rows. The safe way: declare the new columns as a unique constraint, which is built without blocking anybody, and exchange the two by hand once it is there.";
   }
+  if (!isFirst(context)) return [];
   return constraintWork(context, declared.primaryKey, "primary key", difference.counterpart ?? "");
 };
 
@@ -38,7 +39,8 @@ export const addUnique: Rule = (context) =>
 
 export const completeUnique: Rule = (context) =>
   entry(context.declared.unique, context, (unique): Outcome => {
-    if (isOnlyInvalid(context)) {
+    if (isSameKey(context)) {
+      if (!isFirst(context)) return [];
       return constraintWork(context, unique, "unique", context.difference.counterpart ?? "");
     }
     return "A unique constraint cannot be altered. The safe way: declare the new one under another name, and drop the old one by hand once it is there.";
@@ -52,8 +54,7 @@ export const addIndex: Rule = (context) =>
 /** A changed index is built beside the old one, and takes its place at the end; all its differences are one work. */
 export const changeIndex: Rule = (context) =>
   entry(context.declared.indexes, context, (index): Outcome => {
-    const first = context.differences.find(sameEntry(context.difference));
-    return first === context.difference ? indexWork(context, index) : [];
+    return isFirst(context) ? indexWork(context, index) : [];
   }) ?? [];
 
 function indexWork({ difference, actual }: Context, index: DeclaredIndex): IndexWork {
@@ -64,7 +65,7 @@ function indexWork({ difference, actual }: Context, index: DeclaredIndex): Index
 /** The columns of a primary key become NOT NULL first: PostgreSQL would read every row to see to that. */
 function constraintWork(
   { declared, differences, difference, actual }: Context,
-  key: DeclaredKey & Partial<DeclaredUnique>,
+  key: DeclaredIndexedKey & Partial<DeclaredUnique>,
   constraint: IndexConstraint,
   name: string,
 ): IndexWork {
@@ -85,15 +86,23 @@ function constraintWork(
       include: [],
       nullsNotDistinct: key.nullsNotDistinct ?? false,
       storage: {},
+      tablespace: key.tablespace,
       constraint,
     },
     requires: nullable.map(({ path }) => path),
   };
 }
 
-/** It is as declared, but some partitions have no part of it yet. */
-function isOnlyInvalid({ differences, difference }: Context): boolean {
-  return differences.filter(sameEntry(difference)).every((one) => property(one) === "valid");
+/** It is as declared, but some partitions have no part of it yet, or it is in another tablespace. */
+function isSameKey({ differences, difference }: Context): boolean {
+  return differences.filter(sameEntry(difference)).every((one) => COMPLETED.has(property(one)));
+}
+
+const COMPLETED = new Set(["valid", "tablespace"]);
+
+/** All differences of one constraint or index are one work. */
+function isFirst({ differences, difference }: Context): boolean {
+  return differences.find(sameEntry(difference)) === difference;
 }
 
 function addConstraint(clause: string, relation: string): Statement[] {

@@ -4,14 +4,16 @@ import assert from "node:assert/strict";
 import type { Client } from "pg";
 import { DEFAULT_LADDER } from "../../../postgres/ladder";
 import { alter } from "../../../postgres/table/alter";
+import { createTable } from "../../../postgres/table/apply";
 import { NO_CHANGE, type RefusedChange } from "../../../postgres/table/change";
 import { queryable } from "../../../postgres/table/client";
 import { buildIndexes, previewWork } from "../../../provider/table/indexes";
 import { underLadder } from "../../../provider/table/locks";
+import { describeTable } from "../../../topology/describe/table";
 import type { DeclaredTable } from "../../../topology/table/model";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import { startTraffic } from "../../support/traffic";
-import { createTree, planFor, read, tree, withContext } from "./trees";
+import { atOnce, createTree, planFor, read, tree, withContext } from "./trees";
 
 const LIMIT_MS = Math.max(...DEFAULT_LADDER.steps) + 1000;
 
@@ -66,6 +68,50 @@ describeOnEachPostgres("keys and indexes of a populated parent", (server) => {
       SELECT count(*)::int AS indexes, bool_and(i.indisvalid) AS valid FROM pg_index i
       JOIN pg_class t ON t.oid = i.indrelid WHERE t.relname ~ '^(tree|t.[ab]?)$'`);
     assert.deepEqual(rows, [{ indexes: 21, valid: true }]);
+  });
+
+  it("are made in their tablespace and moved to another, each index with its parts; undeclared that is not compared", async () => {
+    const place = `place_of_${database.connection.database}`;
+    await client.query("SET allow_in_place_tablespaces = on");
+    await client.query(`CREATE TABLESPACE ${place} LOCATION ''`);
+    try {
+      const keys = (tablespace?: string) =>
+        tree(
+          {
+            primaryKey: { columns: ["amount", "k"], tablespace },
+            unique: [{ columns: ["note", "k"], tablespace }],
+            indexes: [{ name: "tree_account", columns: ["account"], tablespace }],
+          },
+          { amount: { nullable: false } },
+        );
+      const places = async (where = "true") => {
+        const { rows } = await client.query<{ line: string }>(`
+          SELECT coalesce(s.spcname, 'default') || ' ' || count(*) AS line FROM pg_index i
+          JOIN pg_class x ON x.oid = i.indexrelid LEFT JOIN pg_tablespace s ON s.oid = x.reltablespace
+          WHERE i.indrelid::regclass::text ~ '^(tree|t.[ab]?|fresh)$' AND ${where} GROUP BY s.spcname ORDER BY 1`);
+        return rows.map(({ line }) => line);
+      };
+      assert.deepEqual(await build(keys(place)), []);
+      assert.deepEqual(await places(), [`${place} 21`]);
+      assert.deepEqual(await planFor(client, keys(place)), NO_CHANGE);
+      assert.deepEqual(await planFor(client, keys()), NO_CHANGE);
+      const { indexes } = await planFor(client, keys("pg_default"));
+      assert.deepEqual(
+        indexes.map(({ difference }) => difference.path),
+        ["primaryKey.tablespace", "unique[0].tablespace", "indexes[0].tablespace"],
+      );
+      assert.deepEqual(await build(keys("pg_default")), []);
+      assert.deepEqual(await places(), ["default 21"]);
+      assert.deepEqual(await planFor(client, keys("pg_default")), NO_CHANGE);
+      await client.query("DROP TABLE tree");
+      await createTable(client, { ...keys(place), name: "fresh" }, atOnce);
+      assert.deepEqual(await places("i.indrelid = 'fresh'::regclass"), [`${place} 3`]);
+      const described = describeTable(await read(client, { ...keys(), name: "fresh" }), []).properties;
+      assert.deepEqual(described.primaryKey, { name: "fresh_pkey", columns: ["amount", "k"], tablespace: place });
+    } finally {
+      await client.query("DROP TABLE IF EXISTS tree, fresh");
+      await client.query(`DROP TABLESPACE ${place}`);
+    }
   });
 
   it("that an interrupted run has left invalid are differences, and are completed", async () => {
