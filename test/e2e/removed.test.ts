@@ -1,7 +1,7 @@
 /** Constraints that the program leaves out, through the engine: shown with their locks, dropped as shown, and no others. */
 import assert from "node:assert/strict";
 import type { Client } from "pg";
-import { describeOnOldestAndNewest, type TestDatabase } from "../support/postgres";
+import { describeOnNewest, type TestDatabase } from "../support/postgres";
 import { TestStack } from "../support/stack";
 
 const DECLARED = `
@@ -23,7 +23,7 @@ new pgp.PartitionedTable("entry", {
 
 const DROPPED = /ALTER TABLE "public"\."entry" DROP CONSTRAINT "(\w+)"/g;
 
-describeOnOldestAndNewest("constraints that the program leaves out", (server) => {
+describeOnNewest("constraints that the program leaves out", (server) => {
   let database: TestDatabase;
   let client: Client;
   let stack: TestStack;

@@ -48,6 +48,9 @@ const PARTITION: Fields<ActualPartition> = {
   differences: { sql: "GRANT SELECT ON s.c1 TO PUBLIC" },
   stored: { sql: "ALTER TABLE s.c1 SET (fillfactor = 50)" },
   guarded: { sql: "ALTER TABLE s.c1 ADD CONSTRAINT pgpartition_bound CHECK (k < 19)" },
+  wasPartitionOf: {
+    why: "what a drop of the table above leaves of a detached one: kept and told of, in tree/orphans.test.ts",
+  },
   unvalidatedForeignKeys: { why: "PostgreSQL 14 only, in kept-foreign-keys.test.ts" },
   recorded: { why: "these very differences in words" },
 };
