@@ -3,6 +3,7 @@ import { ParentBusyError, withParentLock } from "../../postgres/advisory";
 import type { Session } from "../../postgres/connection";
 import { ConnectionError, explainError } from "../../postgres/errors";
 import { type ExecutionReport, executeLocked } from "../../postgres/executor";
+import { takesGuardOff } from "../../postgres/guard";
 import { qualified } from "../../postgres/identifiers";
 import { systemClock } from "../../postgres/ladder";
 import type { DesiredSet } from "../../topology/model";
@@ -19,8 +20,8 @@ const PAUSE_MS = 250;
 const LOCK_WAIT = { budget: 2_000, poll: 250 };
 
 /**
- * Begins nothing anew: whoever ended the session may have meant it. But the CHECK that keeps rows out of DEFAULT for the time
- * of an ATTACH would go on refusing them, so it is taken away; and what was done is recorded.
+ * Begins nothing anew: whoever ended the session may have meant it. But the CHECKs that keep rows out of DEFAULT, or within a
+ * coming bound, for the time of an ATTACH would go on refusing them: they are taken away; and what was done is recorded.
  * @throws Error in one line when the server cannot be reached again.
  */
 export async function afterLoss(
@@ -29,7 +30,7 @@ export async function afterLoss(
   olds: Properties,
   { plan, report, before }: { plan: Plan; report: ExecutionReport; before: Observation },
 ): Promise<Observation> {
-  const guards = plan.steps.filter(({ id, kind }) => kind === "unguardDefault" && !report.done.includes(id));
+  const guards = plan.steps.filter((step) => takesGuardOff(step) && !report.done.includes(step.id));
   const started = systemClock.now();
   for (;;) {
     try {
