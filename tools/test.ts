@@ -1,12 +1,13 @@
 /**
- * `npm test [-- <suite>… [mocha arguments]]`: all suites, or the named ones, then what failed, and one line of totals at
- * the end. Exit status 0 when no test failed; a suite that cannot run on this machine counts as skipped, with the reason.
+ * `npm test [-- <suite>… [mocha arguments]]`: all suites, or the named ones, then what failed, what took longest, and one
+ * line of totals at the end. Exit status 0 when no test failed; a suite that cannot run on this machine counts as skipped, with the reason.
  */
+import { cpus } from "node:os";
 import { errorMessage } from "./processes";
 import { deal, startMocha, testFiles } from "./test/mocha";
 import { type Part, runSideBySide } from "./test/side-by-side";
 import { buildAsOneTest, SUITES, type Suite } from "./test/suites";
-import { describeTotals, sum, type Totals } from "./test/totals";
+import { describeLongest, describeTotals, sum, type Totals } from "./test/totals";
 
 interface Result {
   suite: Suite;
@@ -26,8 +27,21 @@ async function main(args: readonly string[]): Promise<void> {
     throw new Error(`Unknown suite: ${unknown.join(", ")}; there are ${SUITES.map(({ name }) => name).join(", ")}`);
   }
   const wanted = SUITES.filter(({ name }) => names.length === 0 || names.includes(name));
+  const [began, work] = [performance.now(), workOfProcessors()];
   const results = await runAll(wanted, mochaArgs);
+  const worked = workOfProcessors();
+  const busy = (worked.busy - work.busy) / (worked.all - work.all);
+  print(
+    `\n${((performance.now() - began) / 60_000).toFixed(1)} min; the processors were busy ${(100 * busy).toFixed(0)} % of them.`,
+  );
   tell(wanted.flatMap((suite) => results.filter((result) => result.suite === suite)));
+}
+
+/** Milliseconds of all processors since the machine began: below 100 % some of a run's time goes into waiting. */
+function workOfProcessors(): { busy: number; all: number } {
+  const times = cpus().map((processor) => processor.times);
+  const all = times.flatMap((time) => Object.values(time)).reduce((total, time) => total + time, 0);
+  return { busy: all - times.reduce((total, { idle }) => total + idle, 0), all };
 }
 
 /** First what runs alone, then what is in parts; narrowed by arguments of mocha's, everything runs at this terminal. */
@@ -95,6 +109,8 @@ async function runBeside(suites: readonly Suite[]): Promise<Result[]> {
 function tell(results: readonly Result[]): void {
   const total = sum(results.map(({ totals }) => totals));
   for (const failure of total.failures ?? []) print(`\nFAILED ${failure}`);
+  const longest = describeLongest(total, 15);
+  if (longest.length > 0) print(["\nLongest files:", ...longest].join("\n"));
   print("");
   for (const { suite, totals, reason } of results) {
     print(`${suite.title}: ${describeTotals(totals)}${reason === undefined ? "" : ` (${reason})`}`);

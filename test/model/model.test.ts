@@ -6,8 +6,8 @@
 import "../support/in-memory";
 import assert from "node:assert/strict";
 import { describeOnEachPostgres, testMajors } from "../support/postgres";
+import { prepareStatements } from "../support/prepared";
 import { makeMortal } from "./kill";
-import { prepareStatements } from "./prepared";
 import { runSequences } from "./run";
 
 /** The same ones in every build, so that what fails is what was changed; `npm run soak` chooses others. */

@@ -28,7 +28,7 @@ export interface TestFiles {
   onBuild?: boolean;
 }
 
-/** Every suite, in the order in which they run: the cheap ones first. */
+/** Every suite, in the order in which they begin: the cheap ones, then of those in parts the ones with the longest parts. */
 export const SUITES: readonly Suite[] = [
   { name: "typecheck", title: "Type check", check: () => asOneTest("tsc", ["-p", "tsconfig.json"]) },
   { name: "lint", title: "Lint", check: () => asOneTest("biome", ["check", "."]) },
@@ -41,15 +41,15 @@ export const SUITES: readonly Suite[] = [
     tests: { parts: 1 },
   },
   {
-    name: "e2e",
-    title: "End-to-end tests through the Pulumi engine",
-    prepare: preparePostgresAndPulumi,
-    tests: { parts: 6, onBuild: true },
-  },
-  {
     name: "integration",
     title: "Integration tests on PostgreSQL 14 to 18",
     prepare: preparePostgres,
+    tests: { parts: 6, onBuild: true },
+  },
+  {
+    name: "e2e",
+    title: "End-to-end tests through the Pulumi engine",
+    prepare: preparePostgresAndPulumi,
     tests: { parts: 6, onBuild: true },
   },
 ];

@@ -2,12 +2,15 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
 import type { Client } from "pg";
 import type { FaultPoint } from "../../../postgres/faults";
 import type { IndexDeclaration } from "../../../topology/index/model";
+import { runWithFault, sessionsEnd, strideOn } from "../../support/kills";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import { build, createTree, declaration, indexesOf, planned } from "./support";
+
+/** Builds an index in a process of its own. */
+const BUILD = require.resolve("./crash-child");
 
 const POINTS: FaultPoint[] = ["beforeTransaction", "betweenStatements", "beforeCommit", "afterTransaction"];
 
@@ -34,14 +37,11 @@ describeOnEachPostgres("index: kill -9", (server) => {
   for (const point of POINTS) {
     it(`of a replacement, at points of kind ${point}`, async function () {
       this.timeout(0);
-      // Every pass through a point costs a process: older versions try some of them only.
-      const stride = server().major === 18 ? 1 : 4;
       const changed = declaration({ columns: [{ column: "a" }, { column: "b" }] });
-      for (let hit = 1, survived = false; !survived; hit += stride) {
+      for (let hit = 1, survived = false; !survived; hit += strideOn(server().major)) {
         await createSmallTree(client);
         await build(database.connection, declaration());
-        const [code, signal] = await ended(spawnBuild(database, changed, `${point}:${hit}`));
-        assert.ok(signal === "SIGKILL" || code === 0, String(code));
+        const signal = await runWithFault(BUILD, [database.connection, changed], `${point}:${hit}`);
         await sessionsEnd(client);
         survived = signal === null;
         assert.ok(!survived || hit > 2, "the point was never reached");
@@ -80,26 +80,13 @@ async function createSmallTree(client: Client): Promise<void> {
   await client.query("DROP TABLE s.p2, s.p3_d");
 }
 
-function spawnBuild(database: TestDatabase, declared: IndexDeclaration, fault?: string): ChildProcess {
-  const script = join(__dirname, "crash-child.ts");
-  const args = ["--require", "tsx/cjs", script, JSON.stringify(database.connection), JSON.stringify(declared)];
-  return spawn(process.execPath, args, {
-    env: { ...process.env, ...(fault === undefined ? {} : { PGPARTITION_FAULT: fault }) },
-    stdio: ["ignore", "ignore", "inherit"],
-  });
+function spawnBuild(database: TestDatabase, declared: IndexDeclaration): ChildProcess {
+  const args = ["--require", "tsx/cjs", BUILD, JSON.stringify(database.connection), JSON.stringify(declared)];
+  return spawn(process.execPath, args, { stdio: ["ignore", "ignore", "inherit"] });
 }
 
 function ended(child: ChildProcess): Promise<[number | null, NodeJS.Signals | null]> {
   return once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
-}
-
-async function sessionsEnd(client: Client): Promise<void> {
-  for (;;) {
-    const { rows } = await client.query(
-      "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'pulumi-pgpartition'",
-    );
-    if (rows.length === 0) return;
-  }
 }
 
 /** Name of the table whose index is being built, once the build waits for somebody. */

@@ -1,6 +1,7 @@
 /** Statements about partitions: every method in every family of tables. */
 import assert from "node:assert/strict";
 import type { Client } from "pg";
+import type { Sessions } from "../../../postgres/connection";
 import type { LockingStatement } from "../../../postgres/locks";
 import type { Statement } from "../../../postgres/statement";
 import { renderStep } from "../../../postgres/statements";
@@ -221,12 +222,15 @@ export function comparesSteps(server: () => TestServer): void {
   const seen: string[] = [];
   let database: TestDatabase;
   let client: Client;
+  let sessions: Sessions;
 
   before(async () => {
     database = await server().createDatabase();
     client = await database.client();
+    sessions = sessionsOn(database.connection);
   });
   after(async () => {
+    await sessions?.close();
     await database?.drop();
   });
 
@@ -237,19 +241,14 @@ export function comparesSteps(server: () => TestServer): void {
 
   async function render({ prepare = [], make, meanwhile = [] }: Case): Promise<Statement[]> {
     for (const sql of prepare) await client.query(sql);
-    const sessions = sessionsOn(database.connection);
-    try {
-      const planned = await make(client, database);
-      const { parent } = await read(sessions, [planned.partition]);
-      assert.ok(parent);
-      const statements = renderStep(planned, parent);
-      for (const sql of meanwhile) await client.query(sql);
-      assert.ok(statements.length > 0);
-      seen.push(...statements.map(({ sql }) => sql));
-      return statements;
-    } finally {
-      await sessions.close();
-    }
+    const planned = await make(client, database);
+    const { parent } = await read(sessions, [planned.partition]);
+    assert.ok(parent);
+    const statements = renderStep(planned, parent);
+    for (const sql of meanwhile) await client.query(sql);
+    assert.ok(statements.length > 0);
+    seen.push(...statements.map(({ sql }) => sql));
+    return statements;
   }
 
   for (const [name, family] of FAMILIES) {

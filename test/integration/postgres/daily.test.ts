@@ -7,6 +7,7 @@ import { NEWEST_MAJOR } from "../../../postgres/parent";
 import type { PartitionBound } from "../../../topology/model";
 import { LiveSet } from "../../support/live-set";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
+import { prepareStatements } from "../../support/prepared";
 import { sessionsOn } from "./support";
 
 /**
@@ -19,14 +20,18 @@ describeOnEachPostgres("daily partitions", (server) => {
   let database: TestDatabase;
   let sessions: Sessions;
   let client: Client;
+  let endPreparing: () => void;
 
   before(async () => {
+    endPreparing = prepareStatements();
     database = await server().createDatabase();
     sessions = sessionsOn(database.connection);
     client = await database.client();
+    await client.query(`ALTER DATABASE ${database.connection.database} SET plan_cache_mode = force_generic_plan`);
   });
 
   after(async () => {
+    endPreparing();
     await sessions?.close();
     await database?.drop();
   });

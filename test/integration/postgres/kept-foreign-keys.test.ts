@@ -1,9 +1,10 @@
 /** A run that is killed after a detach has put foreign keys back, and before they are validated, is finished by the next. */
 import assert from "node:assert/strict";
 import type { Client } from "pg";
+import { sessionsEnd } from "../../support/kills";
 import { describeOnOldestAndNewest, type TestDatabase } from "../../support/postgres";
 import { SetUnderTest } from "../tree/support";
-import { runChild, sessionsEnd } from "./crash-parent";
+import { runChild } from "./crash-parent";
 import { sessionsOn } from "./support";
 
 const DIVIDED = { subPartitionBy: { partitionBy: { hash: { columns: ["r"], partitions: 2 } } } };

@@ -11,6 +11,7 @@ import { join } from "node:path";
 import type { Client } from "pg";
 import type { Major } from "../../../tools/postgres";
 import { catalogSnapshot } from "../../support/catalog-snapshot";
+import { sessionsEnd } from "../../support/kills";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import type { Program, State, UpWithoutEngine } from "../../support/without-engine";
 
@@ -186,16 +187,6 @@ function placesOf(trace: string[], every: boolean): string[] {
     const tried = every ? all : new Set([1, Math.ceil(count / 2), count]);
     return [...tried].map((pass) => `${point}:${pass}`);
   });
-}
-
-/** The server notices a client's death when it next reads from it or writes to it. */
-async function sessionsEnd(client: Client): Promise<void> {
-  for (;;) {
-    const { rows } = await client.query(
-      "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'pulumi-pgpartition'",
-    );
-    if (rows.length === 0) return;
-  }
 }
 
 /** Runs the shape's program in a process of its own; gives the signal that ended it. */

@@ -5,8 +5,9 @@ import type { Sessions } from "../../../postgres/connection";
 import type { Reorganization } from "../../../topology/model";
 import { reorganizationId } from "../../../topology/reorganization";
 import type { Step } from "../../../topology/steps";
+import { sessionsEnd } from "../../support/kills";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
-import { runChild, sessionsEnd } from "../postgres/crash-parent";
+import { runChild } from "../postgres/crash-parent";
 import { carryOut, childrenOf, oidOf, range, read, sessionsOn } from "../postgres/support";
 import { contentOf, leftovers, reorganizing, stepOf } from "./support";
 

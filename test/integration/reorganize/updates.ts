@@ -10,8 +10,9 @@ import { outputsFromActual } from "../../../provider/partitionSet/state";
 import type { Properties } from "../../../provider/values";
 import type { DesiredSet } from "../../../topology/model";
 import type { Plan, ReorganizationMethod } from "../../../topology/steps";
+import { sessionsEnd } from "../../support/kills";
 import type { TestDatabase } from "../../support/postgres";
-import { runChild, sessionsEnd } from "../postgres/crash-parent";
+import { runChild } from "../postgres/crash-parent";
 import { sessionsOn } from "../postgres/support";
 import { contentOf, leftovers } from "./support";
 

@@ -1,11 +1,9 @@
 /** A change of a populated tree that is killed anywhere is continued by the next run, and ends as an undisturbed one does. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { join } from "node:path";
 import type { Client } from "pg";
 import type { FaultPoint } from "../../../postgres/faults";
 import { NO_CHANGE } from "../../../postgres/table/change";
-import type { DeclaredTable } from "../../../topology/table/model";
+import { runWithFault, sessionsEnd } from "../../support/kills";
 import { type Major, type TestDatabase, testMajors, testServer } from "../../support/postgres";
 import { constraintsOf, converge, planFor, tree } from "./trees";
 
@@ -14,6 +12,9 @@ const POINTS: Partial<Record<Major, FaultPoint[]>> = {
   18: ["betweenStatements", "afterTransaction"],
   14: ["afterTransaction"],
 };
+
+/** Brings the table to its declaration in a process of its own. */
+const ALTER = require.resolve("./alter-child");
 
 const CHECK = { name: "amount_positive", expression: "amount > 0" };
 
@@ -61,7 +62,7 @@ for (const major of testMajors().filter((candidate) => candidate in POINTS)) {
         const undisturbed = await constraintsOf(client);
         for (let hit = 1; ; hit++) {
           await createSmallTree(client);
-          const killed = await runChild(database, TABLE, `${point}:${hit}`);
+          const killed = (await runWithFault(ALTER, [database.connection, TABLE], `${point}:${hit}`)) !== null;
           await sessionsEnd(client);
           if (killed) assert.ok((await constraintsOf(client)).length > 0);
           assert.deepEqual(await converge(client, TABLE), []);
@@ -74,31 +75,5 @@ for (const major of testMajors().filter((candidate) => candidate in POINTS)) {
         }
       });
     }
-  });
-}
-
-/** The server notices a client's death when it next reads from it or writes to it. */
-async function sessionsEnd(client: Client): Promise<void> {
-  for (;;) {
-    const { rows } = await client.query(
-      "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'pulumi-pgpartition'",
-    );
-    if (rows.length === 0) return;
-  }
-}
-
-/** True when the fault point ended it, false when it came to its end. */
-function runChild({ connection }: TestDatabase, table: DeclaredTable, fault: string): Promise<boolean> {
-  const script = join(__dirname, "alter-child.ts");
-  const args = ["--require", "tsx/cjs", script, JSON.stringify(connection), JSON.stringify(table)];
-  const child = spawn(process.execPath, args, {
-    env: { ...process.env, PGPARTITION_FAULT: fault },
-    stdio: ["ignore", "ignore", "inherit"],
-  });
-  return new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("exit", (code, signal) =>
-      code === 0 || signal === "SIGKILL" ? resolve(signal === "SIGKILL") : reject(new Error(`exit ${code ?? signal}`)),
-    );
   });
 }

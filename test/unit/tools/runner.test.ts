@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { deal, startMocha, testFiles } from "../../../tools/test/mocha";
-import { sum } from "../../../tools/test/totals";
+import { describeLongest, sum } from "../../../tools/test/totals";
 
 describe("the runner of the tests", () => {
   it("deals every file out once, in parts that differ by one file at most", () => {
@@ -44,6 +44,7 @@ describe("the runner of the tests", () => {
         describe("unprepared", () => { before(() => { throw new Error("no server"); }); it("never runs", () => {}); });
       });`);
       assert.deepEqual([totals.passed, totals.failed, totals.skipped], [1, 2, 1]);
+      assert.equal(Object.keys(totals.seconds ?? {}).length, 1);
       const [test, hook] = totals.failures ?? [];
       assert.match(test ?? "", /^a suite breaks\n {4}Error: two is not three/);
       assert.match(hook ?? "", /^a suite unprepared .*hook.*\n {4}Error: no server/);
@@ -56,13 +57,20 @@ describe("the runner of the tests", () => {
     });
   });
 
-  it("adds parts up, failures too", () => {
-    const part = { passed: 1, failed: 1, skipped: 2, failures: ["a"] };
-    assert.deepEqual(sum([part, { passed: 5, failed: 0, skipped: 0 }, { ...part, failures: ["b"] }]), {
+  it("names the files that took longest", () => {
+    const totals = { passed: 0, failed: 0, skipped: 0, seconds: { short: 0.4, longest: 1234.5, long: 7 } };
+    assert.deepEqual(describeLongest(totals, 2), [" 1235 s  longest", "    7 s  long"]);
+  });
+
+  it("adds parts up, failures and durations too", () => {
+    const part = { passed: 1, failed: 1, skipped: 2, failures: ["a"], seconds: { x: 2 } };
+    const other = { ...part, failures: ["b"], seconds: { x: 1, y: 4 } };
+    assert.deepEqual(sum([part, { passed: 5, failed: 0, skipped: 0 }, other]), {
       passed: 7,
       failed: 2,
       skipped: 4,
       failures: ["a", "b"],
+      seconds: { x: 3, y: 4 },
     });
   });
 });

@@ -1,6 +1,6 @@
 /**
  * Has every session of this process prepare each statement with parameters once. PostgreSQL takes longer to plan the
- * queries on its catalog than to run them for a small table, and here thousands of tables are read over few sessions.
+ * queries on its catalog than to run them for a small table: for tests that read thousands of times over few sessions.
  */
 import { createHash } from "node:crypto";
 import { Client } from "pg";
@@ -15,6 +15,8 @@ const prepared: Query = function (sql, values, ...rest) {
   return query.call(this, { name, text: sql, values }, ...rest);
 };
 
-export function prepareStatements(): void {
+/** Gives what ends it. */
+export function prepareStatements(): () => void {
   Object.assign(Client.prototype, { query: prepared });
+  return () => void Object.assign(Client.prototype, { query });
 }
