@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { Client } from "pg";
 import type { IndexDeclaration } from "../../../topology/index/model";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
+import { openForSuite } from "../postgres/opened";
 import { build, createTree, declaration, indexesOf, planned } from "./support";
 
 const WHOLE = [
@@ -18,11 +19,9 @@ describeOnEachPostgres("index on a partitioned table", (server) => {
   let database: TestDatabase;
   let client: Client;
 
-  before(async () => {
-    database = await server().createDatabase();
-    client = await database.client();
+  openForSuite(server, (opened) => {
+    ({ database, client } = opened);
   });
-  after(() => database.drop());
   beforeEach(() => createTree(client));
 
   async function converged(declared: IndexDeclaration, recorded?: number): Promise<void> {

@@ -7,6 +7,7 @@ import type { FaultPoint } from "../../../postgres/faults";
 import type { IndexDeclaration } from "../../../topology/index/model";
 import { runWithFault, sessionsEnd, strideOn } from "../../support/kills";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
+import { openForEachTest } from "../postgres/opened";
 import { build, createTree, declaration, indexesOf, planned } from "./support";
 
 /** Builds an index in a process of its own. */
@@ -18,11 +19,9 @@ describeOnEachPostgres("index: kill -9", (server) => {
   let database: TestDatabase;
   let client: Client;
 
-  beforeEach(async () => {
-    database = await server().createDatabase();
-    client = await database.client();
+  openForEachTest(server, (opened) => {
+    ({ database, client } = opened);
   });
-  afterEach(() => database.drop());
 
   async function finished(declared: IndexDeclaration, indexes = 6): Promise<void> {
     const report = await build(database.connection, declared);

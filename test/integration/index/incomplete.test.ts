@@ -11,7 +11,8 @@ import type { DesiredSet } from "../../../topology/model";
 import { plan } from "../../../topology/plan";
 import type { Plan } from "../../../topology/steps";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
-import { build, createTree, declaration, indexesOf, sessionsOn } from "./support";
+import { openForSuite } from "../postgres/opened";
+import { build, createTree, declaration, indexesOf } from "./support";
 
 const DESIRED: DesiredSet = {
   schema: "s",
@@ -39,14 +40,8 @@ describeOnEachPostgres("indexes that partitions lack", (server) => {
   let client: Client;
   let sessions: Sessions;
 
-  before(async () => {
-    database = await server().createDatabase();
-    client = await database.client();
-    sessions = sessionsOn(database.connection);
-  });
-  after(async () => {
-    await sessions.close();
-    await database.drop();
+  openForSuite(server, (opened) => {
+    ({ database, client, sessions } = opened);
   });
   beforeEach(() => createTree(client));
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { Client } from "pg";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import { startTraffic } from "../../support/traffic";
+import { openForEachTest } from "../postgres/opened";
 import { build, createTree, declaration, indexesOf, LADDER, planned } from "./support";
 
 /** What a statement of the application may take from arrival to end, in milliseconds: a build under SHARE takes longer. */
@@ -19,12 +20,12 @@ describeOnEachPostgres("index beside an application", (server) => {
   let database: TestDatabase;
   let client: Client;
 
+  openForEachTest(server, (opened) => {
+    ({ database, client } = opened);
+  });
   beforeEach(async () => {
-    database = await server().createDatabase();
-    client = await database.client();
     await createTree(client, 30_000);
   });
-  afterEach(() => database.drop());
 
   it("no statement fails while it is built, replaced and dropped", async () => {
     const traffic = await startTraffic(database, APPLICATION, LIMIT_MS);

@@ -6,6 +6,7 @@ import type { IndexDeclaration, IndexStepKind } from "../../../topology/index/mo
 import { drop } from "../../../topology/index/plan";
 import type { TestDatabase, TestServer } from "../../support/postgres";
 import { createTree, declaration, planned } from "../index/support";
+import { openForSuite } from "../postgres/opened";
 import { expectPredictedLocks, expectPredictedWaits } from "../postgres/predicted-locks";
 
 export function comparesIndexes(server: () => TestServer): void {
@@ -13,11 +14,9 @@ export function comparesIndexes(server: () => TestServer): void {
   let client: Client;
   const seen = new Set<IndexStepKind>();
 
-  before(async () => {
-    database = await server().createDatabase();
-    client = await database.client();
+  openForSuite(server, (opened) => {
+    ({ database, client } = opened);
   });
-  after(() => database.drop());
   beforeEach(() => createTree(client, 30));
 
   /** Carries a plan out statement by statement, each compared with what it says. */

@@ -11,6 +11,7 @@ import { readBelow } from "../../../postgres/table/tree";
 import { MAJORS } from "../../../tools/postgres";
 import type { DeclaredTable } from "../../../topology/table/model";
 import type { TestDatabase, TestServer } from "../../support/postgres";
+import { openForSuite } from "../postgres/opened";
 import { expectPredictedLocks, expectPredictedTogether } from "../postgres/predicted-locks";
 import { declared } from "../table/tables";
 
@@ -248,11 +249,9 @@ export function comparesParents(server: () => TestServer): void {
   let database: TestDatabase;
   let client: Client;
 
-  before(async () => {
-    database = await server().createDatabase();
-    client = await database.client();
+  openForSuite(server, (opened) => {
+    ({ database, client } = opened);
   });
-  after(() => database?.drop());
 
   async function rebuild(family: Family, prepare?: string): Promise<void> {
     await createParent(client, family);

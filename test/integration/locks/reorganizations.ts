@@ -10,8 +10,9 @@ import { renderStep } from "../../../postgres/statements";
 import type { PartitionBound } from "../../../topology/model";
 import type { Step } from "../../../topology/steps";
 import type { TestDatabase, TestServer } from "../../support/postgres";
+import { openForSuite } from "../postgres/opened";
 import { expectPredictedTogether } from "../postgres/predicted-locks";
-import { range, read, readParentOf, sessionsOn } from "../postgres/support";
+import { range, read, readParentOf } from "../postgres/support";
 import { leftovers, reorganizing, stepOf } from "../reorganize/support";
 
 interface Family {
@@ -107,14 +108,8 @@ export function comparesReorganizations(server: () => TestServer): void {
   let client: Client;
   let sessions: Sessions;
 
-  before(async () => {
-    database = await server().createDatabase();
-    client = await database.client();
-    sessions = sessionsOn(database.connection);
-  });
-  after(async () => {
-    await sessions?.close();
-    await database?.drop();
+  openForSuite(server, (opened) => {
+    ({ database, client, sessions } = opened);
   });
 
   const compare = (parts: Statement[][]) => comparesParts(database, parts);

@@ -7,8 +7,9 @@ import type { Statement } from "../../../postgres/statement";
 import { renderStep } from "../../../postgres/statements";
 import type { Step, StepMethod } from "../../../topology/steps";
 import type { TestDatabase, TestServer } from "../../support/postgres";
+import { openForSuite } from "../postgres/opened";
 import { expectPredictedLocks, expectPredictedWaits } from "../postgres/predicted-locks";
-import { createFamily, type Family, leavePending, oidOf, range, read, sessionsOn, step } from "../postgres/support";
+import { createFamily, type Family, leavePending, oidOf, range, read, step } from "../postgres/support";
 
 const FAMILIES: [string, Family][] = [
   ["alone", {}],
@@ -224,14 +225,8 @@ export function comparesSteps(server: () => TestServer): void {
   let client: Client;
   let sessions: Sessions;
 
-  before(async () => {
-    database = await server().createDatabase();
-    client = await database.client();
-    sessions = sessionsOn(database.connection);
-  });
-  after(async () => {
-    await sessions?.close();
-    await database?.drop();
+  openForSuite(server, (opened) => {
+    ({ database, client, sessions } = opened);
   });
 
   async function rebuild(family: Family): Promise<void> {

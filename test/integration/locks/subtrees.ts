@@ -11,7 +11,8 @@ import type { NewLevel, ReorganizationTarget } from "../../../topology/model";
 import { sourceOf } from "../../../topology/plan/subtrees";
 import type { ReorganizationMethod } from "../../../topology/steps";
 import type { TestDatabase, TestServer } from "../../support/postgres";
-import { range, read, readParentOf, sessionsOn } from "../postgres/support";
+import { openForSuite } from "../postgres/opened";
+import { range, read, readParentOf } from "../postgres/support";
 import { leftovers, stepOf } from "../reorganize/support";
 import { comparesParts, transactions } from "./reorganizations";
 
@@ -77,14 +78,8 @@ export function comparesSubtrees(server: () => TestServer): void {
   let client: Client;
   let sessions: Sessions;
 
-  before(async () => {
-    database = await server().createDatabase();
-    client = await database.client();
-    sessions = sessionsOn(database.connection);
-  });
-  after(async () => {
-    await sessions?.close();
-    await database?.drop();
+  openForSuite(server, (opened) => {
+    ({ database, client, sessions } = opened);
   });
 
   const compare = (parts: Statement[][]) => comparesParts(database, parts);

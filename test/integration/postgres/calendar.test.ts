@@ -8,7 +8,8 @@ import { compareValues } from "../../../topology/keys";
 import type { MomentType } from "../../../topology/model";
 import { expand } from "../../../topology/policy";
 import { instantText } from "../../../topology/time";
-import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
+import { describeOnEachPostgres } from "../../support/postgres";
+import { openForSuite } from "./opened";
 
 const ZONES = [
   "UTC",
@@ -63,16 +64,14 @@ function holder(partitions: Listed[], at: string): Listed | undefined {
 }
 
 describeOnEachPostgres("the calendar", (server) => {
-  let database: TestDatabase;
   let client: Client;
 
+  openForSuite(server, (opened) => {
+    ({ client } = opened);
+  });
   before(async () => {
-    database = await server().createDatabase();
-    client = await database.client();
     await client.query("SET TimeZone = 'UTC'; SET DateStyle = 'ISO'");
   });
-
-  after(() => database?.drop());
 
   for (const [every, label] of Object.entries(LABELS)) {
     it(`puts every instant of a year into the ${every} that local clocks show, whatever the zone`, async () => {

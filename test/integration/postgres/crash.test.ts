@@ -6,6 +6,7 @@ import type { Step } from "../../../topology/steps";
 import { sessionsEnd, strideOn } from "../../support/kills";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import { runChild } from "./crash-parent";
+import { openForEachTest } from "./opened";
 import { carryOut, childrenOf, createFamily, type Family, oidOf, range, read, sessionsOn, step } from "./support";
 
 const POINTS: FaultPoint[] = ["beforeTransaction", "betweenStatements", "beforeCommit", "afterTransaction"];
@@ -20,11 +21,9 @@ describeOnEachPostgres("kill -9", (server) => {
   let database: TestDatabase;
   let client: Client;
 
-  beforeEach(async () => {
-    database = await server().createDatabase();
-    client = await database.client();
+  openForEachTest(server, (opened) => {
+    ({ database, client } = opened);
   });
-  afterEach(() => database.drop());
 
   const families: Family[] = [{ withDefault: true, out: true, in: true }, { out: true }];
   // Only a detach differs without DEFAULT, and it has no statements to stop between.

@@ -5,8 +5,8 @@ import { readSet } from "../../../postgres/catalog";
 import type { Sessions } from "../../../postgres/connection";
 import type { RangeBy } from "../../../resources";
 import { LiveSet } from "../../support/live-set";
-import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
-import { sessionsOn } from "./support";
+import { describeOnEachPostgres } from "../../support/postgres";
+import { openForSuite } from "./opened";
 
 interface Kind {
   /** Type of the key column. */
@@ -181,19 +181,11 @@ const AGED = [
 ];
 
 describeOnEachPostgres("keys with periods", (server) => {
-  let database: TestDatabase;
   let sessions: Sessions;
   let client: Client;
 
-  before(async () => {
-    database = await server().createDatabase();
-    sessions = sessionsOn(database.connection);
-    client = await database.client();
-  });
-
-  after(async () => {
-    await sessions?.close();
-    await database?.drop();
+  openForSuite(server, (opened) => {
+    ({ client, sessions } = opened);
   });
 
   const declared = (table: string, at: 0 | 1): Record<string, unknown> => {

@@ -4,6 +4,7 @@ import type { Client } from "pg";
 import { interruptDetach, partitionsOf } from "../../support/partitions";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import type { DestroySetWithoutEngine, Program, State, UpWithoutEngine } from "../../support/without-engine";
+import { openForEachTest } from "../postgres/opened";
 
 const { upWithoutEngine, destroySetWithoutEngine } = require("../../support/without-engine") as {
   upWithoutEngine: UpWithoutEngine;
@@ -39,13 +40,13 @@ describeOnEachPostgres("a pending detach", (server) => {
   let client: Client;
   let state: State;
 
+  openForEachTest(server, (opened) => {
+    ({ database, client } = opened);
+  });
   beforeEach(async () => {
-    database = await server().createDatabase();
-    client = await database.client();
     await client.query(MADE_BY_HAND);
     state = await upWithoutEngine(database.connection, program(), {});
   });
-  afterEach(() => database.drop());
 
   const interrupt = (name: string) => interruptDetach(() => database.client(), "events", name);
   const attached = async () => Object.entries(await partitionsOf(client, "events"));

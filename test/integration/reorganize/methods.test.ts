@@ -7,7 +7,8 @@ import { readServer } from "../../../postgres/server";
 import type { PartitionBound } from "../../../topology/model";
 import type { ReorganizationMethod } from "../../../topology/steps";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
-import { carryOut, childrenOf, planOf, range, read, readParentOf, sessionsOn } from "../postgres/support";
+import { openForEachTest } from "../postgres/opened";
+import { carryOut, childrenOf, planOf, range, read, readParentOf } from "../postgres/support";
 import { contentOf, leftovers, reorganizing } from "./support";
 
 interface Case {
@@ -167,15 +168,11 @@ describeOnEachPostgres("rows change partitions", (server) => {
   let client: Client;
   let sessions: Sessions;
 
-  beforeEach(async () => {
-    database = await server().createDatabase();
-    client = await database.client();
-    sessions = sessionsOn(database.connection);
-    await client.query("CREATE SCHEMA s");
+  openForEachTest(server, (opened) => {
+    ({ database, client, sessions } = opened);
   });
-  afterEach(async () => {
-    await sessions.close();
-    await database.drop();
+  beforeEach(async () => {
+    await client.query("CREATE SCHEMA s");
   });
 
   for (const { title, tables, from, to, children } of CASES) {

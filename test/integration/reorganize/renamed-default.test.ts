@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import type { Client } from "pg";
 import type { Sessions } from "../../../postgres/connection";
-import { describeOnOldestAndNewest, type TestDatabase } from "../../support/postgres";
-import { sessionsOn } from "../postgres/support";
+import { describeOnOldestAndNewest } from "../../support/postgres";
+import { openForEachTest } from "../postgres/opened";
 import { SetUnderTest } from "../tree/support";
 import { leftovers } from "./support";
 
@@ -23,20 +23,15 @@ const RANGE = (asOf: string) => ({
 });
 
 describeOnOldestAndNewest("beside a DEFAULT that was renamed by hand", (server) => {
-  let database: TestDatabase;
   let client: Client;
   let sessions: Sessions;
   let set: SetUnderTest;
 
-  beforeEach(async () => {
-    database = await server().createDatabase();
-    client = await database.client();
-    sessions = sessionsOn(database.connection);
-    set = new SetUnderTest(sessions);
+  openForEachTest(server, (opened) => {
+    ({ client, sessions } = opened);
   });
-  afterEach(async () => {
-    await sessions.close();
-    await database.drop();
+  beforeEach(async () => {
+    set = new SetUnderTest(sessions);
   });
 
   it("rows change partitions", async () => {

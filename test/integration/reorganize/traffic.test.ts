@@ -6,7 +6,8 @@ import type { Sessions } from "../../../postgres/connection";
 import { DEFAULT_LADDER } from "../../../postgres/ladder";
 import type { PartitionBound } from "../../../topology/model";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
-import { carryOut, range, sessionsOn } from "../postgres/support";
+import { openForEachTest } from "../postgres/opened";
+import { carryOut, range } from "../postgres/support";
 import { contentOf, leftovers, reorganizing } from "./support";
 
 /** Rows that stay through the test, so that a reader knows how many there are at least. */
@@ -64,15 +65,11 @@ describeOnEachPostgres("an application while rows change partitions", (server) =
   let client: Client;
   let sessions: Sessions;
 
-  beforeEach(async () => {
-    database = await server().createDatabase();
-    client = await database.client();
-    sessions = sessionsOn(database.connection);
-    await client.query("CREATE SCHEMA s");
+  openForEachTest(server, (opened) => {
+    ({ database, client, sessions } = opened);
   });
-  afterEach(async () => {
-    await sessions.close();
-    await database.drop();
+  beforeEach(async () => {
+    await client.query("CREATE SCHEMA s");
   });
 
   for (const { title, key, partitions, from, to } of CASES) {

@@ -10,6 +10,7 @@ import { underLadder } from "../../../provider/table/locks";
 import type { DeclaredTable } from "../../../topology/table/model";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import { startTraffic } from "../../support/traffic";
+import { openForEachTest } from "../postgres/opened";
 import { expectPredictedLocks } from "../postgres/predicted-locks";
 import { constraintsOf, converge, createTree, planFor, read, scans, tree, withContext } from "./trees";
 
@@ -60,12 +61,12 @@ describeOnEachPostgres("changing a populated parent", (server) => {
   let database: TestDatabase;
   let client: Client;
 
+  openForEachTest(server, (opened) => {
+    ({ database, client } = opened);
+  });
   beforeEach(async () => {
-    database = await server().createDatabase();
-    client = await database.client();
     await createTree(client);
   });
-  afterEach(() => database.drop());
 
   for (const [what, table] of Object.entries(READING)) {
     it(`reads each partition once, by itself, for ${what}; then nothing is left to do`, async () => {

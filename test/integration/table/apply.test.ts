@@ -17,6 +17,7 @@ import { planTable } from "../../../postgres/table/plan";
 import { readTable } from "../../../postgres/table/read";
 import type { ActualTable, DeclaredTable } from "../../../topology/table/model";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
+import { openForEachTest } from "../postgres/opened";
 import { chatMessages, declared, PREREQUISITES, tickets } from "./tables";
 
 const EVENTS = {
@@ -43,13 +44,11 @@ const sqlstate = (code: string) => (error: unknown) => error instanceof Database
 describeOnEachPostgres("creating, changing and dropping a parent", (server) => {
   let database: TestDatabase;
   let client: Client;
-  beforeEach(async () => {
-    database = await server().createDatabase();
-    client = await database.client();
-    await client.query(PREREQUISITES);
+  openForEachTest(server, (opened) => {
+    ({ database, client } = opened);
   });
-  afterEach(async () => {
-    await database.drop();
+  beforeEach(async () => {
+    await client.query(PREREQUISITES);
   });
 
   async function read(table: DeclaredTable): Promise<ActualTable> {

@@ -8,6 +8,7 @@ import { planTable } from "../../../postgres/table/plan";
 import { readTable } from "../../../postgres/table/read";
 import type { DeclaredTable } from "../../../topology/table/model";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
+import { openForEachTest } from "../postgres/opened";
 import {
   chatMessages,
   conversationMessage,
@@ -31,13 +32,11 @@ async function paths(client: Client, table: DeclaredTable): Promise<string[]> {
 describeOnEachPostgres("comparing a declared table", (server) => {
   let database: TestDatabase;
   let client: Client;
-  beforeEach(async () => {
-    database = await server().createDatabase();
-    client = await database.client();
-    await client.query(PREREQUISITES);
+  openForEachTest(server, (opened) => {
+    ({ database, client } = opened);
   });
-  afterEach(async () => {
-    await database.drop();
+  beforeEach(async () => {
+    await client.query(PREREQUISITES);
   });
 
   for (const [title, raw] of Object.entries(SYSTEM_TABLES)) {

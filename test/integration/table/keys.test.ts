@@ -13,6 +13,7 @@ import { describeTable } from "../../../topology/describe/table";
 import type { DeclaredTable } from "../../../topology/table/model";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import { startTraffic } from "../../support/traffic";
+import { openForEachTest } from "../postgres/opened";
 import { atOnce, createTree, planFor, read, tree, withContext } from "./trees";
 
 const LIMIT_MS = Math.max(...DEFAULT_LADDER.steps) + 1000;
@@ -32,12 +33,12 @@ describeOnEachPostgres("keys and indexes of a populated parent", (server) => {
   let database: TestDatabase;
   let client: Client;
 
+  openForEachTest(server, (opened) => {
+    ({ database, client } = opened);
+  });
   beforeEach(async () => {
-    database = await server().createDatabase();
-    client = await database.client();
     await createTree(client);
   });
-  afterEach(() => database.drop());
 
   const build = (table: DeclaredTable): Promise<RefusedChange[]> =>
     withContext(database, async (context, session) => {

@@ -7,6 +7,7 @@ import { tableHandler } from "../../../provider/table/handler";
 import type { Properties } from "../../../provider/values";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import { startTraffic } from "../../support/traffic";
+import { openForEachTest } from "../postgres/opened";
 import { constraintsOf, createTree, withContext } from "./trees";
 
 const COLUMNS = [
@@ -66,12 +67,12 @@ class TableUnderTest {
 describeOnEachPostgres("constraints that are not declared any more", (server) => {
   let database: TestDatabase;
   let client: Client;
+  openForEachTest(server, (opened) => {
+    ({ database, client } = opened);
+  });
   beforeEach(async () => {
-    database = await server().createDatabase();
-    client = await database.client();
     await createTree(client);
   });
-  afterEach(() => database.drop());
 
   const withTable = (work: (table: TableUnderTest) => Promise<void>) =>
     withContext(database, (context) => work(new TableUnderTest(context)));

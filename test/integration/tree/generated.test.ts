@@ -6,7 +6,7 @@ import type { Properties } from "../../../provider/values";
 import { REWRITE_LIMIT_BYTES } from "../../../topology/storage";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import { startTraffic } from "../../support/traffic";
-import { sessionsOn } from "../postgres/support";
+import { openForSuite } from "../postgres/opened";
 import { contentOf, leftovers } from "../reorganize/support";
 import { SetUnderTest } from "./support";
 
@@ -34,14 +34,8 @@ describeOnEachPostgres("generation expressions of a partition's own", (server) =
   let sessions: Sessions;
   let set: SetUnderTest;
 
-  before(async () => {
-    database = await server().createDatabase();
-    client = await database.client();
-    sessions = sessionsOn(database.connection);
-  });
-  after(async () => {
-    await sessions.close();
-    await database.drop();
+  openForSuite(server, (opened) => {
+    ({ database, client, sessions } = opened);
   });
   beforeEach(async () => {
     await client.query("DROP SCHEMA IF EXISTS s CASCADE; CREATE SCHEMA s");
