@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { ConnectionError } from "../../../postgres/errors";
 import { startPooler } from "../../support/pooler";
-import { describeOnOldestAndNewest, type TestDatabase } from "../../support/postgres";
+import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import { sessionsOn } from "./support";
 
-describeOnOldestAndNewest("behind a pooler", (server) => {
+describeOnEachPostgres("behind a pooler", (server) => {
   let database: TestDatabase;
   beforeEach(async () => {
     database = await server().createDatabase();
