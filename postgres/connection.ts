@@ -24,7 +24,9 @@ export interface Session {
 
 /**
  * Settings of role, database and server must change neither what is read nor what is written. Time-outs are ours: what a
- * role has set for its application would break a validating scan.
+ * role has set for its application would break a validating scan. Between two statements of a transaction we take
+ * milliseconds. A machine that has gone to sleep or lost its network there would hold the locks until somebody noticed, so the
+ * server ends it; and it asks soon whether a client that is silent is still there.
  */
 const PINNED: Record<string, string> = {
   search_path: "",
@@ -37,7 +39,10 @@ const PINNED: Record<string, string> = {
   client_min_messages: "warning",
   lock_timeout: "0",
   statement_timeout: "0",
-  idle_in_transaction_session_timeout: "0",
+  idle_in_transaction_session_timeout: "10s",
+  tcp_keepalives_idle: "30",
+  tcp_keepalives_interval: "10",
+  tcp_keepalives_count: "3",
   idle_session_timeout: "0",
   default_transaction_isolation: "read committed",
 };

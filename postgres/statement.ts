@@ -45,4 +45,9 @@ export interface Statement {
   afterwards?: boolean;
   /** After it the relations are locked: the executor looks again whether they still are the ones planned for. */
   recheck?: boolean;
+  /**
+   * After it the step's result has to be there. PostgreSQL knows names only, and no lock keeps a schema from getting another
+   * name: whatever bore the name, it was the table that was planned for, or nothing is committed.
+   */
+  confirm?: boolean;
 }

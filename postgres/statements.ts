@@ -123,7 +123,7 @@ function attach(rendering: Rendering): Statement[] {
 function detachAttach(rendering: Rendering): Statement[] {
   const proven = rendering.step.proven && proofOfBound(rendering) !== undefined;
   return [
-    ...detachPlain(rendering),
+    ...detachLocked(rendering),
     ...dropFormerChecks(rendering),
     attachStatement(rendering, proven ? "instant" : "scan"),
   ];
@@ -202,11 +202,16 @@ function detachConcurrently(rendering: Rendering): Statement[] {
  * The order is that of the application's own foreign key checks and queries (referencing table, parent, child); in any
  * other one a busy pair of tables gives deadlocks.
  */
-function detachPlain(rendering: Rendering): Statement[] {
+function detachLocked(rendering: Rendering): Statement[] {
   const { childName, parentName, parent } = rendering;
   const order = [...parent.lockFirst.map(qualified), parentName, childName];
   const detach = locking(rendering, "detach", `ALTER TABLE ${parentName} DETACH PARTITION ${childName}`);
-  return [...lockStatements(rendering, order), detach, ...kept(rendering)];
+  return [...lockStatements(rendering, order), detach];
+}
+
+function detachPlain(rendering: Rendering): Statement[] {
+  const statements = detachLocked(rendering);
+  return [...statements.map((one) => (one.recheck ? one : { ...one, confirm: true })), ...kept(rendering)];
 }
 
 function kept({ step, parent, child, facts }: Rendering): Statement[] {
@@ -292,13 +297,14 @@ function dropTable(rendering: Rendering): Statement[] {
     return {
       ...locking(about, "dropForeignKey", sql, { references: lockedByDrop(parent, key), descendants }),
       alone: true,
+      recheck: true,
     };
   });
   const kind = facts.relkind === "f" ? "FOREIGN TABLE" : "TABLE";
   return [
     ...keys,
     ...lockStatements(rendering, [childName]),
-    locking(rendering, "dropTable", `DROP ${kind} ${childName}`),
+    { ...locking(rendering, "dropTable", `DROP ${kind} ${childName}`), confirm: true },
   ];
 }
 

@@ -115,6 +115,7 @@ export class Worker {
         faultPoint("betweenStatements");
         await session.query(statement.sql);
         if (statement.recheck) await this.recheck(step);
+        if (statement.confirm) await this.confirm(step);
       }
       faultPoint("beforeCommit");
     });
@@ -136,6 +137,12 @@ export class Worker {
   private async recheck(step: Step): Promise<void> {
     insist(step, await this.judge(step));
     if (step.requireEmpty) await insistEmpty(this.context.session, step);
+  }
+
+  private async confirm(step: Step): Promise<void> {
+    if ((await this.judge(step)).kind === "reached") return;
+    const name = qualified({ schema: step.schema, name: step.partition });
+    throw new IdentityError(`${name} was exchanged for another table just now. Nothing was done; run again.`);
   }
 
   private judge(step: Step): Promise<Verdict> {

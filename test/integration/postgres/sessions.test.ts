@@ -74,6 +74,38 @@ describeOnEachPostgres("sessions", (server) => {
     });
   });
 
+  it("work under whatever limits and defaults a role and a database have", async () => {
+    const client = await database.client();
+    await createFamily(client, { withDefault: true, out: true });
+    const limits: Record<string, string> = {
+      statement_timeout: "100ms",
+      lock_timeout: "1ms",
+      idle_in_transaction_session_timeout: "1ms",
+      idle_session_timeout: "500ms",
+      default_transaction_isolation: "serializable",
+      default_transaction_deferrable: "on",
+      row_security: "off",
+      TimeZone: "Asia/Kolkata",
+      DateStyle: "SQL, DMY",
+      ...(server().major >= 17 ? { transaction_timeout: "100ms" } : {}),
+    };
+    for (const [name, value] of Object.entries(limits))
+      await client.query(`ALTER DATABASE ${database.connection.database} SET ${name} = '${value}'`);
+    const oid = await oidOf(client, "s.c1");
+    const report = await carryOut(sessions, [
+      step("guard", "d", { excludes: [range("20", "30")] }),
+      step("likeAttach", "c2", { bound: range("20", "30"), after: ["guardDefault:d"] }),
+      step("unguard", "d", { after: ["create:c2"] }),
+      step("detachPlain", "c1", { oid }),
+      step("dropTable", "c1", { oid, after: ["detach:c1"] }),
+    ]);
+    assert.deepEqual([report.done.length, report.failed], [5, []]);
+    const [idle] = await sessions.withSession((session) =>
+      session.query<{ limit: string }>("SELECT current_setting('idle_in_transaction_session_timeout') AS limit"),
+    );
+    assert.deepEqual(idle, { limit: "10s" }, "a machine that falls asleep in a transaction holds its locks no longer");
+  });
+
   it("say in one line where, as whom and why there is none, without the password", async () => {
     const { host, port, user, database: name } = database.connection;
     const closed = { host, port: 1, username: user, database: name, password: SECRET };

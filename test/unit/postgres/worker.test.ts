@@ -101,7 +101,7 @@ describe("worker", () => {
   });
 
   it("sends what was rendered when nothing has changed, referencing tables locked first", async () => {
-    const { session, sent } = fakeSession([ATTACHED]);
+    const { session, sent } = fakeSession([ATTACHED, ATTACHED, { ...ATTACHED, is_partition: false, parent: null }]);
     const worker = workerOn(session);
     await worker.run([DETACH], DEFAULT_LADDER);
     assert.equal(worker.outcomes.get("detach:c"), "done");
