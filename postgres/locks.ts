@@ -37,6 +37,7 @@ type Part =
   | "referenced"
   | "ancestorsOfReferenced"
   | "referencesOfDetached"
+  | "referencesParted"
   | "referencedBy"
   | "partitionsOfReferencing"
   | "ancestorsWhenReferenced"
@@ -49,6 +50,8 @@ interface Rule {
   on14?: LockMode;
   /** First major version that takes it at all. */
   since?: number;
+  /** Last major version that takes it. */
+  until?: number;
   hold?: Lock["hold"];
 }
 
@@ -57,6 +60,7 @@ const SUE: Rule = { mode: "SHARE UPDATE EXCLUSIVE" };
 const SRE: Rule = { mode: "SHARE ROW EXCLUSIVE" };
 const AEL: Rule = { mode: "ACCESS EXCLUSIVE" };
 const SRE_FROM_15: Rule = { ...SRE, on14: "ACCESS SHARE" };
+const SRE_ON_14: Rule = { ...SRE, until: 14 };
 const SCAN_OF_DEFAULT: Rule = { ...AEL, hold: "scan" };
 
 const FINALIZE: Partial<Record<Part, Rule>> = {
@@ -64,6 +68,7 @@ const FINALIZE: Partial<Record<Part, Rule>> = {
   child: AEL,
   descendants: AEL,
   referencesOfDetached: SRE,
+  referencesParted: SRE_ON_14,
   referencedBy: AEL,
   itself: { ...SRE, since: 15 },
   parentWhenItself: AEL,
@@ -98,6 +103,7 @@ const RULES: Record<LockingStatement, Partial<Record<Part, Rule>>> = {
     descendants: AEL,
     default: AEL,
     referencesOfDetached: SRE,
+    referencesParted: SRE_ON_14,
     referencedBy: AEL,
     partitionsOfReferencing: AS,
     itself: { ...SRE, on14: "ACCESS SHARE" },
@@ -136,6 +142,8 @@ export interface LockTarget {
   references?: RelationName[];
   /** Referenced tables of the foreign keys that a child keeps where PostgreSQL drops others. */
   keptReferences?: RelationName[];
+  /** Partitions of tables that keys of the child's own lead to: PostgreSQL 14 makes a key of each of them at the detach. */
+  partedReferences?: RelationName[];
   /** Referenced tables whose foreign key the child has already: ATTACH merges the two under ACCESS EXCLUSIVE. */
   mergedReferences?: RelationName[];
   /** True when nothing of DEFAULT is read: a validated CHECK proves that no row of it belongs to the child. */
@@ -163,11 +171,12 @@ export function locksOf(statement: LockingStatement, parent: ParentFacts, target
     referenced: target.references?.slice(0, 1) ?? [],
     ancestorsOfReferenced: above(target.references?.[0], [parent, ...parent.ancestors]),
     referencesOfDetached: losesForeignKeys(parent) ? (target.keptReferences ?? []) : parent.references,
+    referencesParted: target.partedReferences ?? [],
     referencedBy: parent.referencedBy,
     partitionsOfReferencing: parent.partitionsOfReferencing ?? [],
   };
   const rules = (Object.entries(RULES[statement]) as [Part, Rule][]).filter(
-    ([, { since = 0 }]) => parent.major >= since,
+    ([, { since = 0, until = parent.major }]) => since <= parent.major && parent.major <= until,
   );
   const locks = rules.flatMap(([part, rule]) =>
     relations[part].map((relation): Lock => {

@@ -178,7 +178,11 @@ function dropFormerChecks(rendering: Rendering): Statement[] {
 function attachStatement(rendering: Rendering, childHold: Lock["hold"]): Statement {
   const { childName, parentName, step, facts } = rendering;
   const sql = `ALTER TABLE ${parentName} ATTACH PARTITION ${childName} ${boundClause(boundOf(step))}`;
-  const mergedReferences = facts.foreignKeys.flatMap((key) => lockedByMerge(rendering.parent, key));
+  const { references, itself = [] } = rendering.parent;
+  const alsoOfParent = new Set([...references, ...itself].map(qualified));
+  const mergedReferences = facts.foreignKeys
+    .filter(({ references: [target] }) => target !== undefined && alsoOfParent.has(qualified(target)))
+    .flatMap((key) => lockedByMerge(rendering.parent, key));
   const inside = relationsBelow(step.level, step.schema);
   const descendants = [...facts.descendants, ...inside];
   return locking(rendering, "attach", sql, { ...proof(rendering), childHold, mergedReferences, descendants });
@@ -325,9 +329,18 @@ function locking(
   sql: string,
   target: Partial<LockTarget> = {},
 ): Statement {
-  const keptReferences = facts.foreignKeys.flatMap(({ references }) => references);
-  const locks = locksOf(kind, parent, { child, descendants: facts.descendants, keptReferences, ...target });
+  const keptReferences = facts.foreignKeys.flatMap((key) => (isOwn(key) ? [] : key.references));
+  const parted = facts.foreignKeys.flatMap((key) =>
+    isOwn(key) && qualified(key.on) === qualified(child) ? key.references.slice(1) : [],
+  );
+  const about = { child, descendants: facts.descendants, keptReferences, partedReferences: parted };
+  const locks = locksOf(kind, parent, { ...about, ...target });
   return { sql, locks, transactional: true };
+}
+
+/** Of the partition alone, to a partitioned table. */
+function isOwn({ partitioned, inherited }: LeafForeignKey): boolean {
+  return partitioned && !inherited;
 }
 
 function boundOf(step: Step): PartitionBound {

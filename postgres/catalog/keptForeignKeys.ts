@@ -3,8 +3,8 @@ import type { Session } from "../connection";
 
 /** Constraints by {@link constraintKey}. */
 export interface KeptForeignKeys {
-  /** Those that go with a detach, with what the table above says of them. */
-  inherited: ReadonlyMap<string, string>;
+  /** Those that go with a detach from, or of, the topmost table that has them, with what that table says of them. */
+  inherited: ReadonlyMap<string, { definition: string; topmost: number }>;
   /** Those of detached tables, and of what is below them, which are in force but not validated. */
   unvalidated: ReadonlySet<string>;
 }
@@ -27,14 +27,15 @@ WITH RECURSIVE own AS (
   JOIN pg_catalog.pg_constraint up ON up.oid = k.conparentid AND up.conrelid <> k.conrelid
   WHERE k.contype = 'f' AND k.conrelid = ANY ($1::oid[])
 ), above AS (
-  SELECT own.oid AS key, up.oid, up.conparentid FROM own JOIN pg_catalog.pg_constraint up ON up.oid = own.conparentid
+  SELECT own.oid AS key, up.oid, up.conparentid, up.conrelid FROM own JOIN pg_catalog.pg_constraint up ON up.oid = own.conparentid
   UNION ALL
-  SELECT above.key, up.oid, up.conparentid FROM above JOIN pg_catalog.pg_constraint up ON up.oid = above.conparentid
+  SELECT above.key, up.oid, up.conparentid, up.conrelid FROM above JOIN pg_catalog.pg_constraint up ON up.oid = above.conparentid
 )
-SELECT own.conrelid AS relation, own.conname::text AS name, pg_catalog.pg_get_constraintdef(above.oid) AS definition
+SELECT own.conrelid AS relation, own.conname::text AS name, pg_catalog.pg_get_constraintdef(above.oid) AS definition,
+  above.conrelid AS topmost
 FROM own JOIN above ON above.key = own.oid WHERE above.conparentid = 0
 UNION ALL
-SELECT k.conrelid, k.conname::text, NULL FROM pg_catalog.pg_constraint k
+SELECT k.conrelid, k.conname::text, NULL, NULL FROM pg_catalog.pg_constraint k
 JOIN pg_catalog.pg_class r ON r.oid = k.confrelid AND r.relkind = 'p'
 WHERE k.contype = 'f' AND NOT k.convalidated AND k.conparentid = 0 AND k.conrelid = ANY ($3::oid[])
   AND EXISTS (SELECT FROM pg_catalog.pg_constraint p
@@ -52,6 +53,7 @@ interface Row extends Record<string, unknown> {
   relation: number;
   name: string;
   definition: string | null;
+  topmost: number | null;
 }
 
 export async function readKeptForeignKeys(
@@ -66,7 +68,10 @@ export async function readKeptForeignKeys(
   const keyOf = ({ relation, name }: Row) => constraintKey(relation, name);
   return {
     inherited: new Map(
-      rows.flatMap((row): [string, string][] => (row.definition === null ? [] : [[keyOf(row), row.definition]])),
+      rows.flatMap((row): [string, { definition: string; topmost: number }][] => {
+        const { definition, topmost } = row;
+        return definition === null || topmost === null ? [] : [[keyOf(row), { definition, topmost }]];
+      }),
     ),
     unvalidated: new Set(rows.filter(({ definition }) => definition === null).map(keyOf)),
   };

@@ -141,12 +141,16 @@ export class Tree {
     row: RelationRow,
     { ofChildren, kept }: ForeignKeys,
   ): Pick<ChildFacts, "foreignKeys" | "lostForeignKeys" | "unvalidatedForeignKeys"> {
-    const all = [row, ...this.descendantsOf(row)].flatMap(({ oid, schema, name, relkind }) =>
+    const tables = [row, ...this.descendantsOf(row)];
+    const inside = new Set(tables.map(({ oid }) => oid));
+    const all = tables.flatMap(({ oid, schema, name, relkind }) =>
       (ofChildren.get(oid) ?? []).map((key) => ({ oid, relkind, key: { ...key, on: { schema, name } } })),
     );
     const lost = all.flatMap(({ oid, relkind, key }) => {
-      const definition = kept.inherited.get(constraintKey(oid, key.name));
-      return definition === undefined || relkind !== "r" ? [] : [{ ...key, definition }];
+      const inherited = kept.inherited.get(constraintKey(oid, key.name));
+      // What comes from a table that leaves as well stays.
+      if (inherited === undefined || relkind !== "r" || inside.has(inherited.topmost)) return [];
+      return [{ ...key, definition: inherited.definition }];
     });
     const unvalidated = all.filter(({ oid, key }) => kept.unvalidated.has(constraintKey(oid, key.name)));
     const own = all.filter(({ oid, key }) => {

@@ -100,6 +100,18 @@ const KEPT_VALID = [
    END $$`,
 ];
 
+/**
+ * A foreign key of the partition's own, to a partitioned table. A detach on 14 makes keys of the rows that stand for the
+ * partitions of that table (where that has three levels it fails, 2BP01).
+ */
+const OWN_KEY = [
+  "CREATE TABLE s.own (r int PRIMARY KEY) PARTITION BY RANGE (r)",
+  "CREATE TABLE s.own1 PARTITION OF s.own FOR VALUES FROM (0) TO (100)",
+  "CREATE TABLE s.own2 PARTITION OF s.own FOR VALUES FROM (100) TO (200)",
+  "INSERT INTO s.own SELECT DISTINCT r FROM s.c1 WHERE r IS NOT NULL",
+  "ALTER TABLE s.c1 ADD CONSTRAINT own_key FOREIGN KEY (r) REFERENCES s.own",
+];
+
 /** A method without an entry does not compile. */
 const CASES: Record<Exclude<StepMethod, Elsewhere | "detachConcurrently">, Case[]> = {
   partitionOf: newChild("partitionOf"),
@@ -114,12 +126,20 @@ const CASES: Record<Exclude<StepMethod, Elsewhere | "detachConcurrently">, Case[
       make: aboutC1("attach", { bound: range("10", "20") }),
     },
     {
+      prepare: [...OWN_KEY, "ALTER TABLE s.p DETACH PARTITION s.c1"],
+      make: aboutC1("attach", { bound: range("10", "20") }),
+    },
+    {
       prepare: KEPT_VALID,
       make: aboutC1("attach", { bound: range("10", "20") }),
       only: ({ out }) => typeof out === "string",
     },
   ],
-  detachPlain: [{ make: aboutC1("detachPlain") }, { make: aboutC1("detachPlain", { keepsForeignKeys: true }) }],
+  detachPlain: [
+    { make: aboutC1("detachPlain") },
+    { make: aboutC1("detachPlain", { keepsForeignKeys: true }) },
+    { prepare: OWN_KEY, make: aboutC1("detachPlain", { keepsForeignKeys: true }) },
+  ],
   detachAttach: [
     { prepare: ["DELETE FROM s.p WHERE k >= 19"], make: aboutC1("detachAttach", { bound: range("10", "25") }) },
     {
@@ -133,6 +153,14 @@ const CASES: Record<Exclude<StepMethod, Elsewhere | "detachConcurrently">, Case[
   ],
   finalize: [
     {
+      make: async (client, database) => {
+        await leavePending(database, "c1");
+        return aboutC1("finalize", { keepsForeignKeys: true })(client);
+      },
+      only: ({ withDefault }) => !withDefault,
+    },
+    {
+      prepare: OWN_KEY,
       make: async (client, database) => {
         await leavePending(database, "c1");
         return aboutC1("finalize", { keepsForeignKeys: true })(client);
@@ -192,6 +220,7 @@ const CASES: Record<Exclude<StepMethod, Elsewhere | "detachConcurrently">, Case[
   ],
   dropTable: [
     { make: aboutC1("dropTable"), meanwhile: ["ALTER TABLE s.p DETACH PARTITION s.c1"] },
+    { prepare: OWN_KEY, make: aboutC1("dropTable"), meanwhile: ["ALTER TABLE s.p DETACH PARTITION s.c1"] },
     { prepare: KEPT, make: aboutC1("dropTable"), only: ({ out }) => typeof out === "string" },
   ],
 };
