@@ -223,9 +223,10 @@ export interface PartitionPolicy {
   unmanaged?: Input<"ignore" | "report" | "refuse">;
   /**
    * What happens when declared bounds differ from the real ones, so that rows belong to other partitions: `online` (default)
-   * moves them while the application goes on, `refuse` reports them and moves none.
+   * moves them while the application goes on, few of them in one transaction; `copy` copies them always, so that
+   * transactions with an older snapshot see them, too; `refuse` reports them and moves none.
    */
-  reorganize?: Input<"online" | "refuse">;
+  reorganize?: Input<"online" | "copy" | "refuse">;
   /** Names of existing tables outside the parent that may be attached. */
   adopt?: Input<string[]>;
   /** Explicit partitions by name, beside those of the policy. */

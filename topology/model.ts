@@ -136,8 +136,11 @@ export interface RetiredBelow {
 /** How to treat children that nobody declared. `report` (default) warns, `refuse` fails the update before any change. */
 export type UnmanagedMode = "ignore" | "report" | "refuse";
 
-/** Whether rows may be moved into other tables below the parent: `online` (default), or never (`refuse`). */
-export type ReorganizeMode = "online" | "refuse";
+/**
+ * Whether rows may be moved into other tables below the parent: `online` (default), few of them in one transaction; always by
+ * a copy (`copy`), which nobody's snapshot misses; or never (`refuse`).
+ */
+export type ReorganizeMode = "online" | "copy" | "refuse";
 
 /** What `pulumi destroy` does with a set whose partitions hold rows: `refuse` (default), `detach` them, or `drop` them. */
 export type OnDelete = "refuse" | "detach" | "drop";

@@ -152,7 +152,7 @@ function movesAtOnce({ step: { method, effect } }: { step: Step }): boolean {
 const OLD_SNAPSHOTS =
   "Where rows move in one transaction, a REPEATABLE READ or SERIALIZABLE transaction (pg_dump is one) whose snapshot is from" +
   " before that moment, and which reads these partitions only after it, does not see the rows. Everybody else sees all rows" +
-  " throughout. Run the update while no such transaction is under way.";
+  ' throughout. Run the update while no such transaction is under way, or declare reorganize: "copy".';
 
 function finding(severity: Finding["severity"], step: Step, parent: CatalogParent, reason: string): Finding {
   return { severity, path: `partitions.${step.partition}`, relation: qualified(parent), reason };

@@ -15,7 +15,7 @@ const REASONS: Partial<Record<StepMethod, Reason>> = {
   detachAttach: () =>
     "both in one transaction keep every row in sight; instead, the partition can be declared detached, and attached with its new bound by the next update",
   moveInOneTransaction: () =>
-    'the rows are few, and nobody sees the table without them; reorganize: "refuse" leaves them where they are',
+    'the rows are few, and nobody sees the table without them; reorganize: "copy" copies them first, "refuse" leaves them where they are',
   copyAndSwap: () =>
     'for the exchange of the tables only, when all rows are copied; reorganize: "refuse" leaves them where they are',
   detachConcurrently: () => SELF_REFERENCE,

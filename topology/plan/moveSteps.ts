@@ -153,13 +153,14 @@ interface Way {
 function wayOf(context: Context, { sources, why, remakesDefault }: Move, reorganization: Reorganization): Way {
   const looks = sources.map((source) => ({ source, answer: ask(context, source) }));
   const known = looks.every(({ answer }) => answer?.found !== "unknown");
+  const mayMove = context.desired.reorganize !== "copy" || looks.every(({ answer }) => answer?.found === "none");
   const bytes = sum(looks.map(({ source, answer }) => answer?.bytes ?? source.bytes));
   const size = sizeOf(sum(sources.map(({ rows }) => rows)), bytes);
   if (resumed(context, reorganization) !== undefined)
     return { method: "copyAndSwap", size, how: "goes on with the copy that an interrupted run has begun" };
   // In one transaction a DEFAULT would keep the table that is to be made anew.
   const makesDefault = remakesDefault || (why !== undefined && sources.some(({ bound }) => "default" in bound));
-  if (!makesDefault && known && bytes !== undefined && bytes <= MOVE_AT_ONCE_BYTES) {
+  if (!makesDefault && mayMove && known && bytes !== undefined && bytes <= MOVE_AT_ONCE_BYTES) {
     const moved = movedAtOnce(context, sources, reorganization);
     return { method: "moveInOneTransaction", size: moved, how: "small enough for one transaction" };
   }

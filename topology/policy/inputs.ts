@@ -230,7 +230,7 @@ const inputs = object<Inputs>({
   table: required(name),
   ...LEVEL,
   unmanaged: optional(choice<UnmanagedMode>(["ignore", "report", "refuse"])),
-  reorganize: optional(choice<ReorganizeMode>(["online", "refuse"])),
+  reorganize: optional(choice<ReorganizeMode>(["online", "copy", "refuse"])),
   onDelete: optional(choice<OnDelete>(["refuse", "detach", "drop"])),
   adopt: optional(list(name)),
   partitions: optional(map(explicit)),

@@ -98,6 +98,14 @@ describe("a plan for bounds that differ from the real ones", () => {
     assert.equal(planned("unknown")?.method, "copyAndSwap");
   });
 
+  it("copies few rows, too, where the set says so, and exchanges tables without rows at once", () => {
+    const desired: DesiredSet = { ...desiredOf(AB), reorganize: "copy" };
+    const world = worldOf(desired, { year: ["0", "20"] });
+    assert.equal(world.plan(desired).steps[0]?.method, "moveInOneTransaction");
+    world.find("year")!.rows.add("12");
+    assert.equal(world.plan(desired).steps[0]?.method, "copyAndSwap");
+  });
+
   it("merges, and divides anew in components that are as small as can be", () => {
     const merge = desiredOf({ all: ["0", "20"], z: ["20", "30"] });
     assert.deepEqual(moves(settle(merge, filled(merge, { ...AB, z: ["20", "30"] }, [1, 11]))), ["a,b > all"]);
