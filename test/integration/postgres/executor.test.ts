@@ -4,7 +4,19 @@ import { ADVISORY_CLASS } from "../../../postgres/advisory";
 import { type Clock, DEFAULT_LADDER } from "../../../postgres/ladder";
 import { renderStep } from "../../../postgres/statements";
 import { describeOnEachPostgres } from "../../support/postgres";
-import { carryOut, childrenOf, oidOf, QUICK, range, read, readParentOf, sessionsOn, step, withFamily } from "./support";
+import {
+  carryOut,
+  childrenOf,
+  oidOf,
+  QUICK,
+  range,
+  read,
+  readParentOf,
+  sessionsOn,
+  step,
+  untilSeasoned,
+  withFamily,
+} from "./support";
 
 const C0 = "c0 FOR VALUES FROM (0) TO (10)";
 const C1 = "c1 FOR VALUES FROM (10) TO (20)";
@@ -150,6 +162,7 @@ describeOnEachPostgres("executor", (server) => {
       const user = await database.client("reader");
       await user.query("BEGIN");
       await user.query("SELECT * FROM s.p WHERE k = 1");
+      await untilSeasoned(client, "reader");
       const oid = await oidOf(client, "s.c1");
       let released: Promise<unknown> | undefined;
       const report = await carryOut(sessions, [step("detachConcurrently", "c1", { oid })], {

@@ -11,7 +11,7 @@ import { renderStep } from "../../../postgres/statements";
 import type { Step } from "../../../topology/steps";
 import { describeOnOldestAndNewest, type TestDatabase } from "../../support/postgres";
 import { openForEachTest } from "./opened";
-import { carryOut, createFamily, type Family, oidOf, QUICK, range, readParentOf, step } from "./support";
+import { carryOut, createFamily, type Family, oidOf, QUICK, range, readParentOf, step, untilSeasoned } from "./support";
 
 interface Holder {
   mode: LockMode;
@@ -97,7 +97,7 @@ describeOnOldestAndNewest("somebody who stays", (server) => {
             const about = await make(client, family);
             const holder = await database.client("report");
             await holder.query(`BEGIN; LOCK TABLE ONLY ${relation} IN ${mode} MODE; ${stay}`);
-            await untilOld(client);
+            await untilSeasoned(client, "report");
             const inTheWay = await isInTheWay(about, relation, mode);
             const before = await childrenAndPending(client);
             const first = await carryOut(sessions, [about], { ladder: IMPATIENT });
@@ -115,19 +115,6 @@ describeOnOldestAndNewest("somebody who stays", (server) => {
           }
       });
 });
-
-/** Whoever has just begun counts as somebody who will soon be gone: waits until nobody's transaction is that young. */
-async function untilOld(client: Client): Promise<void> {
-  const [least] = IMPATIENT.steps;
-  for (;;) {
-    const { rows } = await client.query(
-      `SELECT FROM pg_stat_activity WHERE application_name = 'report'
-         AND clock_timestamp() - xact_start < $1 * interval '1 ms'`,
-      [least],
-    );
-    if (rows.length === 0) return;
-  }
-}
 
 async function childrenAndPending(client: Client): Promise<unknown> {
   const { rows } = await client.query(

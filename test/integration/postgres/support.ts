@@ -84,6 +84,21 @@ export const QUICK = {
   budget: 1500,
 };
 
+/**
+ * Whoever has just begun counts as somebody who will soon be gone: waits until no transaction of that application is younger
+ * than the first try of {@link QUICK}.
+ */
+export async function untilSeasoned(client: Client, application: string): Promise<void> {
+  for (;;) {
+    const { rows } = await client.query(
+      `SELECT FROM pg_stat_activity WHERE application_name = $1
+         AND clock_timestamp() - xact_start < $2 * interval '1 ms'`,
+      [application, QUICK.steps[0]],
+    );
+    if (rows.length === 0) return;
+  }
+}
+
 /** Carries out steps on `s.p` as it is now. */
 export async function carryOut(
   sessions: Sessions,
