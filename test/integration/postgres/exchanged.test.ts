@@ -1,29 +1,8 @@
 /** Tables that bear the planned name but are others: put in place in the very moment in which the statement is sent. */
 import assert from "node:assert/strict";
-import type { Client } from "pg";
+import { atTheGate, makeGate, openGate } from "../../support/gate";
 import { describeOnEachPostgres } from "../../support/postgres";
 import { carryOut, oidOf, QUICK, readParentOf, step, withFamily } from "./support";
-
-const GATE = 42;
-
-/** DDL whose text is like `pattern` waits, after its locks have been looked at, until the holder of the gate opens it. */
-async function makeGate(client: Client, pattern: string): Promise<void> {
-  await client.query(`
-    CREATE FUNCTION public.gate() RETURNS event_trigger LANGUAGE plpgsql AS $$
-    BEGIN
-      IF current_query() LIKE '${pattern}' THEN
-        PERFORM pg_advisory_lock_shared(${GATE});
-        PERFORM pg_advisory_unlock_shared(${GATE});
-      END IF;
-    END $$;
-    CREATE EVENT TRIGGER gate ON ddl_command_start EXECUTE FUNCTION public.gate();
-    SELECT pg_advisory_lock(${GATE});`);
-}
-
-async function atTheGate(client: Client): Promise<void> {
-  const waiting = `SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = ${GATE} AND NOT granted`;
-  while ((await client.query(waiting)).rows.length === 0) await client.query("SELECT pg_sleep(0.01)");
-}
 
 /** The gate is a lock, too. */
 const PATIENT = { ...QUICK, steps: [60_000], budget: 60_000 };
@@ -57,7 +36,7 @@ describeOnEachPostgres("a table that is put in another one's place just before t
         await atTheGate(client);
         await client.query(EXCHANGE);
         if (attached) await client.query(ATTACHED);
-        await client.query("SELECT pg_advisory_unlock_all()");
+        await openGate(client);
         const { failed } = await running;
         assert.match(failed[0]?.error.reason ?? "", /exchanged for another table|which is now "former"."c1"/);
         const { rows } = await client.query(

@@ -11,7 +11,18 @@ import { renderStep } from "../../../postgres/statements";
 import type { Step } from "../../../topology/steps";
 import { describeOnOldestAndNewest, type TestDatabase } from "../../support/postgres";
 import { openForEachTest } from "./opened";
-import { carryOut, createFamily, type Family, oidOf, QUICK, range, readParentOf, step, untilSeasoned } from "./support";
+import {
+  carryOut,
+  childrenOf,
+  createFamily,
+  type Family,
+  oidOf,
+  QUICK,
+  range,
+  readParentOf,
+  step,
+  untilSeasoned,
+} from "./support";
 
 interface Holder {
   mode: LockMode;
@@ -81,7 +92,7 @@ describeOnOldestAndNewest("somebody who stays", (server) => {
   }
 
   async function expectUntouched(before: unknown, mode: LockMode): Promise<void> {
-    assert.deepEqual(await childrenAndPending(client), before);
+    assert.deepEqual(await childrenOf(client), before);
     const { rows } = await client.query("SELECT to_regclass('s.c2') AS left");
     assert.deepEqual(rows, [{ left: null }]);
     if (!conflicts("ROW EXCLUSIVE", mode))
@@ -99,7 +110,7 @@ describeOnOldestAndNewest("somebody who stays", (server) => {
             await holder.query(`BEGIN; LOCK TABLE ONLY ${relation} IN ${mode} MODE; ${stay}`);
             await untilSeasoned(client, "report");
             const inTheWay = await isInTheWay(about, relation, mode);
-            const before = await childrenAndPending(client);
+            const before = await childrenOf(client);
             const first = await carryOut(sessions, [about], { ladder: IMPATIENT });
             const where = `${what} beside ${who} on ${relation}`;
             assert.equal(first.failed.length, inTheWay ? 1 : 0, `${where}: ${JSON.stringify(first.failed)}`);
@@ -115,11 +126,3 @@ describeOnOldestAndNewest("somebody who stays", (server) => {
           }
       });
 });
-
-async function childrenAndPending(client: Client): Promise<unknown> {
-  const { rows } = await client.query(
-    `SELECT inhrelid::regclass::text AS name, inhdetachpending AS pending FROM pg_inherits
-     WHERE inhparent = 's.p'::regclass ORDER BY 1`,
-  );
-  return rows;
-}

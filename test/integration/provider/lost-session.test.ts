@@ -4,13 +4,13 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Client } from "pg";
 import { type PostgresServer, startServer } from "../../../tools/postgres";
 import { isAlive } from "../../../tools/processes";
+import { atTheGate, makeGate, openGate } from "../../support/gate";
 import { partitionsOf } from "../../support/partitions";
 import { type Connection, describeOnEachPostgres, type TestDatabase, withServer } from "../../support/postgres";
 import type { Program, State, UpWithoutEngine } from "../../support/without-engine";
 
 const { upWithoutEngine } = require("../../support/without-engine") as { upWithoutEngine: UpWithoutEngine };
 
-const GATE = 42;
 const partitionBy = { range: { column: "at", type: "date", every: "month" } };
 
 /** This month and the one before; older ones are dropped. */
@@ -28,28 +28,10 @@ const program = (month: number): Program => ({
 const nameOf = (month: number) => String(month).padStart(2, "0");
 const monthsOf = (...months: number[]) => months.map((month) => `events_2026_${nameOf(month)}`);
 
-/** DDL whose text is like `pattern` waits until the session that holds the gate lets it through. */
-async function makeGate(client: Client, pattern: string): Promise<void> {
-  await client.query(`
-    CREATE OR REPLACE FUNCTION public.gate() RETURNS event_trigger LANGUAGE plpgsql AS $$
-    BEGIN
-      IF current_query() LIKE '${pattern}' THEN
-        PERFORM pg_advisory_lock_shared(${GATE});
-        PERFORM pg_advisory_unlock_shared(${GATE});
-      END IF;
-    END $$;
-    DROP EVENT TRIGGER IF EXISTS gate;
-    CREATE EVENT TRIGGER gate ON ddl_command_start EXECUTE FUNCTION public.gate();
-    SELECT pg_advisory_lock(${GATE});`);
-}
-
 async function until(client: Client, condition: string): Promise<void> {
   while ((await client.query<{ met: boolean }>(`SELECT EXISTS (${condition}) AS met`)).rows[0]?.met !== true)
     await pause(10);
 }
-
-const atTheGate = (client: Client) =>
-  until(client, `SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = ${GATE} AND NOT granted`);
 
 /** Who comes to the parent while the detach is on its way leaves it pending: the run then waits to finish it. */
 async function untilPending(client: Client, connection: Connection): Promise<void> {
@@ -57,7 +39,7 @@ async function untilPending(client: Client, connection: Connection): Promise<voi
   user.on("error", () => undefined);
   await user.connect();
   await user.query("BEGIN; SELECT * FROM events");
-  await client.query("SELECT pg_advisory_unlock_all()");
+  await openGate(client);
   await until(client, "SELECT FROM pg_inherits WHERE inhdetachpending");
 }
 
