@@ -178,10 +178,8 @@ function dropFormerChecks(rendering: Rendering): Statement[] {
 function attachStatement(rendering: Rendering, childHold: Lock["hold"]): Statement {
   const { childName, parentName, step, facts } = rendering;
   const sql = `ALTER TABLE ${parentName} ATTACH PARTITION ${childName} ${boundClause(boundOf(step))}`;
-  const { references, itself = [] } = rendering.parent;
-  const alsoOfParent = new Set([...references, ...itself].map(qualified));
   const mergedReferences = facts.foreignKeys
-    .filter(({ references: [target] }) => target !== undefined && alsoOfParent.has(qualified(target)))
+    .filter((key) => mayMerge(rendering.parent, key))
     .flatMap((key) => lockedByMerge(rendering.parent, key));
   const inside = relationsBelow(step.level, step.schema);
   const descendants = [...facts.descendants, ...inside];
@@ -316,6 +314,12 @@ function dropTable(rendering: Rendering): Statement[] {
 function lockedByDrop({ major }: ParentFacts, { references, divided }: LeafForeignKey): RelationName[] {
   const spared = new Set(major < 15 ? divided.map(qualified) : []);
   return references.filter((relation) => !spared.has(qualified(relation)));
+}
+
+/** The parent has a key to the same table, which the partition's own may become a part of. */
+function mayMerge({ references, itself = [] }: ParentFacts, { references: [target] }: LeafForeignKey): boolean {
+  const name = target && qualified(target);
+  return [...references, ...itself].some((one) => qualified(one) === name);
 }
 
 /** The same of those tables that have no triggers of a partition's key: on 14 none that is partitioned has. */

@@ -118,17 +118,13 @@ export class Tree {
   /** The set's own table with the facts of all partitioned tables below it; undefined when it is not there. */
   facts(parents: ReadonlyMap<number, ParentRow>, keys: ForeignKeys): CatalogParent | undefined {
     const childFacts = Object.fromEntries(
-      this.rows.map((row): [number, ChildFacts] => [
-        row.oid,
-        {
-          relkind: row.relkind,
-          ...this.foreignKeysOf(row, keys),
-          descendants: this.descendantsOf(row).map(nameOf),
-          leaves: this.descendantsOf(row)
-            .filter(({ relkind }) => relkind === "r")
-            .map(nameOf),
-        },
-      ]),
+      this.rows.map((row): [number, ChildFacts] => {
+        const below = this.descendantsOf(row);
+        const leaves = below.filter(({ relkind }) => relkind === "r");
+        const foreignKeys = this.foreignKeysOf(row, below, keys);
+        const names = { descendants: below.map(nameOf), leaves: leaves.map(nameOf) };
+        return [row.oid, { relkind: row.relkind, ...foreignKeys, ...names }];
+      }),
     );
     const all = [...parents.values()].map((parent) => this.parent(parent, keys, childFacts));
     const top = all.find(({ oid }) => oid === this.root?.oid);
@@ -139,9 +135,10 @@ export class Tree {
   /** What a detach leaves a partition, what it takes from its leaves, and what an earlier one has left half done. */
   private foreignKeysOf(
     row: RelationRow,
+    below: readonly RelationRow[],
     { ofChildren, kept }: ForeignKeys,
   ): Pick<ChildFacts, "foreignKeys" | "lostForeignKeys" | "unvalidatedForeignKeys"> {
-    const tables = [row, ...this.descendantsOf(row)];
+    const tables = [row, ...below];
     const inside = new Set(tables.map(({ oid }) => oid));
     const all = tables.flatMap(({ oid, schema, name, relkind }) =>
       (ofChildren.get(oid) ?? []).map((key) => ({ oid, relkind, key: { ...key, on: { schema, name } } })),
