@@ -1,0 +1,84 @@
+/** Objects of rows: COPY text, compressed, with what proves later that they are whole. */
+import { createHash, type Hash } from "node:crypto";
+import { type Readable, Transform, type TransformCallback } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { constants, createZstdCompress, createZstdDecompress } from "node:zlib";
+import { type RowSum, RowSummer } from "./rows";
+import { type Store, type StoredObject, StoreError } from "./store";
+
+/** What is known of a written object of rows. */
+export interface RowsObject extends StoredObject, RowSum {
+  /** SHA-256 of the object's bytes as the store has them, in hexadecimal digits. */
+  sha256: string;
+  /** Size of the text before compression. */
+  textBytes: number;
+}
+
+/** Level 3: with more, one thread compresses more slowly than PostgreSQL sends. */
+export const DEFAULT_ZSTD_LEVEL = 3;
+
+/** Passes everything on and lets somebody see it. */
+class Watcher extends Transform {
+  bytes = 0;
+
+  constructor(private readonly see: (piece: Buffer) => void) {
+    super();
+  }
+
+  override _transform(piece: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    this.bytes += piece.length;
+    this.see(piece);
+    done(null, piece);
+  }
+}
+
+const hashing = (sum: Hash) => new Watcher((piece) => void sum.update(piece));
+
+/** Writes rows, given as COPY text, into an object. What it gives was measured on the way; it proves nothing by itself. */
+export async function writeRows(
+  store: Store,
+  key: string,
+  text: Readable,
+  options: { level?: number; signal?: AbortSignal } = {},
+): Promise<RowsObject> {
+  const { level = DEFAULT_ZSTD_LEVEL, signal } = options;
+  const rows = new RowSummer();
+  const sha256 = createHash("sha256");
+  const before = new Watcher((piece) => rows.add(piece));
+  const compress = createZstdCompress({
+    params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 },
+  });
+  const after = hashing(sha256);
+  const [stored] = await Promise.all([
+    store.write(key, after, signal),
+    pipeline(text, before, compress, after, { signal }),
+  ]);
+  return { ...stored, ...rows.end(), sha256: sha256.digest("hex"), textBytes: before.bytes };
+}
+
+/**
+ * Reads an object of rows from its store to its end, and gives what it really holds.
+ * @throws StoreError: `missing`, or `corrupt` when it is no whole zstd stream of whole rows.
+ */
+export async function measureRows(store: Store, { key, version }: StoredObject): Promise<RowsObject> {
+  const rows = new RowSummer();
+  const sha256 = createHash("sha256");
+  const compressed = hashing(sha256);
+  const text = new Watcher((piece) => rows.add(piece));
+  text.resume();
+  try {
+    await pipeline(await store.read(key, version), compressed, createZstdDecompress(), text);
+    return {
+      key,
+      bytes: compressed.bytes,
+      ...(version !== undefined && { version }),
+      ...rows.end(),
+      sha256: sha256.digest("hex"),
+      textBytes: text.bytes,
+    };
+  } catch (error) {
+    if (error instanceof StoreError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StoreError("corrupt", `${store.url}/${key}: ${reason}`, { cause: error });
+  }
+}

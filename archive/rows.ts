@@ -1,0 +1,67 @@
+/** What the rows of a partition add up to, whatever their order: the same for a table and for its text in the archive. */
+import { createHash, type Hash, hash } from "node:crypto";
+
+/** The sum of rows, as manifests hold it. */
+export interface RowSum {
+  rows: number;
+  /** 32 hexadecimal digits: the sum, modulo 2^128, of the first 128 bits of the SHA-256 of each row's COPY text. */
+  hash: string;
+}
+
+const NEWLINE = 0x0a;
+
+/** Lanes hold sums of 32-bit numbers; so many of them stay exact in a double. */
+const CARRY_EVERY = 2 ** 20;
+
+/**
+ * Adds up rows of COPY text (`\n` ends a row, inside of values it is escaped) as they come, in pieces of any size. A row
+ * may be as large as PostgreSQL allows; no more than the piece at hand is kept of it.
+ */
+export class RowSummer {
+  private rows = 0;
+  /** From the highest 32 bits to the lowest. */
+  private readonly lanes = [0, 0, 0, 0];
+  /** Of a row whose end is still to come. */
+  private begun: Hash | undefined;
+
+  add(piece: Buffer): void {
+    let from = 0;
+    for (let end = piece.indexOf(NEWLINE, from); end >= 0; end = piece.indexOf(NEWLINE, from)) {
+      this.addRow(this.finish(piece.subarray(from, end)));
+      from = end + 1;
+    }
+    if (from < piece.length) {
+      this.begun ??= createHash("sha256");
+      this.begun.update(piece.subarray(from));
+    }
+  }
+
+  /** @throws Error when the last row has no end: the text was cut off. */
+  end(): RowSum {
+    if (this.begun !== undefined) throw new Error("the text ends within a row");
+    this.carry();
+    return { rows: this.rows, hash: this.lanes.map((lane) => lane.toString(16).padStart(8, "0")).join("") };
+  }
+
+  private finish(rest: Buffer): Buffer {
+    if (this.begun === undefined) return hash("sha256", rest, "buffer");
+    const digest = this.begun.update(rest).digest();
+    this.begun = undefined;
+    return digest;
+  }
+
+  private addRow(digest: Buffer): void {
+    for (let lane = 0; lane < 4; lane++) this.lanes[lane] = (this.lanes[lane] ?? 0) + digest.readUInt32BE(lane * 4);
+    this.rows += 1;
+    if (this.rows % CARRY_EVERY === 0) this.carry();
+  }
+
+  private carry(): void {
+    let over = 0;
+    for (let lane = 3; lane >= 0; lane--) {
+      const sum = (this.lanes[lane] ?? 0) + over;
+      over = Math.floor(sum / 2 ** 32);
+      this.lanes[lane] = sum % 2 ** 32;
+    }
+  }
+}
