@@ -25,10 +25,24 @@ export interface Store {
   find(key: string, version?: string): Promise<StoredObject | undefined>;
   /** All objects whose keys begin so, in the order of their keys. */
   list(prefix: string): AsyncIterable<StoredObject>;
+  /** Removes what writers that were killed have left under a prefix, and says how many. Nobody may be writing there. */
+  sweep(prefix: string): Promise<number>;
+  /** Gives up connections. */
+  close(): void;
 }
 
-/** Why a store did not do as asked. */
-export type StoreFailure = "missing" | "exists" | "refused" | "full" | "corrupt" | "unreachable";
+/** Why a store did not do as asked, and what to do about it. */
+export const STORE_FAILURES = {
+  missing: "it is not there, or has been deleted",
+  exists: "there is another object under this key, and objects of an archive are never replaced",
+  refused: "check the credentials and their rights on this prefix",
+  full: "there is no place left, or a quota is used up",
+  frozen: "its storage class has to be restored first (S3 RestoreObject), which takes minutes to hours",
+  corrupt: "what the store gives is not what was written",
+  unreachable: "the store does not answer; try again",
+} as const;
+
+export type StoreFailure = keyof typeof STORE_FAILURES;
 
 export class StoreError extends Error {
   override name = "StoreError";

@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { cacheRoot, installOnce } from "./cache";
 import { errorMessage, type Log } from "./processes";
-import { buildFromGoModules } from "./pulumi/go-build";
+import { buildEngine } from "./pulumi/from-go";
 import { findInPath, readVersion } from "./pulumi/installed";
 import { downloadOfficial } from "./pulumi/official";
 
@@ -41,7 +41,7 @@ export async function ensurePulumi(log: Log): Promise<PulumiEngine> {
 
 const SOURCES: readonly { name: string; fill: (scratch: string, version: string, log: Log) => Promise<void> }[] = [
   { name: "official download", fill: downloadOfficial },
-  { name: "build from Go modules", fill: buildFromGoModules },
+  { name: "build from Go modules", fill: buildEngine },
 ];
 
 /** Makes `<scratch>/bin` from the first source that works. */

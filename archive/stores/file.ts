@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { link, mkdir, open, readdir, stat, unlink } from "node:fs/promises";
-import { dirname, join, posix, sep } from "node:path";
+import { dirname, join, posix, relative, sep } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { type Store, type StoredObject, StoreError, type StoreFailure } from "../store";
@@ -64,7 +64,23 @@ export class FileStore implements Store {
   }
 
   async *list(prefix: string): AsyncIterable<StoredObject> {
-    const names = await this.attempt(prefix, async () => {
+    const keys = (await this.files()).filter((key) => key.startsWith(prefix) && !key.endsWith(UNFINISHED)).sort();
+    for (const key of keys) {
+      const found = await this.find(key);
+      if (found !== undefined) yield found;
+    }
+  }
+
+  async sweep(prefix: string): Promise<number> {
+    const unfinished = (await this.files()).filter((key) => key.startsWith(prefix) && key.endsWith(UNFINISHED));
+    for (const key of unfinished) await this.attempt(key, () => unlink(join(this.directory, ...key.split("/"))));
+    return unfinished.length;
+  }
+
+  close(): void {}
+
+  private async files(): Promise<string[]> {
+    const entries = await this.attempt("", async () => {
       try {
         return await readdir(this.directory, { recursive: true, withFileTypes: true });
       } catch (error) {
@@ -72,20 +88,9 @@ export class FileStore implements Store {
         throw error;
       }
     });
-    const keys = names
-      .filter((entry) => entry.isFile() && !entry.name.endsWith(UNFINISHED))
-      .map((entry) =>
-        join(entry.parentPath, entry.name)
-          .slice(this.directory.length + 1)
-          .split(sep)
-          .join(posix.sep),
-      )
-      .filter((key) => key.startsWith(prefix))
-      .sort();
-    for (const key of keys) {
-      const found = await this.find(key);
-      if (found !== undefined) yield found;
-    }
+    return entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => relative(this.directory, join(entry.parentPath, entry.name)).split(sep).join(posix.sep));
   }
 
   private pathOf(key: string): string {

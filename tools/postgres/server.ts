@@ -5,9 +5,9 @@
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync } from "node:fs";
 import { readFile, rm, rmdir } from "node:fs/promises";
-import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { Client } from "pg";
+import { freePort, isFree } from "../ports";
 import { errorCode, isAlive, type Log, lastLines, pause, runToEnd } from "../processes";
 import { type Account, postgresAccount, reachableDirectory } from "./account";
 import { ensurePostgres, type Major } from "./binaries";
@@ -101,7 +101,7 @@ async function launch(options: ServerOptions & { log: Log }, prepared: Prepared)
   const { dataDir, password } = prepared;
   let port = options.port;
   for (let attempt = 1; attempt <= START_ATTEMPTS; attempt++) {
-    port = port !== undefined && (await isFree(port)) ? port : await freePort();
+    port = port !== undefined && (await isFree(HOST, port)) ? port : await freePort(HOST);
     const postmaster = await spawnPostmaster(prepared, { ...BASE_SETTINGS, ...options.settings, port: String(port) });
     if (await waitUntilReady(port, password, postmaster.isRunning)) {
       return handle(dataDir, postmaster.pid, port, password);
@@ -250,33 +250,4 @@ async function stopPostmaster(dataDir: string, pid: number): Promise<void> {
   while ((await isPostmaster(pid)) && existsSync(lockFileOf(dataDir))) {
     await pause(POLL_MS);
   }
-}
-
-function freePort(): Promise<number> {
-  return bind(0);
-}
-
-async function isFree(port: number): Promise<boolean> {
-  try {
-    await bind(port);
-    return true;
-  } catch (error) {
-    if (errorCode(error) === "EADDRINUSE") {
-      return false;
-    }
-    throw error;
-  }
-}
-
-/** Binds a port for a moment and gives its number; 0 lets the system choose one that is free. */
-function bind(port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", reject);
-    probe.listen(port, HOST, () => {
-      const address = probe.address();
-      const bound = typeof address === "object" && address !== null ? address.port : port;
-      probe.close(() => resolve(bound));
-    });
-  });
 }

@@ -1,7 +1,7 @@
 /** A Pulumi CLI that somebody has installed on this machine. */
-import { accessSync, constants } from "node:fs";
 import { realpath } from "node:fs/promises";
-import { delimiter, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
+import { findExecutable, isExecutable } from "../executables";
 import { runToEnd } from "../processes";
 
 const OLDEST = [3, 200, 0] as const;
@@ -48,19 +48,4 @@ function isNewEnough(version: string): boolean {
     }
   }
   return true;
-}
-
-/** The first executable file of that name on PATH. */
-export function findExecutable(name: string): string | undefined {
-  const directories = (process.env.PATH ?? "").split(delimiter).filter((directory) => directory !== "");
-  return directories.map((directory) => join(directory, name)).find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

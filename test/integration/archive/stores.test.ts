@@ -1,0 +1,175 @@
+/** What the archive relies on in a store holds in each of them. */
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import { CreateMultipartUploadCommand, DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import { type Store, StoreError, type StoreFailure } from "../../../archive/store";
+import { FileStore } from "../../../archive/stores/file";
+import { S3Store } from "../../../archive/stores/s3";
+import { describeOnS3 } from "../../support/s3";
+
+const failing = (failure: StoreFailure) => (error: unknown) => {
+  assert.ok(error instanceof StoreError, String(error));
+  assert.equal(error.failure, failure, error.message);
+  return true;
+};
+
+/** Pieces of a size that is no divisor of a part. */
+function pieces(content: Buffer, size = 1_000_003): Readable {
+  const count = Math.ceil(content.length / size);
+  return Readable.from(Array.from({ length: count }, (_, piece) => content.subarray(piece * size, (piece + 1) * size)));
+}
+
+const keys = async (store: Store, prefix: string) => {
+  const found: string[] = [];
+  for await (const { key } of store.list(prefix)) found.push(key);
+  return found;
+};
+
+function behavesAsAStore(open: () => Store): void {
+  let store: Store;
+  beforeEach(() => {
+    store = open();
+  });
+  afterEach(() => store.close());
+
+  for (const [title, bytes] of [
+    ["nothing", 0],
+    ["a little", 11],
+    ["one part", 16 * 2 ** 20],
+    ["some parts", 40 * 2 ** 20 + 7],
+  ] as const) {
+    it(`gives back what was written: ${title}`, async () => {
+      const content = randomBytes(bytes);
+      const written = await store.write("a/rows", pieces(content));
+      assert.deepEqual([written.key, written.bytes], ["a/rows", bytes]);
+      assert.deepEqual(await store.find("a/rows"), written);
+      assert.ok(content.equals(await buffer(await store.read("a/rows", written.version))));
+    });
+  }
+
+  it("never replaces an object", async () => {
+    for (const bytes of [100, 17 * 2 ** 20]) {
+      const [first, second] = [randomBytes(bytes), randomBytes(bytes)];
+      const key = `rows-${bytes}`;
+      await store.write(key, pieces(first));
+      await assert.rejects(store.write(key, pieces(second)), failing("exists"));
+      assert.ok(first.equals(await buffer(await store.read(key))));
+    }
+  });
+
+  it("lets one of two writers win", async () => {
+    const contents = [randomBytes(17 * 2 ** 20), randomBytes(17 * 2 ** 20)];
+    const ends = await Promise.allSettled(contents.map((content) => store.write("rows", pieces(content))));
+    assert.deepEqual(ends.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
+    const winner = contents[ends.findIndex(({ status }) => status === "fulfilled")];
+    assert.ok(winner?.equals(await buffer(await store.read("rows"))));
+  });
+
+  it("has nothing under a key whose content broke off, or was given up", async () => {
+    const breaking = (end: () => void) =>
+      Readable.from(
+        (async function* () {
+          for (let piece = 0; piece < 20; piece++) yield randomBytes(2 ** 20);
+          end();
+          for (;;) yield randomBytes(2 ** 20);
+        })(),
+      );
+    const broken = breaking(() => {
+      throw new Error("the server went away");
+    });
+    await assert.rejects(store.write("rows", broken), /the server went away/);
+    const giveUp = new AbortController();
+    await assert.rejects(
+      store.write(
+        "rows",
+        breaking(() => giveUp.abort()),
+        giveUp.signal,
+      ),
+      { name: "AbortError" },
+    );
+    assert.equal(await store.find("rows"), undefined);
+    assert.deepEqual(await keys(store, ""), []);
+  });
+
+  it("lists by the begin of the key, in order", async () => {
+    const odd = "c/x é+?%20&=";
+    for (const key of ["b/2", "b/1", "a/1", "b.txt", odd]) await store.write(key, pieces(Buffer.from(key)));
+    assert.deepEqual(await keys(store, "b/"), ["b/1", "b/2"]);
+    assert.deepEqual(await keys(store, "c/"), [odd]);
+    assert.equal((await buffer(await store.read(odd))).toString(), odd);
+  });
+
+  it("says that an object is missing", async () => {
+    await assert.rejects(store.read("none"), failing("missing"));
+    assert.equal(await store.find("none"), undefined);
+    assert.deepEqual(await keys(store, "none"), []);
+  });
+}
+
+describe("a store in a directory", () => {
+  let directory: string;
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), "archive-test-"));
+  });
+  afterEach(() => rm(directory, { recursive: true }));
+  behavesAsAStore(() => new FileStore(directory));
+});
+
+describeOnS3("a store in a bucket", (server) => {
+  let bucket: string;
+  for (const versioned of [false, true]) {
+    describe(versioned ? "with versions" : "without versions", () => {
+      beforeEach(async () => {
+        bucket = await server().createBucket({ versioned });
+      });
+      behavesAsAStore(() => new S3Store({ bucket, prefix: "team/archive", endpoint: server().endpoint }));
+    });
+  }
+
+  const open = () => new S3Store({ bucket, prefix: "archive", endpoint: server().endpoint });
+
+  it("reads the version that was written, whatever has come after it", async () => {
+    bucket = await server().createBucket({ versioned: true });
+    const store = open();
+    const written = await store.write("rows", pieces(Buffer.from("ours")));
+    const at = { Bucket: bucket, Key: "archive/rows" };
+    await server().client.send(new PutObjectCommand({ ...at, Body: "theirs" }));
+    assert.equal((await buffer(await store.read("rows", written.version))).toString(), "ours");
+    assert.notEqual((await store.find("rows"))?.version, written.version);
+    await server().client.send(new DeleteObjectCommand(at));
+    assert.equal(await store.find("rows"), undefined);
+    await assert.rejects(store.read("rows"), failing("missing"));
+    assert.deepEqual(await store.find("rows", written.version), written);
+    store.close();
+  });
+
+  it("sweeps uploads that nobody ends, below a prefix only", async () => {
+    bucket = await server().createBucket();
+    const store = open();
+    for (const key of ["archive/a/1", "archive/a/2", "archive/b/1"]) {
+      await server().client.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key: key }));
+    }
+    assert.deepEqual([await store.sweep("a/"), await store.sweep("a/"), await store.sweep("b/")], [2, 0, 1]);
+    store.close();
+  });
+
+  it("says what is wrong with a bucket that is not there, with wrong credentials and with a server that is away", async () => {
+    bucket = "no-such-bucket";
+    await assert.rejects(open().write("rows", pieces(Buffer.from("x"))), failing("missing"));
+    bucket = await server().createBucket();
+    const secret = process.env.AWS_SECRET_ACCESS_KEY;
+    process.env.AWS_SECRET_ACCESS_KEY = "wrong";
+    await assert.rejects(open().read("rows"), failing("refused")).finally(() => {
+      process.env.AWS_SECRET_ACCESS_KEY = secret;
+    });
+    await server().kill();
+    await assert.rejects(open().read("rows"), failing("unreachable"));
+    await server().start();
+    await assert.rejects(open().read("rows"), failing("missing"));
+  });
+});
