@@ -56,6 +56,15 @@ export async function writeRows(
   return { ...stored, ...rows.end(), sha256: sha256.digest("hex"), textBytes: before.bytes };
 }
 
+/** The COPY text of an object of rows. What cannot be decompressed ends it with an error, after rows that could. */
+export async function readRows(store: Store, { key, version }: StoredObject): Promise<Readable> {
+  const text = createZstdDecompress();
+  pipeline(await store.read(key, version), text).catch((error: unknown) => text.destroy(asError(error)));
+  return text;
+}
+
+const asError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));
+
 /**
  * Reads an object of rows from its store to its end, and gives what it really holds.
  * @throws StoreError: `missing`, or `corrupt` when it is no whole zstd stream of whole rows.

@@ -1,5 +1,8 @@
 /** Sessions on one database: opened when needed, pinned to known settings, and thrown away when anything is in doubt. */
+import type { Readable, Writable } from "node:stream";
+import { finished } from "node:stream/promises";
 import { Client, type ClientConfig, DatabaseError } from "pg";
+import { from, to } from "pg-copy-streams";
 import { ConnectionError, errorCode, explainError } from "./errors";
 import { isPooledByTransaction } from "./pooler";
 import { type ConnectionArgs, type ConnectionSettings, resolveSettings, type TlsSettings } from "./settings";
@@ -20,6 +23,10 @@ export interface Session {
    * BEGIN, the action, COMMIT; on any error ROLLBACK and the error again. A session whose ROLLBACK fails is not used again.
    */
   transaction<T>(action: () => Promise<T>): Promise<T>;
+  /** Sends `COPY … TO STDOUT` and has its text read. Whatever is not read to its end breaks the session. */
+  copyOut<T>(sql: string, read: (text: Readable) => Promise<T>): Promise<T>;
+  /** Sends `COPY … FROM STDIN` and has its text written, which `write` ends; an error of `write` fails the COPY. */
+  copyIn(sql: string, write: (text: Writable) => Promise<void>): Promise<void>;
 }
 
 /**
@@ -35,6 +42,8 @@ const PINNED: Record<string, string> = {
   IntervalStyle: "postgres",
   standard_conforming_strings: "on",
   bytea_output: "hex",
+  lc_monetary: "C",
+  xmloption: "content",
   extra_float_digits: "1",
   client_min_messages: "warning",
   lock_timeout: "0",
@@ -76,6 +85,37 @@ class PooledSession implements Session {
     try {
       const { rows } = await this.client.query<R>(sql, parameters);
       return rows;
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  async copyOut<T>(sql: string, read: (text: Readable) => Promise<T>): Promise<T> {
+    this.busy = true;
+    try {
+      const text = this.client.query(to(sql));
+      const result = await read(text);
+      await finished(text);
+      return result;
+    } catch (error) {
+      // The rest of the text is still on its way.
+      if (!(error instanceof DatabaseError)) this.broken = true;
+      throw error;
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  async copyIn(sql: string, write: (text: Writable) => Promise<void>): Promise<void> {
+    this.busy = true;
+    try {
+      const text = this.client.query(from(sql));
+      try {
+        await Promise.all([finished(text), write(text)]);
+      } catch (error) {
+        text.destroy();
+        throw error;
+      }
     } finally {
       this.busy = false;
     }

@@ -75,6 +75,8 @@ function fakeSession(looks: Found[]): { session: Session; sent: string[] } {
         throw error;
       }
     },
+    copyOut: () => assert.fail("copies nothing"),
+    copyIn: () => assert.fail("copies nothing"),
   };
   return { session, sent };
 }
