@@ -17,20 +17,30 @@ export interface RowsObject extends StoredObject, RowSum {
 /** Level 3: with more, one thread compresses more slowly than PostgreSQL sends. */
 export const DEFAULT_ZSTD_LEVEL = 3;
 
-/** Passes everything on and lets somebody see it. */
+/** Passes everything on and lets somebody see it, who may make it wait. */
 class Watcher extends Transform {
   bytes = 0;
 
-  constructor(private readonly see: (piece: Buffer) => void) {
+  constructor(private readonly see: (piece: Buffer) => Promise<void> | void) {
     super();
   }
 
   override _transform(piece: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     this.bytes += piece.length;
-    this.see(piece);
-    done(null, piece);
+    const waiting = this.see(piece);
+    if (waiting === undefined) done(null, piece);
+    else waiting.then(() => done(null, piece), done);
   }
 }
+
+/** Is told how many bytes of text have been read since the last call; what it returns is waited for. */
+export type TextWatcher = (bytes: number) => Promise<void> | void;
+
+const summing = (rows: RowSummer, onText?: TextWatcher) =>
+  new Watcher((piece) => {
+    rows.add(piece);
+    return onText?.(piece.length);
+  });
 
 const hashing = (sum: Hash) => new Watcher((piece) => void sum.update(piece));
 
@@ -39,12 +49,12 @@ export async function writeRows(
   store: Store,
   key: string,
   text: Readable,
-  options: { level?: number; signal?: AbortSignal } = {},
+  options: { level?: number; signal?: AbortSignal; onText?: TextWatcher } = {},
 ): Promise<RowsObject> {
-  const { level = DEFAULT_ZSTD_LEVEL, signal } = options;
+  const { level = DEFAULT_ZSTD_LEVEL, signal, onText } = options;
   const rows = new RowSummer();
   const sha256 = createHash("sha256");
-  const before = new Watcher((piece) => rows.add(piece));
+  const before = summing(rows, onText);
   const compress = createZstdCompress({
     params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 },
   });
@@ -54,6 +64,15 @@ export async function writeRows(
     pipeline(text, before, compress, after, { signal }),
   ]);
   return { ...stored, ...rows.end(), sha256: sha256.digest("hex"), textBytes: before.bytes };
+}
+
+/** What the rows of a text add up to; it is not kept. */
+export async function sumOfText(text: Readable, onText?: TextWatcher): Promise<RowSum> {
+  const rows = new RowSummer();
+  const watcher = summing(rows, onText);
+  watcher.resume();
+  await pipeline(text, watcher);
+  return rows.end();
 }
 
 /** The COPY text of an object of rows. What cannot be decompressed ends it with an error, after rows that could. */

@@ -65,3 +65,13 @@ export class RowSummer {
     }
   }
 }
+
+/** The sum of the rows of all of them. */
+export function addSums(sums: readonly RowSum[]): RowSum {
+  const total = sums.reduce((sum, { hash }) => sum + BigInt(`0x${hash}`), 0n) % 2n ** 128n;
+  return { rows: sums.reduce((sum, { rows }) => sum + rows, 0), hash: total.toString(16).padStart(32, "0") };
+}
+
+export function sameRows(one: RowSum, other: RowSum): boolean {
+  return one.rows === other.rows && one.hash === other.hash;
+}

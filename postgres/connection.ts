@@ -128,12 +128,17 @@ class PooledSession implements Session {
       await this.query("COMMIT");
       return result;
     } catch (error) {
-      try {
-        await this.query("ROLLBACK");
-      } catch {
-        this.broken = true;
-      }
+      // Half a text is still on its way in a broken one, which is closed anyway: nothing would answer.
+      if (!this.broken) await this.rollback();
       throw error;
+    }
+  }
+
+  private async rollback(): Promise<void> {
+    try {
+      await this.query("ROLLBACK");
+    } catch {
+      this.broken = true;
     }
   }
 }

@@ -22,6 +22,7 @@ export const SQLSTATE = {
   uniqueViolation: "23505",
   notNullViolation: "23502",
   undefinedColumn: "42703",
+  undefinedFunction: "42883",
   foreignKeyViolation: "23503",
   datatypeMismatch: "42804",
   cannotCoerce: "42846",

@@ -9,19 +9,23 @@ export interface RowsTable extends RelationName {
   columns: readonly string[];
 }
 
-/** Generated columns are left out: whoever loads the rows computes them again, and may not write them. */
-const COLUMNS = `SELECT a.attname AS name FROM pg_catalog.pg_attribute a
-  WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' ORDER BY a.attnum`;
-
-/** Columns of a table, as {@link RowsTable} wants them. */
-export async function storedColumns(session: Session, oid: number): Promise<string[]> {
-  const rows = await session.query<{ name: string }>(COLUMNS, [oid]);
-  return rows.map(({ name }) => name);
+/** Blocks of a table's main fork: from the first one to the one before `to` (absent: to the end). */
+export interface Blocks {
+  from: number;
+  to?: number;
 }
 
-/** Reads all rows that the table itself holds. Takes ACCESS SHARE on it. */
-export function copyRowsOut<T>(session: Session, table: RowsTable, read: (text: Readable) => Promise<T>): Promise<T> {
-  return session.copyOut(`COPY ${target(table)} TO STDOUT`, read);
+/**
+ * Reads the rows that the table itself holds (in some of its blocks). Takes ACCESS SHARE on it, and nothing on tables above
+ * it. Row security must not hide rows from the session: `SET row_security = off` makes it an error.
+ */
+export function copyRowsOut<T>(
+  session: Session,
+  table: RowsTable,
+  read: (text: Readable) => Promise<T>,
+  blocks?: Blocks,
+): Promise<T> {
+  return session.copyOut(`COPY ${source(table, blocks)} TO STDOUT`, read);
 }
 
 /** Adds rows to a table. Takes ROW EXCLUSIVE on it. */
@@ -30,10 +34,23 @@ export function copyRowsIn(
   table: RowsTable,
   write: (text: Writable) => Promise<void>,
 ): Promise<void> {
-  return session.copyIn(`COPY ${target(table)} FROM STDIN`, write);
+  return session.copyIn(copyFrom(table), write);
 }
 
 /** The columns are always named: a restored table may have them in another order. */
+export function copyFrom(table: RowsTable): string {
+  return `COPY ${target(table)} FROM STDIN`;
+}
+
 function target(table: RowsTable): string {
   return `${qualified(table)} (${table.columns.map(quoteIdent).join(", ")})`;
+}
+
+/** A condition on ctid is a range scan since PostgreSQL 14: no block outside of it is read. */
+function source(table: RowsTable, blocks: Blocks | undefined): string {
+  if (blocks === undefined || (blocks.from === 0 && blocks.to === undefined)) return target(table);
+  const columns = table.columns.map(quoteIdent).join(", ");
+  const least = `ctid >= '(${blocks.from},0)'`;
+  const below = blocks.to === undefined ? "" : ` AND ctid < '(${blocks.to},0)'`;
+  return `(SELECT ${columns} FROM ONLY ${qualified(table)} WHERE ${least}${below})`;
 }

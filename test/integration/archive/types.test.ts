@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { measureRows, readRows, writeRows } from "../../../archive/object";
 import { FileStore } from "../../../archive/stores/file";
-import { copyRowsIn, copyRowsOut, type RowsTable, storedColumns } from "../../../postgres/archive/rows";
+import { copyRowsIn, copyRowsOut, type RowsTable } from "../../../postgres/archive/rows";
+import { readColumns } from "../../../postgres/archive/table";
 import { type Session, Sessions } from "../../../postgres/connection";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 
@@ -132,7 +133,11 @@ describeOnEachPostgres("an archive of rows of every type", (server) => {
 
   const tableOf = async (session: Session, name: string): Promise<RowsTable> => {
     const [row] = await session.query<{ oid: number }>("SELECT $1::regclass::oid::integer AS oid", [`public.${name}`]);
-    return { schema: "public", name, columns: await storedColumns(session, Number(row?.oid)) };
+    return {
+      schema: "public",
+      name,
+      columns: (await readColumns(session, Number(row?.oid))).map(({ name: column }) => column),
+    };
   };
 
   /** Archives `original` and loads the archive into `copy`; gives the differences, and asserts that all sums agree. */

@@ -1,0 +1,216 @@
+/** Writes the rows of a partition into an archive, part by part, and says at the end what is there. */
+import { Readable } from "node:stream";
+import { isDeepStrictEqual } from "node:util";
+import { readDefinition } from "../postgres/archive/definition";
+import { type Blocks, copyRowsOut, type RowsTable } from "../postgres/archive/rows";
+import { type ArchivedColumn, type LeafTable, readColumns, readKeyExtent, readLeaves } from "../postgres/archive/table";
+import type { Session } from "../postgres/connection";
+import type { PartitionBound, RelationName } from "../topology/model";
+import { type EarlierExports, earlierExports } from "./earlier";
+import { type Generation, manifestKey, partKeys } from "./keys";
+import {
+  type ArchivedLeaf,
+  type ArchivedPart,
+  MANIFEST_FORMAT,
+  type Manifest,
+  manifestText,
+  type PartNote,
+} from "./manifest";
+import { sumOfText, type TextWatcher, writeRows } from "./object";
+import { partsOf } from "./parts";
+import { ProofError } from "./proofError";
+import { addSums, sameRows } from "./rows";
+import type { Store, StoredObject } from "./store";
+import { isCurrent, verifyObjects } from "./verify";
+
+/** A partition that is to be exported; it may be attached, or a table by itself. */
+export interface ExportedPartition extends RelationName {
+  oid: number;
+  bound: PartitionBound;
+  keyColumns: readonly string[];
+}
+
+export interface ExportOptions {
+  store: Store;
+  origin: Manifest["origin"];
+  /** Heap blocks of a part. Default: 1 GiB of them. */
+  partBlocks?: number;
+  /** Of zstd. */
+  level?: number;
+  signal?: AbortSignal;
+  onText?: TextWatcher;
+}
+
+export interface Exported {
+  manifest: Manifest;
+  stored: StoredObject;
+}
+
+/**
+ * Exports a partition with everything below it, and reads from the store what was written. Parts that are in the archive
+ * already and hold the same rows are not written again, whoever wrote them. Each part is read in a transaction of its own,
+ * which locks its table ACCESS SHARE.
+ * @throws ProofError when the store does not give back what it was just given, StoreError, or PostgreSQL's error; the next
+ * call goes on with what is there.
+ */
+export async function exportPartition(
+  session: Session,
+  partition: ExportedPartition,
+  options: ExportOptions,
+): Promise<Exported> {
+  const { store, origin } = options;
+  const earlier = await earlierExports(store, origin, partition);
+  const generation = { partition: partition.name, oid: partition.oid, generation: earlier.last + 1 };
+  const leaves = await readLeaves(session, partition.oid);
+  const columns = await readColumns(session, partition.oid);
+  const target: Target = { ...options, generation, columns, earlier, damaged: new Set(), made: new Map() };
+  const archived = await provenLeaves(session, leaves, target);
+  const parts = archived.flatMap((leaf) => leaf.parts);
+  const { schema, name, oid, bound } = partition;
+  const extent = await readKeyExtent(session, partition, partition.keyColumns);
+  const manifest: Manifest = {
+    format: MANIFEST_FORMAT,
+    origin,
+    partition: { schema, name, oid },
+    generation: generation.generation,
+    bound,
+    ...(await serverFacts(session)),
+    columns,
+    ...addSums(parts),
+    textBytes: parts.reduce((sum, { textBytes }) => sum + textBytes, 0),
+    ...(extent && { key: extent }),
+    leaves: archived,
+    restore: await readDefinition(session, oid, leaves, columns),
+  };
+  if (earlier.newest && saysTheSame(earlier.newest.manifest, manifest)) return earlier.newest;
+  return { manifest, stored: await writeText(store, manifestKey(origin, generation), manifestText(manifest)) };
+}
+
+interface Target extends ExportOptions {
+  generation: Generation;
+  columns: ArchivedColumn[];
+  earlier: EarlierExports;
+  /** Keys of earlier parts that were found to be not what their notes say. */
+  damaged: Set<string>;
+  /** Parts of this run, by leaf and number. */
+  made: Map<string, ArchivedPart>;
+}
+
+/** A part of an earlier export that turns out to be damaged is written again; one that was written just now is an error. */
+async function provenLeaves(session: Session, leaves: readonly LeafTable[], target: Target): Promise<ArchivedLeaf[]> {
+  const { store, signal, earlier, damaged } = target;
+  for (;;) {
+    const archived: ArchivedLeaf[] = [];
+    for (const [number, leaf] of leaves.entries()) archived.push(await exportLeaf(session, leaf, number, target));
+    try {
+      await verifyObjects(store, { leaves: archived, ...addSums(archived.flatMap(({ parts }) => parts)) }, { signal });
+      return archived;
+    } catch (error) {
+      const key = error instanceof ProofError ? error.key : undefined;
+      const reused = key !== undefined && earlier.parts.some((part) => part.key === key) && !damaged.has(key);
+      if (!reused) throw error;
+      damaged.add(key);
+    }
+  }
+}
+
+async function exportLeaf(session: Session, leaf: LeafTable, number: number, target: Target): Promise<ArchivedLeaf> {
+  const { schema, name, oid, changes } = leaf;
+  const parts: ArchivedPart[] = [];
+  for (const [at, blocks] of partsOf(leaf, target.partBlocks).entries()) {
+    target.signal?.throwIfAborted();
+    const place = `${number}-${at}`;
+    const made = target.made.get(place);
+    const part =
+      made !== undefined && !target.damaged.has(made.key)
+        ? made
+        : ((await reusedPart(session, leaf, blocks, target)) ??
+          (await writtenPart(session, leaf, { ...blocks, keys: [number, at] }, target)));
+    target.made.set(place, part);
+    parts.push(part);
+  }
+  return { schema, name, oid, changes, parts };
+}
+
+/** A part that is there and holds the rows that the table has in these blocks now. */
+async function reusedPart(
+  session: Session,
+  leaf: LeafTable,
+  blocks: Blocks,
+  target: Target,
+): Promise<ArchivedPart | undefined> {
+  const known = target.earlier.parts.filter(
+    (part) =>
+      part.leaf === leaf.oid &&
+      part.from === blocks.from &&
+      part.to === blocks.to &&
+      JSON.stringify(part.columns) === JSON.stringify(target.columns) &&
+      !target.damaged.has(part.key),
+  );
+  const there: PartNote[] = [];
+  for (const part of known) if (await isCurrent(target.store, part)) there.push(part);
+  if (there.length === 0) return undefined;
+  const now = await readPart(session, leaf, blocks, target, (rows) => sumOfText(rows, target.onText));
+  const same = there.find((part) => sameRows(part, now));
+  if (same === undefined) return undefined;
+  const { leaf: _, columns: __, ...part } = same;
+  return part;
+}
+
+async function writtenPart(
+  session: Session,
+  leaf: LeafTable,
+  { keys, ...blocks }: Blocks & { keys: [leaf: number, part: number] },
+  target: Target,
+): Promise<ArchivedPart> {
+  const { store, origin, generation, columns } = target;
+  const { rows, note } = partKeys(origin, generation, ...keys);
+  const written = await readPart(session, leaf, blocks, target, (text) => writeRows(store, rows, text, target));
+  const part: ArchivedPart = { ...written, ...blocks };
+  const content: PartNote = { ...part, leaf: leaf.oid, columns };
+  await writeText(store, note, `${JSON.stringify(content)}\n`);
+  return part;
+}
+
+function readPart<T>(
+  session: Session,
+  leaf: LeafTable,
+  blocks: Blocks,
+  { columns }: Target,
+  read: (text: Readable) => Promise<T>,
+): Promise<T> {
+  const table: RowsTable = { ...leaf, columns: columns.map(({ name }) => name) };
+  return session.transaction(async () => {
+    // Row security must not hide rows from this; for a role that it applies to, the statement fails instead.
+    await session.query("SET LOCAL row_security = off");
+    return copyRowsOut(session, table, read, blocks);
+  });
+}
+
+/** Nothing has changed but the number and the hour. */
+function saysTheSame(before: Manifest, now: Manifest): boolean {
+  const content = ({ generation: _, exportedAt: __, ...rest }: Manifest) => rest;
+  return isDeepStrictEqual(content(before), content(now));
+}
+
+async function serverFacts(session: Session): Promise<Pick<Manifest, "server" | "exportedAt">> {
+  const [row] = await session.query<ServerRow>(
+    `SELECT pg_catalog.current_setting('server_version_num') AS version,
+       pg_catalog.current_setting('server_encoding') AS encoding, pg_catalog.now()::text AS now,
+       (SELECT json_object_agg(extname, extversion ORDER BY extname) FROM pg_catalog.pg_extension) AS extensions`,
+  );
+  if (row === undefined) throw new Error("The server did not say what it is.");
+  const { version, encoding, extensions, now } = row;
+  return { server: { version: Number(version), encoding, extensions: extensions ?? {} }, exportedAt: now };
+}
+
+interface ServerRow extends Record<string, unknown> {
+  version: string;
+  encoding: string;
+  extensions: Record<string, string> | null;
+  now: string;
+}
+
+function writeText(store: Store, key: string, content: string): Promise<StoredObject> {
+  return store.write(key, Readable.from([Buffer.from(content)]));
+}

@@ -1,0 +1,100 @@
+/**
+ * What things in an archive are called. A key says by itself to which table of which database it belongs, so that a listing
+ * is an inventory:
+ *
+ *     <cluster>/<database>/<schema>/<table>/<partition>/<oid>.<generation>/manifest.json
+ *                                                                         /<leaf>-<part>.copy.zst
+ *                                                                         /<leaf>-<part>.json
+ *
+ * Generations are counted, not timed: no clock decides which of two is the newer one.
+ */
+import type { RelationName } from "../topology/model";
+import type { StoredObject } from "./store";
+
+/** The partitioned table whose partitions an archive holds. */
+export interface Origin {
+  /** pg_control_system().system_identifier. */
+  systemIdentifier: string;
+  database: string;
+  parent: RelationName;
+}
+
+/** One export of one table. */
+export interface Generation {
+  /** Name of the partition when it was exported. */
+  partition: string;
+  /** OID of the table that was exported. */
+  oid: number;
+  generation: number;
+}
+
+/** An export that was finished: its manifest is there. */
+export interface ListedCopy extends Generation {
+  manifest: StoredObject;
+}
+
+const MANIFEST = "manifest.json";
+
+/** Where all partitions of a table are. Ends with `/`, so that no other table's name can begin with it. */
+export function prefixOf({ systemIdentifier, database, parent }: Origin): string {
+  return `${[systemIdentifier, database, parent.schema, parent.name].map(encode).join("/")}/`;
+}
+
+export function prefixOfPartition(origin: Origin, partition: string): string {
+  return `${prefixOf(origin)}${encode(partition)}/`;
+}
+
+export function prefixOfGeneration(origin: Origin, { partition, oid, generation }: Generation): string {
+  return `${prefixOfPartition(origin, partition)}${oid}.${generation}/`;
+}
+
+export function manifestKey(origin: Origin, generation: Generation): string {
+  return prefixOfGeneration(origin, generation) + MANIFEST;
+}
+
+/** Keys of one part of a leaf: its rows, and the note that says what they are. */
+export function partKeys(
+  origin: Origin,
+  generation: Generation,
+  leaf: number,
+  part: number,
+): { rows: string; note: string } {
+  const key = `${prefixOfGeneration(origin, generation)}${leaf}-${part}`;
+  return { rows: `${key}.copy.zst`, note: `${key}.json` };
+}
+
+const IN_TABLE = /^([^/]+)\/(\d+)\.(\d+)\/([^/]+)$/;
+
+/** The generation of a table's archive that a key belongs to, and which of its objects it is; undefined: none. */
+export function parseKey(origin: Origin, key: string): (Generation & { object: string }) | undefined {
+  const prefix = prefixOf(origin);
+  const found = key.startsWith(prefix) ? IN_TABLE.exec(key.slice(prefix.length)) : null;
+  const [, partition, oid, generation, object] = found ?? [];
+  if (partition === undefined || object === undefined) return undefined;
+  const name = decode(partition);
+  return name === undefined ? undefined : { partition: name, oid: Number(oid), generation: Number(generation), object };
+}
+
+/** The finished export that an object is the manifest of. */
+export function parseManifestKey(origin: Origin, stored: StoredObject): ListedCopy | undefined {
+  const parsed = parseKey(origin, stored.key);
+  if (parsed?.object !== MANIFEST) return undefined;
+  const { partition, oid, generation } = parsed;
+  return { partition, oid, generation, manifest: stored };
+}
+
+/** Names of PostgreSQL may hold every character but NUL; a part of a key may be no `.` or `..` and hold no `/`. */
+function encode(name: string): string {
+  return encodeURIComponent(name).replace(
+    /[.!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
+
+function decode(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,103 @@
+/** A partition as an archive sees it: the tables below it that hold rows, and the columns by which rows are told. */
+import type { RelationName } from "../../topology/model";
+import type { Session } from "../connection";
+import { hasSqlstate, SQLSTATE } from "../errors";
+import { qualified, quoteIdent } from "../identifiers";
+import { CHANGE_COLUMNS, type ChangeRow, type ChangeState, changeState } from "./changes";
+
+/** A table that holds rows. */
+export interface LeafTable extends RelationName {
+  oid: number;
+  relkind: string;
+  /** Of its main fork. */
+  blocks: number;
+  changes: ChangeState;
+}
+
+export interface ArchivedColumn {
+  name: string;
+  /** As format_type() writes it. */
+  type: string;
+}
+
+/** One row's place in the order of the partition key. */
+export interface KeyExtent {
+  column: string;
+  least: string;
+  greatest: string;
+}
+
+interface LeafRow extends ChangeRow {
+  oid: number;
+  schema: string;
+  name: string;
+  relkind: string;
+  blocks: string;
+}
+
+const LEAVES = `
+WITH RECURSIVE tree AS (
+  SELECT $1::oid AS oid UNION ALL
+  SELECT i.inhrelid FROM tree JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.oid
+)
+SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS relkind,
+  (pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::bigint)::text AS blocks, ${CHANGE_COLUMNS}
+FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind <> 'p' ORDER BY c.oid`;
+
+/** The tables below a relation that hold rows, or the relation itself. Waits for whoever locks one of them ACCESS EXCLUSIVE. */
+export async function readLeaves(session: Session, oid: number): Promise<LeafTable[]> {
+  const rows = await session.query<LeafRow>(LEAVES, [oid]);
+  return rows.map(({ schema, name, relkind, blocks, ...row }) => ({
+    oid: row.oid,
+    schema,
+    name,
+    relkind,
+    blocks: Number(blocks),
+    changes: changeState(row),
+  }));
+}
+
+/** Generated columns are left out: whoever loads the rows computes them again, and may not write them. */
+const COLUMNS = `SELECT a.attname::text AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type
+  FROM pg_catalog.pg_attribute a
+  WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' ORDER BY a.attnum`;
+
+/** Columns that hold what was written into them, in the order in which a row is told. */
+export function readColumns(session: Session, oid: number): Promise<ArchivedColumn[]> {
+  return session.query<{ name: string; type: string }>(COLUMNS, [oid]);
+}
+
+/**
+ * The least and the greatest value of each key column; undefined when there is no row, or a type without an order (HASH).
+ * Reads the table unless an index begins with the column.
+ */
+export async function readKeyExtent(
+  session: Session,
+  table: RelationName,
+  columns: readonly string[],
+): Promise<KeyExtent[] | undefined> {
+  const extents: KeyExtent[] = [];
+  for (const column of columns) {
+    const found = await extentOf(session, table, column);
+    if (found === undefined) return undefined;
+    extents.push(found);
+  }
+  return extents;
+}
+
+async function extentOf(session: Session, table: RelationName, column: string): Promise<KeyExtent | undefined> {
+  const name = quoteIdent(column);
+  const at = (order: string) =>
+    `(SELECT ${name}::text FROM ${qualified(table)} WHERE ${name} IS NOT NULL ORDER BY ${name} ${order} LIMIT 1)`;
+  try {
+    const [row] = await session.query<{ least: string | null; greatest: string | null }>(
+      `SELECT ${at("ASC")} AS least, ${at("DESC")} AS greatest`,
+    );
+    if (row === undefined || row.least === null || row.greatest === null) return undefined;
+    return { column, least: row.least, greatest: row.greatest };
+  } catch (error) {
+    if (hasSqlstate(error, SQLSTATE.undefinedFunction)) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,74 @@
+/** A partition with rows, and somebody who damages archives. */
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import type { ExportedPartition } from "../../../archive/export";
+import type { Manifest } from "../../../archive/manifest";
+import type { Session } from "../../../postgres/connection";
+import { readServer } from "../../../postgres/server";
+import type { S3Server } from "../../support/s3";
+
+/** What others may do to objects behind our back. */
+export interface Vandal {
+  read(key: string): Promise<Buffer>;
+  put(key: string, content: Buffer): Promise<void>;
+  remove(key: string): Promise<void>;
+}
+
+export function vandalOfDirectory(directory: string): Vandal {
+  const path = (key: string) => join(directory, ...key.split("/"));
+  return {
+    read: (key) => readFile(path(key)),
+    put: (key, content) => writeFile(path(key), content),
+    remove: (key) => rm(path(key)),
+  };
+}
+
+export function vandalOfBucket({ client }: S3Server, Bucket: string): Vandal {
+  return {
+    async read(Key) {
+      const { Body } = await client.send(new GetObjectCommand({ Bucket, Key }));
+      return buffer(Body as NodeJS.ReadableStream);
+    },
+    async put(Key, Body) {
+      await client.send(new PutObjectCommand({ Bucket, Key, Body }));
+    },
+    async remove(Key) {
+      await client.send(new DeleteObjectCommand({ Bucket, Key }));
+    },
+  };
+}
+
+/** A partitioned table with two months of rows; January fills several parts of four blocks. */
+export const EVENTS = `
+CREATE TABLE events (id bigint, created_at timestamptz NOT NULL, payload text, PRIMARY KEY (id, created_at))
+  PARTITION BY RANGE (created_at);
+CREATE TABLE events_2024_01 PARTITION OF events FOR VALUES FROM ('2024-01-01 00:00+00') TO ('2024-02-01 00:00+00');
+CREATE TABLE events_2024_02 PARTITION OF events FOR VALUES FROM ('2024-02-01 00:00+00') TO ('2024-03-01 00:00+00');
+INSERT INTO events SELECT i, '2024-01-01 00:00+00'::timestamptz + i * interval '10 min', 'payload ' || i || repeat('x', 50)
+  FROM generate_series(0, 8000) AS i WHERE i * 10 < 60 * 24 * 60`;
+
+/** Heap blocks of a part in tests. */
+export const PART_BLOCKS = 20;
+
+export async function originOf(session: Session, name = "events", schema = "public"): Promise<Manifest["origin"]> {
+  const { systemIdentifier = "unreadable", database } = await readServer(session);
+  const parentOid = await oidOf(session, name, schema);
+  return { systemIdentifier, database, parent: { schema, name }, parentOid };
+}
+
+export async function oidOf(session: Session, name: string, schema = "public"): Promise<number> {
+  const [row] = await session.query<{ oid: number }>(
+    "SELECT c.oid::integer AS oid FROM pg_class c WHERE c.relname = $1 AND c.relnamespace = $2::regnamespace",
+    [name, schema],
+  );
+  if (row === undefined) throw new Error(`there is no ${schema}.${name}`);
+  return row.oid;
+}
+
+const MONTH = { from: "2024-01-01 00:00:00+00", to: "2024-02-01 00:00:00+00" };
+
+export async function january(session: Session, name = "events_2024_01"): Promise<ExportedPartition> {
+  return { schema: "public", name, oid: await oidOf(session, name), bound: MONTH, keyColumns: ["created_at"] };
+}
