@@ -1,0 +1,4 @@
+/** What programs import from `pulumi-pgpartition/aws`; apart, so that others need no @pulumi/aws. */
+export { ArchiveBucket, type ArchiveBucketArgs, type ArchiveLock } from "./archiveBucket";
+export type { ArchiveLifecycle, ArchiveStorageClass, Transition } from "./lifecycle";
+export type { ArchiveRole } from "./policies";

@@ -1,0 +1,105 @@
+/** Who may do what with an archive: IAM policy documents with the least that each needs, and the bucket's own. Pure. */
+
+/** Whom a policy is for. */
+export type ArchiveRole = "writer" | "restorer" | "auditor";
+
+export interface ArchivePlace {
+  /** ARN of the bucket. */
+  arn: string;
+  /** Without a `/` at either end; empty: the whole bucket. */
+  prefix: string;
+  kmsKeyArn?: string;
+  /** Object lock: the writer may set how long an object is kept. */
+  locked: boolean;
+}
+
+export interface PolicyDocument {
+  Version: "2012-10-17";
+  Statement: PolicyStatement[];
+}
+
+export interface PolicyStatement {
+  Sid: string;
+  Effect: "Allow" | "Deny";
+  Principal?: "*";
+  Action: string[] | string;
+  Resource: string[];
+  Condition?: Record<string, Record<string, string | string[]>>;
+}
+
+const READ = ["s3:GetObject", "s3:GetObjectVersion"];
+
+/** No role may delete: an archive ends by the bucket's lifecycle. */
+const OBJECT_ACTIONS: Record<ArchiveRole, string[]> = {
+  writer: [...READ, "s3:PutObject", "s3:PutObjectTagging", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
+  restorer: [...READ, "s3:RestoreObject"],
+  auditor: [...READ, "s3:GetObjectRetention", "s3:GetObjectTagging"],
+};
+
+const BUCKET_ACTIONS: Record<ArchiveRole, string[]> = {
+  writer: ["s3:ListBucketMultipartUploads"],
+  restorer: [],
+  auditor: [
+    "s3:GetBucketVersioning",
+    "s3:GetLifecycleConfiguration",
+    "s3:GetBucketObjectLockConfiguration",
+    "s3:GetEncryptionConfiguration",
+    "s3:GetBucketPublicAccessBlock",
+  ],
+};
+
+const KEY_ACTIONS: Record<ArchiveRole, string[]> = {
+  writer: ["kms:GenerateDataKey", "kms:Decrypt"],
+  restorer: ["kms:Decrypt"],
+  auditor: ["kms:Decrypt"],
+};
+
+/** The policy to attach to the role or user that does this. */
+export function rolePolicy(role: ArchiveRole, { arn, prefix, kmsKeyArn, locked }: ArchivePlace): PolicyDocument {
+  const within = prefix === "" ? "*" : `${prefix}/*`;
+  const objects = [...OBJECT_ACTIONS[role], ...(role === "writer" && locked ? ["s3:PutObjectRetention"] : [])];
+  const list: PolicyStatement = {
+    Sid: "ListArchive",
+    Effect: "Allow",
+    Action: ["s3:ListBucket"],
+    Resource: [arn],
+    ...(prefix !== "" && { Condition: { StringLike: { "s3:prefix": [within] } } }),
+  };
+  const bucket = BUCKET_ACTIONS[role];
+  return {
+    Version: "2012-10-17",
+    Statement: [
+      list,
+      ...(bucket.length === 0 ? [] : [allow("SeeBucket", bucket, arn)]),
+      allow("UseObjects", objects, `${arn}/${within}`),
+      ...(kmsKeyArn === undefined ? [] : [allow("UseKey", KEY_ACTIONS[role], kmsKeyArn)]),
+    ],
+  };
+}
+
+function allow(Sid: string, Action: string[], resource: string): PolicyStatement {
+  return { Sid, Effect: "Allow", Action, Resource: [resource] };
+}
+
+/** What nobody may do, whatever other policies say: plain HTTP, old TLS, objects encrypted with another key. */
+export function bucketPolicy({ arn, kmsKeyArn }: Pick<ArchivePlace, "arn" | "kmsKeyArn">): PolicyDocument {
+  const everything = [arn, `${arn}/*`];
+  const deny = (Sid: string, Action: string, Resource: string[], Condition: PolicyStatement["Condition"]) =>
+    ({
+      Sid,
+      Effect: "Deny",
+      Principal: "*",
+      Action,
+      Resource,
+      ...(Condition && { Condition }),
+    }) satisfies PolicyStatement;
+  const otherKey = { StringNotEqualsIfExists: { "s3:x-amz-server-side-encryption-aws-kms-key-id": kmsKeyArn ?? "" } };
+  return {
+    Version: "2012-10-17",
+    Statement: [
+      deny("PlainHttp", "s3:*", everything, { Bool: { "aws:SecureTransport": "false" } }),
+      deny("OldTls", "s3:*", everything, { NumericLessThan: { "s3:TlsVersion": "1.2" } }),
+      ...(kmsKeyArn === undefined ? [] : [deny("OtherKey", "s3:PutObject", [`${arn}/*`], otherKey)]),
+    ],
+  };
+}

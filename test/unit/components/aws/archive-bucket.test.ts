@@ -1,0 +1,206 @@
+/** What an ArchiveBucket asks of AWS, by Pulumi's mocks: there is no AWS here. */
+import assert from "node:assert/strict";
+import { InputPropertiesError, type Output, runtime } from "@pulumi/pulumi";
+import { ArchiveBucket, type ArchiveBucketArgs } from "../../../../components/aws";
+
+interface Made {
+  type: string;
+  inputs: Record<string, unknown>;
+}
+
+const KEY = "arn:aws:kms:eu-central-1:123456789012:key/one";
+
+describe("an ArchiveBucket (mocked AWS)", () => {
+  let made: Made[];
+
+  before(async () => {
+    await runtime.setMocks({
+      newResource({ type, name, inputs }) {
+        made.push({ type, inputs });
+        const state = {
+          ...inputs,
+          bucket: inputs.bucket ?? `${name}-1a2b`,
+          arn: `arn:aws:s3:::${name}-1a2b`,
+          region: "eu-central-1",
+        };
+        return { id: `${name}-id`, state };
+      },
+      call: ({ inputs }) => inputs,
+    });
+  });
+  beforeEach(() => {
+    made = [];
+  });
+
+  const value = <T>(of: Output<T>) => new Promise<T>((resolve) => void of.apply(resolve));
+
+  /** The component, and the inputs of each resource by its type. */
+  async function make(args?: ArchiveBucketArgs) {
+    const component = new ArchiveBucket("archive", args);
+    await value(component.store);
+    await new Promise((resolve) => setImmediate(resolve));
+    await runtime.disconnect();
+    const of = (type: string) => made.find((one) => one.type === `aws:s3/${type}`)?.inputs;
+    return { component, of };
+  }
+
+  const policyOf = async (component: ArchiveBucket, role: keyof ArchiveBucket["policies"]) =>
+    JSON.parse(await value(component.policies[role]));
+
+  it("is private, versioned, encrypted, without ACLs, and reached by TLS only, without being told so", async () => {
+    const { of, component } = await make();
+    assert.deepEqual(of("bucketPublicAccessBlock:BucketPublicAccessBlock"), {
+      bucket: "archive-1a2b",
+      blockPublicAcls: true,
+      blockPublicPolicy: true,
+      ignorePublicAcls: true,
+      restrictPublicBuckets: true,
+    });
+    assert.deepEqual(of("bucketOwnershipControls:BucketOwnershipControls")?.rule, {
+      objectOwnership: "BucketOwnerEnforced",
+    });
+    assert.deepEqual(of("bucketVersioning:BucketVersioning")?.versioningConfiguration, { status: "Enabled" });
+    assert.deepEqual(of("bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration")?.rules, [
+      { applyServerSideEncryptionByDefault: { sseAlgorithm: "AES256" }, bucketKeyEnabled: false },
+    ]);
+    const policy = JSON.parse(String(of("bucketPolicy:BucketPolicy")?.policy));
+    const denied = policy.Statement.map(({ Sid, Effect }: { Sid: string; Effect: string }) => `${Effect} ${Sid}`);
+    assert.deepEqual(denied, ["Deny PlainHttp", "Deny OldTls"]);
+    assert.equal(of("bucket:Bucket")?.forceDestroy, false);
+    assert.equal(await value(component.store), "s3://archive-1a2b?region=eu-central-1");
+  });
+
+  it("ends unfinished uploads and old versions, and moves only what is large to cheaper storage", async () => {
+    const { of } = await make({
+      prefix: "app",
+      lifecycle: { transitions: [{ afterDays: 90, storageClass: "GLACIER_IR" }], expireAfterDays: 3650 },
+    });
+    assert.deepEqual(of("bucketLifecycleConfiguration:BucketLifecycleConfiguration")?.rules, [
+      {
+        id: "versions-and-uploads",
+        status: "Enabled",
+        filter: { prefix: "app/" },
+        noncurrentVersionExpiration: { noncurrentDays: 30 },
+        abortIncompleteMultipartUpload: { daysAfterInitiation: 7 },
+        expiration: { days: 3650 },
+      },
+      {
+        id: "rows-to-cheaper-storage",
+        status: "Enabled",
+        filter: { and: { prefix: "app/", objectSizeGreaterThan: 1048576 } },
+        transitions: [{ days: 90, storageClass: "GLACIER_IR" }],
+      },
+    ]);
+  });
+
+  it("uses the key, the lock, the log target and the prefix that it is given", async () => {
+    const { of, component } = await make({
+      prefix: "app",
+      kmsKeyArn: KEY,
+      objectLock: { mode: "COMPLIANCE", days: 365 },
+      accessLogs: { bucket: "logs" },
+      tags: { team: "data" },
+    });
+    assert.deepEqual(of("bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration")?.rules, [
+      { applyServerSideEncryptionByDefault: { sseAlgorithm: "aws:kms", kmsMasterKeyId: KEY }, bucketKeyEnabled: true },
+    ]);
+    assert.deepEqual([of("bucket:Bucket")?.objectLockEnabled, of("bucket:Bucket")?.tags], [true, { team: "data" }]);
+    assert.deepEqual(of("bucketObjectLockConfiguration:BucketObjectLockConfiguration")?.rule, {
+      defaultRetention: { mode: "COMPLIANCE", days: 365 },
+    });
+    assert.deepEqual(of("bucketLogging:BucketLogging"), {
+      bucket: "archive-1a2b",
+      targetBucket: "logs",
+      targetPrefix: "archive/",
+    });
+    assert.equal(await value(component.store), "s3://archive-1a2b/app?region=eu-central-1");
+    const policy = JSON.parse(String(of("bucketPolicy:BucketPolicy")?.policy));
+    assert.deepEqual(policy.Statement[2].Condition, {
+      StringNotEqualsIfExists: { "s3:x-amz-server-side-encryption-aws-kms-key-id": KEY },
+    });
+  });
+
+  it("gives each role the least that it needs: nobody deletes, and only the writer writes", async () => {
+    const { component } = await make({ prefix: "app", kmsKeyArn: KEY, objectLock: { mode: "GOVERNANCE", days: 30 } });
+    const actions = async (role: keyof ArchiveBucket["policies"]) => {
+      const { Statement } = await policyOf(component, role);
+      return Statement.flatMap(({ Action }: { Action: string[] }) => Action) as string[];
+    };
+    const [writer, restorer, auditor] = [await actions("writer"), await actions("restorer"), await actions("auditor")];
+    const all = [...writer, ...restorer, ...auditor];
+    assert.deepEqual(
+      all.filter((action) => /delete|\*|bypass/i.test(action)),
+      [],
+    );
+    assert.ok(
+      ["s3:PutObject", "s3:PutObjectRetention", "kms:GenerateDataKey"].every((action) => writer.includes(action)),
+    );
+    assert.deepEqual(
+      [...restorer, ...auditor].filter((action) => action.startsWith("s3:Put")),
+      [],
+    );
+    assert.ok(restorer.includes("s3:RestoreObject"));
+    const { Statement } = await policyOf(component, "writer");
+    assert.deepEqual(Statement[0].Condition, { StringLike: { "s3:prefix": ["app/*"] } });
+    assert.ok(JSON.stringify(Statement).includes("arn:aws:s3:::archive-1a2b/app/*"));
+  });
+
+  const REFUSED: Record<string, [ArchiveBucketArgs, string]> = {
+    "a class that wants thirty days": [
+      { lifecycle: { transitions: [{ afterDays: 10, storageClass: "STANDARD_IA" }] } },
+      "lifecycle.transitions[0].afterDays",
+    ],
+    "a way back to a dearer class": [
+      {
+        lifecycle: {
+          transitions: [
+            { afterDays: 30, storageClass: "GLACIER" },
+            { afterDays: 200, storageClass: "GLACIER_IR" },
+          ],
+        },
+      },
+      "lifecycle.transitions[1].storageClass",
+    ],
+    "a stay in STANDARD_IA of less than thirty days": [
+      {
+        lifecycle: {
+          transitions: [
+            { afterDays: 30, storageClass: "STANDARD_IA" },
+            { afterDays: 59, storageClass: "GLACIER" },
+          ],
+        },
+      },
+      "lifecycle.transitions[1].afterDays",
+    ],
+    "an end before the last move": [
+      { lifecycle: { transitions: [{ afterDays: 90, storageClass: "GLACIER" }], expireAfterDays: 90 } },
+      "lifecycle.expireAfterDays",
+    ],
+    "an end before object lock lets go": [
+      { lifecycle: { expireAfterDays: 100 }, objectLock: { mode: "GOVERNANCE", days: 365 } },
+      "lifecycle.expireAfterDays",
+    ],
+    "no whole number of days": [{ lifecycle: { noncurrentDays: 0 } }, "lifecycle.noncurrentDays"],
+    "a lock of no days": [{ objectLock: { mode: "GOVERNANCE", days: 0 } }, "objectLock.days"],
+    "a prefix that begins with a slash": [{ prefix: "/app" }, "prefix"],
+  };
+
+  for (const [title, [args, property]] of Object.entries(REFUSED))
+    it(`refuses ${title}, before anything is made`, () => {
+      assert.throws(
+        () => new ArchiveBucket("archive", args),
+        (error) => {
+          assert.ok(InputPropertiesError.isInstance(error));
+          assert.deepEqual(
+            error.errors?.map(({ propertyPath }) => propertyPath),
+            [property],
+          );
+          return true;
+        },
+      );
+      assert.deepEqual(
+        made.filter(({ type }) => type.startsWith("aws:")),
+        [],
+      );
+    });
+});
