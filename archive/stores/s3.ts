@@ -15,22 +15,8 @@ import {
   type StorageClass,
 } from "@aws-sdk/client-s3";
 import { Upload } from "@aws-sdk/lib-storage";
+import type { S3Location } from "../../topology/archive";
 import { type Store, type StoredObject, StoreError, type StoreFailure } from "../store";
-
-/** Where the bucket is. */
-export interface S3Location {
-  bucket: string;
-  /** In front of every key, without a `/` at either end; empty: keys begin at the bucket's root. */
-  prefix: string;
-  /** Default: what the SDK's chain finds (`AWS_REGION`, the profile). */
-  region?: string;
-  /** Of a server other than AWS, with its protocol. */
-  endpoint?: string;
-  /** The bucket in the path instead of the host name. Default: with an endpoint of one's own only. */
-  pathStyle?: boolean;
-  /** Of the shared AWS configuration; a profile may assume a role. */
-  profile?: string;
-}
 
 /** What every object gets. Default of each: what the bucket has set. */
 export interface S3Settings {
@@ -73,7 +59,7 @@ export class S3Store implements Store {
   private readonly client: S3Client;
 
   constructor(
-    private readonly location: S3Location,
+    private readonly location: Omit<S3Location, "kind">,
     private readonly settings: S3Settings = {},
   ) {
     const { bucket, prefix, region, endpoint, pathStyle = endpoint !== undefined, profile } = location;

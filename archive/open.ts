@@ -1,0 +1,22 @@
+/** From what a program declares of its archive to the store itself. */
+import { type ArchiveSettings, parseStore } from "../topology/archive";
+import type { Store } from "./store";
+import { FileStore } from "./stores/file";
+
+const DAY_MS = 86_400_000;
+
+/** `now` counts the days of object lock. The client of AWS is loaded for who has an archive there only: it is large. */
+export async function openStore(settings: ArchiveSettings, now: Date): Promise<Store> {
+  const location = parseStore(settings.store);
+  if (location.kind === "file") return new FileStore(location.directory);
+  const { S3Store } = await import("./stores/s3");
+  const { storageClass, kmsKeyId, tags, retention } = settings;
+  return new S3Store(location, {
+    ...(storageClass && { storageClass }),
+    ...(kmsKeyId !== undefined && { encryption: "aws:kms", kmsKeyId }),
+    ...(tags && { tags }),
+    ...(retention && {
+      retention: { mode: retention.mode, until: new Date(now.getTime() + retention.days * DAY_MS) },
+    }),
+  });
+}

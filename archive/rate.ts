@@ -1,0 +1,37 @@
+/** A limit to what is read in a second, shared by all who read. */
+import { setTimeout as pause } from "node:timers/promises";
+
+/** Time and waiting, so that tests need not wait. */
+export interface RateClock {
+  /** Milliseconds of a clock that never goes back. */
+  now(): number;
+  pause(ms: number): Promise<void>;
+}
+
+const systemClock: RateClock = {
+  now: () => performance.now(),
+  pause: async (ms) => void (await pause(ms)),
+};
+
+/** Shorter waits than this cost more than they are good for. */
+const LEAST_PAUSE_MS = 10;
+
+export class RateLimit {
+  /** When what has been taken so far may have been read. */
+  private free: number;
+
+  constructor(
+    private readonly bytesPerSecond: number,
+    private readonly clock: RateClock = systemClock,
+  ) {
+    this.free = clock.now();
+  }
+
+  /** Resolves when so many bytes more may be read. Time that nobody has used is not saved up. */
+  async take(bytes: number): Promise<void> {
+    const now = this.clock.now();
+    this.free = Math.max(this.free, now) + (bytes / this.bytesPerSecond) * 1000;
+    const wait = this.free - now;
+    if (wait >= LEAST_PAUSE_MS) await this.clock.pause(wait);
+  }
+}
