@@ -17,9 +17,9 @@ export interface ArchiveSettings {
   /** `file:///directory`, or `s3://bucket/prefix?region=…&endpoint=…&pathStyle=true&profile=…`. */
   store: string;
   /** zstd, 1 to 19. */
-  level?: number;
+  level: number;
   /** Partitions that are exported at a time. */
-  parallel?: number;
+  parallel: number;
   /** COPY text that is read at most, by all of them. */
   bytesPerSecond?: number;
   /** Of each object in S3. Absent: what the bucket has set. */

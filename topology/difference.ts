@@ -5,6 +5,7 @@ import { boundOf, levelKey, sameKey } from "./level";
 import type { ActualPartition, DesiredPartition, DesiredSet, PartitionBound, PartitionKey } from "./model";
 import { OverlapIndex } from "./overlap";
 import { axisOf, spanOf } from "./stretches";
+import { isAttached } from "./tiers";
 
 /** A partition as outputs record it. Tiers beyond the declarable ones (such as `detaching`) differ from all of those. */
 export type ActualEntry = PartitionBound &
@@ -45,7 +46,7 @@ export function difference(
   const declared = Object.entries(desired).flatMap(([name, partition]): PartitionDifference[] => {
     const there = Object.hasOwn(actual, name) ? actual[name] : undefined;
     if (there !== undefined) return compare(["partitions", name], partition, there, comparison);
-    return partition.tier === "live" ? [{ path: ["partitions", name], kind: "add" }] : [];
+    return isAttached(partition.tier) ? [{ path: ["partitions", name], kind: "add" }] : [];
   });
   return [...declared, ...(retired === undefined ? [] : gone(desired, actual, retired, keyTypes))];
 }
@@ -90,14 +91,14 @@ function compareSchema(
   actual: ActualEntry,
   { schema, recordedSchema }: ReturnType<typeof schemasOf>,
 ): PartitionDifference[] {
-  if (schema === recordedSchema || desired.tier !== "live" || actual.tier !== "live") return [];
+  if (schema === recordedSchema || !isAttached(desired.tier) || !isAttached(actual.tier)) return [];
   if (actual.schema === undefined) return [{ path: [...path, "schema"], kind: "add" }];
   return desired.schema === undefined ? [{ path: [...path, "schema"], kind: "delete" }] : [update(path, "schema")];
 }
 
 /** As the program spells them: whether they mean what the partition has, the server says (`differs`). */
 function compareGenerated(path: string[], desired: DesiredPartition, actual: ActualEntry): PartitionDifference[] {
-  if (desired.tier !== "live" || actual.tier !== "live") return [];
+  if (!isAttached(desired.tier) || !isAttached(actual.tier)) return [];
   const [before = {}, after = {}] = [actual.generated, desired.generated];
   return [...new Set([...Object.keys(after), ...Object.keys(before)])].flatMap((column): PartitionDifference[] => {
     const place = [...path, "generated", column];
@@ -166,8 +167,8 @@ export function replacedBy(
   names: readonly string[],
   types: KeyTypes,
 ): string[] {
-  const there = new Set(Object.values(actual).flatMap((one) => (one.tier === "live" ? [boundKey(one, types)] : [])));
-  const missing = Object.values(desired).filter((one) => one.tier === "live" && !there.has(boundKey(one, types)));
+  const there = new Set(Object.values(actual).flatMap((one) => (isAttached(one.tier) ? [boundKey(one, types)] : [])));
+  const missing = Object.values(desired).filter((one) => isAttached(one.tier) && !there.has(boundKey(one, types)));
   const index = new OverlapIndex(
     missing.map((bound) => ({ bound })),
     types,

@@ -13,7 +13,12 @@ export interface RecordedSet {
 }
 
 /** Tiers of recorded partitions, as states of a table; a dropped one is not there. */
-const STATES: Record<string, ActualPartition["state"]> = { live: "live", detached: "detached", detaching: "pending" };
+const STATES: Record<string, ActualPartition["state"]> = {
+  live: "live",
+  exported: "live",
+  detached: "detached",
+  detaching: "pending",
+};
 
 /**
  * The set as the outputs recorded it. Without a recorded parent OID there is no parent: everything is still to be created.

@@ -14,6 +14,7 @@ import type {
   Strategy,
 } from "./model";
 import { commentOf, isClosed, storageOf } from "./storage";
+import { isAttached } from "./tiers";
 
 /** Most levels of partitioning that a set can declare; a table of more is a mistake in nearly every case. */
 export const MAX_LEVELS = 3;
@@ -156,7 +157,7 @@ export function newLevel(
 ): NewLevel | undefined {
   if (partitionBy === undefined || inside === undefined) return undefined;
   const { strategy, keyColumns, keyTypes } = levelKey(partitionBy);
-  const live = Object.entries(partitions ?? {}).filter(([, { tier }]) => tier === "live");
+  const live = Object.entries(partitions ?? {}).filter(([, { tier }]) => isAttached(tier));
   live.sort(([, a], [, b]) => compareBounds(a, b, keyTypes));
   return {
     strategy,

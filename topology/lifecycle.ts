@@ -6,6 +6,7 @@ import type { Temporal } from "temporal-polyfill";
 import { momentType, orderOf } from "./axis";
 import { compareDecimals, decimalText, parseDecimal, shortest, subtract } from "./decimals";
 import type { Axis, Tier } from "./model";
+import { tierRank } from "./tiers";
 import { localText, localWall } from "./time";
 import { ValueError } from "./values";
 
@@ -68,9 +69,6 @@ export interface Rule {
   tier: Tier;
 }
 
-/** Tiers in the order in which a partition goes through them. */
-export const TIER_RANK: Record<Tier, number> = { live: 0, detached: 1, dropped: 2 };
-
 /** A range that stays live while asOf is before `until` (no `until`: for ever), as moments. */
 export interface Pin {
   from: string;
@@ -92,7 +90,7 @@ export function lifecycleAt(axis: Axis, asOf: string, rules: readonly Rule[], pi
       const before = cutoff(axis, asOf, rule.after);
       return before === undefined ? [] : [{ rule, before }];
     })
-    .sort((a, b) => TIER_RANK[b.rule.tier] - TIER_RANK[a.rule.tier]);
+    .sort((a, b) => tierRank(b.rule.tier) - tierRank(a.rule.tier));
   const held = pins.filter((pin) => pin.until === undefined || order(asOf, pin.until) < 0);
   return {
     tierOf({ from, to }) {

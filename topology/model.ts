@@ -4,6 +4,7 @@
  * Types only. Everything here is plain data (it travels through Pulumi's state and over gRPC), in PostgreSQL's own
  * terms, so that a plan can be made without a database and compared by value.
  */
+import type { ArchiveSettings } from "./archive";
 import type { AttributeDifference, ChildAttribute, ChildrenPolicy } from "./attributes";
 import type { Digits } from "./decimals";
 import type { StorageByTier, StoredAttributes, TierStorage } from "./tierStorage";
@@ -23,8 +24,11 @@ export type Epoch = "seconds" | "milliseconds";
 /** `PARTITION BY` strategies. */
 export type Strategy = "range" | "list" | "hash";
 
-/** Where the rows of a partition are. `live`: attached; `detached`: a table beside its parent; `dropped`: given up. */
-export type Tier = "live" | "detached" | "dropped";
+/**
+ * Where the rows of a partition are. `live`: attached; `exported`: attached, with a proven copy in the archive; `detached`: a
+ * table beside its parent; `archived`: in the archive only; `dropped`: given up.
+ */
+export type Tier = "live" | "exported" | "detached" | "archived" | "dropped";
 
 /** One bound of a RANGE partition: canonical text, or PostgreSQL's `MINVALUE`/`MAXVALUE`; an array for several key columns. */
 export type RangeDatum = string | string[];
@@ -111,6 +115,8 @@ export interface DesiredSet {
   comment?: string;
   /** Generation expressions that are declared above, by column: the table of this set has them of its own. */
   generated?: Record<string, string>;
+  /** Where rows go that are `exported` or `archived`; absent: no partition is. */
+  archive?: ArchiveSettings;
   /** Absent: nobody was asked, and what it would say is not compared. */
   server?: ServerView;
 }
@@ -223,8 +229,27 @@ export interface ActualPartition extends RelationName {
   guarded?: true;
   /** Of a detached one: foreign keys that its detach has put back, and that are not validated yet. Absent: none. */
   unvalidatedForeignKeys?: string[];
+  /** Of a detached one that a restore has made: `partial` when it has been interrupted. */
+  restored?: "whole" | "partial";
+  /** Its last export. Absent: none, or the archive was not asked. */
+  copy?: ArchivedCopy;
   /** Differences in words by attribute, as outputs record them: those that the next update repairs, and the others. */
   recorded?: { differs?: Record<string, string>; noticed?: Record<string, string> };
+}
+
+/** Rows of a table in the archive, as the manifest of its last export tells. */
+export interface ArchivedCopy extends RelationName {
+  /** The table that was exported. */
+  oid: number;
+  bound: PartitionBound;
+  /** Name of the partition that it is a partition of, when that is not the set's own table. */
+  under?: string;
+  manifest: { key: string; version?: string };
+  rows: number;
+  /** Size of its objects. */
+  bytes: number;
+  /** The table may have changed since; only of a table that is there. */
+  changed?: boolean;
 }
 
 /** What a partitioned table consists of: its key, and everything that is or was a partition of it. */
@@ -244,6 +269,8 @@ export interface ActualLevel
   children: ActualPartition[];
   /** Tables that the state knows as its partitions (by OID) and that are detached now. */
   detached: ActualPartition[];
+  /** Exports of its partitions whose tables are gone. Absent: none, or there is no archive. */
+  archived?: ArchivedCopy[];
   /** Absent: none, or planned from the state. */
   reorganizations?: UnfinishedReorganization[];
 }
@@ -291,6 +318,8 @@ export interface ActualSet {
   children: ActualPartition[];
   /** Tables that the state knows as partitions of this set (by OID) and that are detached now. */
   detached: ActualPartition[];
+  /** Exports of its partitions whose tables are gone. Absent: none, or there is no archive. */
+  archived?: ArchivedCopy[];
   /** Relations, by name, that stand where a declared partition is missing. */
   strangers: Stranger[];
   /** Absent: none, or planned from the state. */

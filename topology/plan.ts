@@ -2,6 +2,7 @@
 import { keyClass } from "./keys";
 import type { ActualParent, ActualSet, DesiredSet, KnownOids, Tier } from "./model";
 import { adjustAttributes, noticedFindings } from "./plan/adjust";
+import { decideArchived, decideExported } from "./plan/archive";
 import { type Context, makeContext, type Place, qualified, topOf } from "./plan/context";
 import { DraftBuilder } from "./plan/drafts";
 import { reportBeyondHorizon } from "./plan/horizon";
@@ -23,6 +24,7 @@ import { reportStranded } from "./plan/stranded";
 import { abandonOthers, endBelowLeaving, finishKeeping, finishSwapped } from "./plan/unfinished";
 import { join } from "./policy/reader";
 import type { Finding, Plan } from "./steps";
+import { isAttached } from "./tiers";
 
 export { ATTACH_BATCH, FRESH_BATCH, GUARD_DEFAULT_BYTES } from "./plan/order";
 export { detachedBelow } from "./plan/removals";
@@ -74,9 +76,10 @@ function decide(context: Context, build: DraftBuilder): void {
   finalizePending(context, build);
   finishSwapped(context, build);
   for (const declared of inTier("detached")) decideDetached(context, build, declared);
+  for (const declared of inTier("archived")) decideArchived(context, build, declared);
   for (const declared of inTier("dropped")) decideDropped(context, build, declared);
   decideRetired(context, build);
-  const live = inTier("live");
+  const live = context.declared.filter(({ partition }) => isAttached(partition.tier));
   placeMissing(context, build, matchLive(context, build, live));
   refuseMisfits(context);
   redivide(context, build, live);
@@ -85,6 +88,7 @@ function decide(context: Context, build: DraftBuilder): void {
   endBelowLeaving(context);
   finishKeeping(context, build);
   adjustAttributes(context, build, live);
+  decideExported(context, build, live);
   reportBeyondHorizon(context);
   reportStranded(context, live);
 }

@@ -3,6 +3,7 @@ import type { Comparison } from "./difference";
 import { isMomentType, isNumberType, keyClass } from "./keys";
 import { record } from "./level";
 import type { DesiredPartition, DesiredSet, InputFailure, RangeKeyType } from "./model";
+import { archiveOfInputs, refuseWithoutArchive } from "./policy/archive";
 import { attributesOfInputs } from "./policy/children";
 import { checkNames, type Entry } from "./policy/entries";
 import { explicitEntries } from "./policy/explicit";
@@ -41,6 +42,7 @@ interface Resolved {
 export function expand(raw: Record<string, unknown>, old: Record<string, unknown> = {}): Expansion {
   const report: Report = { failures: [], unknown: [] };
   const inputs = readInputs(raw, report);
+  refuseWithoutArchive(raw, inputs.archive, report);
   const resolved = resolve(inputs, old, report);
   if (resolved === undefined || needsUnknown(report) || report.failures.length > 0)
     return { checked: unexpanded(raw, needsUnknown(report)), failures: distinct(report.failures) };
@@ -143,6 +145,7 @@ export function desiredFromChecked(checked: Record<string, unknown>): DesiredSet
     unmanaged: inputs.unmanaged ?? DEFAULTS.unmanaged,
     reorganize: inputs.reorganize ?? DEFAULTS.reorganize,
     adopt: inputs.adopt ?? [],
+    ...archived(inputs),
     tierReasons: Object.fromEntries([...tierReasons(schedule, partitions), ...reasonsBelow(policy, partitions)]),
     ...(below === undefined ? {} : { below }),
     ...attributesOfInputs(inputs),
@@ -234,4 +237,9 @@ function reasonsBelow(
 function readPartitions(value: unknown): Record<string, DesiredPartition> {
   if (typeof value !== "object" || value === null) return {};
   return Object.fromEntries(Object.entries(value));
+}
+
+function archived({ archive }: Pick<Partial<Inputs>, "archive">): Pick<DesiredSet, "archive"> {
+  const settings = archiveOfInputs(archive);
+  return settings === undefined ? {} : { archive: settings };
 }

@@ -17,11 +17,19 @@ export type StepKind =
   | "adjust"
   | "detach"
   | "drop"
+  | "export"
+  | "restore"
   | "reorganize"
   | "abandonReorganization";
 
 /** How a step is carried out; each name stands for one sequence of statements in `postgres/statements`. */
-export type StepMethod = StatementMethod | ReorganizationMethod;
+export type StepMethod = StatementMethod | ReorganizationMethod | ArchiveMethod;
+
+/**
+ * Methods that read or write the archive. `dropArchived`: a proof under a lock that excludes writes, and DROP in the same
+ * transaction.
+ */
+export type ArchiveMethod = "export" | "restore" | "dropArchived";
 
 /** Methods whose statements are sent one after the other. */
 export type StatementMethod =
@@ -78,6 +86,12 @@ export interface Step {
   comment?: string;
   /** For `create`: generation expressions of its own, by column. */
   generated?: Record<string, string>;
+  /** For `export` of a partition that is partitioned itself: the tables below it that hold rows. */
+  tables?: RelationName[];
+  /** For `attach`: a restore has made the table, and left its comment and its CHECK on it. */
+  restored?: true;
+  /** For `restore`: what is restored. */
+  manifest?: { key: string; version?: string };
   /** For `reorganize` and `abandonReorganization`. */
   reorganization?: Reorganization;
   /**
@@ -88,8 +102,12 @@ export interface Step {
   /** Why, in one clause: "declared", "after 12 months: dropped", "detached by hand". */
   reason: string;
   effect: {
-    /** `none`: no row changes place. `hides`: rows are no longer seen through the parent. `deletes`: rows are gone. `shows`: rows appear. `moves`: rows change tables below the parent. */
-    data: "none" | "hides" | "shows" | "deletes" | "moves";
+    /**
+     * `none`: no row changes place. `hides`: rows are no longer seen through the parent. `deletes`: rows are gone. `shows`:
+     * rows appear. `moves`: rows change tables below the parent. `copies`: rows are copied into the archive. `archives`: rows
+     * are in the archive only.
+     */
+    data: "none" | "hides" | "shows" | "deletes" | "moves" | "copies" | "archives";
     /** Estimates from pg_class; undefined when unknown. */
     rows?: number;
     bytes?: number;

@@ -36,11 +36,15 @@ export interface Drafts {
   /** Detaches that make room for what comes next. */
   making: Draft[];
   rebounds: Draft[];
+  /** Tables that get their rows back from the archive. */
+  restores: Draft[];
   /** Creates and attaches. */
   additions: Draft[];
   reorganizations: Draft[];
   /** Attributes put right on what stays or has come. */
   adjustments: Draft[];
+  /** Rows that are copied into the archive. */
+  exports: Draft[];
   detaches: Draft[];
   drops: Draft[];
 }
@@ -177,9 +181,11 @@ export function makeContext(
       renames: [],
       making: [],
       rebounds: [],
+      restores: [],
       additions: [],
       reorganizations: [],
       adjustments: [],
+      exports: [],
       detaches: [],
       drops: [],
     },

@@ -1,7 +1,15 @@
 /** One builder for each kind of step. */
 import { type AttributeDifference, describeDifference } from "../attributes";
 import { isInPlace, type Placing, schemaOf } from "../level";
-import type { ActualPartition, PartitionBound, RelationName, Reorganization, UnfinishedReorganization } from "../model";
+import type {
+  ActualLevel,
+  ActualPartition,
+  ArchivedCopy,
+  PartitionBound,
+  RelationName,
+  Reorganization,
+  UnfinishedReorganization,
+} from "../model";
 import type { ReorganizationMethod, Step, StepKind } from "../steps";
 import type { Draft } from "./context";
 
@@ -13,6 +21,11 @@ export function stepId(kind: StepKind, set: Placing, relation: RelationName): st
 function renameReason(place: RelationName, table: RelationName): string {
   if (place.name !== table.name) return `known as ${place.name}, renamed or moved outside`;
   return `is in ${table.schema}, declared in ${place.schema}`;
+}
+
+/** The tables below that hold rows. */
+function leavesOf({ children }: ActualLevel): RelationName[] {
+  return children.flatMap(({ schema, name, level }) => (level === undefined ? [{ schema, name }] : leavesOf(level)));
 }
 
 type Size = { rows?: number; bytes?: number };
@@ -76,12 +89,19 @@ export class DraftBuilder {
   }
 
   /** An existing table becomes a partition; its rows appear. */
-  attach(name: string, table: { oid: number } & Size, bound: PartitionBound, reason: string, after: string[]): Draft {
+  attach(
+    name: string,
+    table: { oid: number } & Pick<ActualPartition, "restored"> & Size,
+    bound: PartitionBound,
+    reason: string,
+    after: string[],
+  ): Draft {
     return {
       ...this.base("attach", this.at(name), after),
       method: "attach",
       bound,
       oid: table.oid,
+      ...(table.restored && { restored: true as const }),
       reason,
       effect: effect("shows", table),
     };
@@ -130,11 +150,26 @@ export class DraftBuilder {
     return { ...base, method: "detachPlain", bound, madeBy, reason, effect: effect("hides", {}) };
   }
 
+  /** A partition again, once it has been restored. */
+  attachMade(name: string, bound: PartitionBound, madeBy: string): Draft {
+    const base = this.base("attach", this.at(name), [madeBy]);
+    return {
+      ...base,
+      method: "attach",
+      bound,
+      madeBy,
+      reason: "restored from the archive",
+      effect: effect("shows", {}),
+    };
+  }
+
   /** Given up, once the reorganization has made it and it is detached. */
-  dropMade(name: string, reason: string, madeBy: string): Draft {
+  dropMade(name: string, reason: string, madeBy: string, tier: "archived" | "dropped"): Draft {
     const relation = this.at(name);
     const base = this.base("drop", relation, [stepId("detach", this.set, relation)]);
-    return { ...base, method: "dropTable", madeBy, reason, effect: effect("deletes", {}) };
+    const way = { archived: ["dropArchived", "archives"], dropped: ["dropTable", "deletes"] } as const;
+    const [method, data] = way[tier];
+    return { ...base, method, madeBy, reason, effect: effect(data, {}) };
   }
 
   /** Another bound for the same table: detached and attached in one transaction, so that no row is ever out of sight. */
@@ -192,6 +227,45 @@ export class DraftBuilder {
       reason,
       effect: effect("hides", child),
     };
+  }
+
+  /** A copy of the rows goes into the archive; the table stays as it is. */
+  export(table: ActualPartition, reason: string, after: string[]): Draft {
+    return {
+      ...this.base("export", table, after),
+      method: "export",
+      ...(table.level && { tables: leavesOf(table.level) }),
+      bound: table.bound,
+      oid: table.oid,
+      reason,
+      effect: effect("copies", table),
+    };
+  }
+
+  /** The rows come back, into a table beside the parent. */
+  restore(
+    name: string,
+    bound: PartitionBound,
+    copy: ArchivedCopy,
+    declared: Pick<Step, "level" | "storage" | "comment" | "generated">,
+    after: string[],
+  ): Draft {
+    const { manifest, rows, bytes } = copy;
+    const base = this.base("restore", this.at(name), after);
+    return {
+      ...base,
+      method: "restore",
+      bound,
+      ...declared,
+      manifest,
+      reason: "declared; archived now",
+      effect: effect("none", { rows, bytes }),
+    };
+  }
+
+  /** The table goes, after the proof that its rows are in the archive. */
+  dropArchived(table: ActualPartition, reason: string, after: string[]): Draft {
+    return { ...this.drop(table, reason, after), method: "dropArchived", effect: effect("archives", table) };
   }
 
   /** The table and its rows are given up. */

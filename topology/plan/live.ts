@@ -3,6 +3,7 @@ import { describeBound } from "../bounds";
 import { refusedExpressions } from "../generated";
 import { besideBound, boundOf, isInPlace, newLevel, relationsBelow, schemaOf, setBelow } from "../level";
 import type { ActualPartition, NewLevel, PartitionBound, Stranger } from "../model";
+import { archivedCopy, restore } from "./archive";
 import {
   ask,
   type Context,
@@ -126,6 +127,12 @@ export function addMissing(context: Context, build: DraftBuilder, { name, partit
   const room = roomFor(context, name, bound);
   if (room === undefined) return;
   const source = returning(context, name);
+  const copy = archivedCopy(context, name);
+  if (source?.restored === "partial" && copy !== undefined) {
+    context.handled.add(source.oid);
+    restore(context, build, { name, partition }, copy, room);
+    return;
+  }
   if (source !== undefined) {
     bringBack(context, build, name, source, bound, room);
     return;
@@ -138,6 +145,10 @@ export function addMissing(context: Context, build: DraftBuilder, { name, partit
   }
   const free = nameFreed(context, name);
   if (free === undefined) return;
+  if (copy !== undefined) {
+    restore(context, build, { name, partition }, copy, [...room, ...free]);
+    return;
+  }
   if (oidOf(context.known, name) !== undefined)
     note(context, "warning", name, `${name} was dropped outside; its rows are gone. It is created again, empty.`);
   const inside = setBelow(context.desired, name);

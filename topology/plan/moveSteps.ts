@@ -40,7 +40,7 @@ export function draftMove(context: Context, build: DraftBuilder, move: Move): vo
   );
   for (const { name, bound, tier, reason: why } of leaving) {
     drafts.detaches.push(build.detachMade(name, bound, why, draft.id));
-    if (tier === "dropped") drafts.drops.push(build.dropMade(name, why, draft.id));
+    if (tier !== "detached") drafts.drops.push(build.dropMade(name, why, draft.id, tier));
   }
   const gone = new Set([...leaving, ...(move.why === undefined ? [] : targets)].map(({ name }) => name));
   context.unchanged = context.unchanged.filter((name) => !gone.has(name));

@@ -3,7 +3,8 @@ import { describeBound } from "../bounds";
 import { uncovered } from "../coverage";
 import { isRetired } from "../difference";
 import { boundOf, isDeclared, placesOf, relationsBelow, schemaOf } from "../level";
-import type { ActualPartition, NewLevel, PartitionBound } from "../model";
+import type { ActualPartition, NewLevel, PartitionBound, Tier } from "../model";
+import { type AttachedTier, isAttached } from "../tiers";
 import type { Component } from "./components";
 import { ask, type Context, note, placeKey, qualified } from "./context";
 import { tierReason } from "./removals";
@@ -16,7 +17,7 @@ export interface Target {
   /** How it is divided; absent: a leaf. */
   level?: NewLevel;
   /** Set when the rows do not stay in it: where they go then, and why. */
-  leaves?: { tier: "detached" | "dropped"; reason: string };
+  leaves?: { tier: Exclude<Tier, AttachedTier>; reason: string };
 }
 
 /** What becomes one `reorganize` step. */
@@ -45,11 +46,11 @@ export function moveOf(context: Context, { children, declared }: Component): Mov
   const targets = declared.map(({ name, partition }): Target => {
     const { tier } = partition;
     const bound = boundOf(partition);
-    return tier === "live"
+    return isAttached(tier)
       ? targetOf(context, name, bound)
       : { name, bound, leaves: { tier, reason: tierReason(context, name, tier) } };
   });
-  const first = declared.find(({ partition }) => partition.tier === "live")?.name ?? "";
+  const first = declared.find(({ partition }) => isAttached(partition.tier))?.name ?? "";
   for (const child of children) {
     const what = `${qualified(child)} (${describeBound(child.bound)}) holds rows that are declared elsewhere`;
     const obstacle = obstacleOf(context, child);
@@ -146,7 +147,7 @@ function hasDefault(context: Context): boolean {
 
 /** The name of the DEFAULT partition that the program has. */
 export function declaredDefault({ declared }: Context): string | undefined {
-  return declared.find(({ partition }) => "default" in partition && partition.tier === "live")?.name;
+  return declared.find(({ partition }) => "default" in partition && isAttached(partition.tier))?.name;
 }
 
 /**

@@ -1,4 +1,5 @@
 /** Puts the steps of a plan into their order, chooses how each is carried out, and which of them share a transaction. */
+import { ARCHIVE_DEFAULTS } from "../archive";
 import { compareBounds } from "../bounds";
 import { relationsBelow } from "../level";
 import type { PartitionBound } from "../model";
@@ -52,6 +53,7 @@ export function orderSteps(context: Context): Order {
   const method: StepMethod = fresh ? "partitionOf" : "likeAttach";
   const linked = parent.references.length > 0 || parent.referencedBy.length > 0;
   const limit = fresh ? FRESH_BATCH : hadDefault || linked ? 1 : ATTACH_BATCH;
+  const { parallel } = context.desired.archive ?? ARCHIVE_DEFAULTS;
   const itself = (parent.itself ?? []).length > 0;
   const keeps = keeping(context);
   const detach = detachMethod(hadDefault || getsDefault || itself, drafts.finalize);
@@ -73,6 +75,7 @@ export function orderSteps(context: Context): Order {
       // Whatever no partition takes any more has a place in the new DEFAULT from then on.
       ...alone(drafts.reorganizations.filter(makesDefault)),
       ...(on === undefined ? [] : alone([on])),
+      ...alone(drafts.restores),
       ...drafts.rebounds.flatMap((draft) => [
         ...proof(draft, "on"),
         ...alone([guarded(waiting(draft))]),
@@ -87,7 +90,11 @@ export function orderSteps(context: Context): Order {
       ...alone(drafts.reorganizations.filter((draft) => !makesDefault(draft))),
       ...alone(drafts.adjustments),
     ],
-    last: [...alone(drafts.detaches.map(keeps).map(detach)), ...alone(drafts.drops)],
+    last: [
+      ...drafts.exports.map((draft): Placed => ({ draft, limit: parallel })),
+      ...alone(drafts.detaches.map(keeps).map(detach)),
+      ...alone(drafts.drops),
+    ],
   };
 }
 
@@ -105,14 +112,15 @@ function added(drafts: readonly Draft[], method: StepMethod, limit: number): Pla
 /** Gives the steps of a whole plan their transactions. */
 export function numberSteps(placed: readonly Placed[]): Step[] {
   let transaction = 0;
-  let open = { limit: 0, tables: 0 };
+  let open: { kind?: Step["kind"]; limit: number; tables: number } = { limit: 0, tables: 0 };
   const indivisible = new Set<number>();
   const steps = placed.map(({ draft: { beside, ...draft }, limit }): Step => {
     const tables = 1 + relationsBelow(draft.level, draft.schema).length;
-    const joins = beside || (limit > 1 && open.limit === limit && open.tables + tables <= limit);
+    const alike = open.kind === draft.kind && open.limit === limit;
+    const joins = beside || (limit > 1 && alike && open.tables + tables <= limit);
     if (!joins) transaction++;
     if (beside) indivisible.add(transaction);
-    open = { limit, tables: joins ? open.tables + tables : tables };
+    open = { kind: draft.kind, limit, tables: joins ? open.tables + tables : tables };
     return { ...draft, transaction };
   });
   return steps.map((step) => (indivisible.has(step.transaction) ? { ...step, indivisible: true } : step));

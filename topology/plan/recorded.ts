@@ -2,6 +2,7 @@
 import { describeByAttribute } from "../attributes";
 import { isInPlace, setBelow } from "../level";
 import type { ActualLevel, ActualPartition, ActualSet, DesiredSet } from "../model";
+import { isAttached } from "../tiers";
 import { treat } from "./adjust";
 
 /** Adds it to the declared live partitions of every level, and to detached ones that are not finished. */
@@ -16,7 +17,7 @@ function inLevel({ children, detached }: Partitions, desired: DesiredSet): Parti
     detached: detached.map(withUnfinished),
     children: children.map((child): ActualPartition => {
       const declared = Object.hasOwn(desired.partitions, child.name) ? desired.partitions[child.name] : undefined;
-      if (!isInPlace(desired, child) || child.state !== "live" || declared?.tier !== "live") return child;
+      if (!isInPlace(desired, child) || child.state !== "live" || !isAttached(declared?.tier)) return child;
       const inside = setBelow(desired, child.name);
       const level = inside && child.level && { ...child.level, ...inLevel(child.level, inside) };
       return { ...child, ...(level && { level }), ...recordedOf(child, desired) };

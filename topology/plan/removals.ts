@@ -57,7 +57,7 @@ export function decideDropped(context: Context, build: DraftBuilder, declared: D
   note(context, "warning", name, `${who}; it is left alone. Drop it by hand if it is not needed.`, stranger);
 }
 
-function knownDetached(
+export function knownDetached(
   { known, knownOids, detachedByOid, detachedByName }: Context,
   name: string,
 ): ActualPartition | undefined {
@@ -88,7 +88,7 @@ export function detachedBelow({ level }: ActualPartition): ActualPartition[] {
 }
 
 /** The policy gave up the rows of one range; a table with another bound holds other rows, and may have to be split first. */
-function isMisfit(context: Context, { name, partition }: Declared, table: ActualPartition): boolean {
+export function isMisfit(context: Context, { name, partition }: Declared, table: ActualPartition): boolean {
   if (sameBound(table.bound, partition, context.types)) return false;
   context.misfits.push({ declared: { name, partition }, table });
   return true;

@@ -2,6 +2,7 @@
 import { uncovered } from "../coverage";
 import { boundOf } from "../level";
 import type { ActualPartition } from "../model";
+import { isAttached } from "../tiers";
 import { withoutAstray } from "./astray";
 import { type Component, componentsOf } from "./components";
 import { ask, type Context, type Declared, knownChild, ownChild } from "./context";
@@ -32,7 +33,7 @@ export function placeMissing(context: Context, build: DraftBuilder, missing: rea
     }
     fits.push({
       ...fit,
-      others: component.declared.filter((one) => one !== fit.into && one.partition.tier === "live"),
+      others: component.declared.filter((one) => one !== fit.into && isAttached(one.partition.tier)),
     });
   }
   for (const fit of fits) reboundWith(context, build, fit);
@@ -73,7 +74,7 @@ function fitOf(context: Context, { children, declared }: Component): Fit | undef
   if (child === undefined || others.length > 0 || "modulus" in child.bound) return undefined;
   const into = declared.find(
     ({ name, partition }) =>
-      partition.tier === "live" && (ownChild(context, name) ?? knownChild(context, name)) === child,
+      isAttached(partition.tier) && (ownChild(context, name) ?? knownChild(context, name)) === child,
   );
   if (into === undefined || isDividedOtherwise(into.partition, child)) return undefined;
   const outside = uncovered(child.bound, [boundOf(into.partition)], context.types) ?? [];

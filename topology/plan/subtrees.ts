@@ -1,6 +1,7 @@
 /** Partitions that are partitioned themselves, where their rows change tables: what is below them, and what is to be. */
 import { describeKey, levelKey, newLevel, setBelow } from "../level";
 import type { ActualLevel, ActualPartition, DesiredPartition, NewLevel, ReorganizationSource } from "../model";
+import { isAttached } from "../tiers";
 import { type Context, type Draft, qualified } from "./context";
 import { DraftBuilder } from "./drafts";
 import { endingsIn } from "./unfinished";
@@ -34,7 +35,9 @@ export function withBelow(table: ActualPartition): ActualPartition[] {
 /** How the table of a declared partition is divided; undefined for a leaf, and for one that rows only pass through. */
 export function levelOf({ desired }: Context, name: string): NewLevel | undefined {
   const partition = Object.hasOwn(desired.partitions, name) ? desired.partitions[name] : undefined;
-  return partition?.tier === "live" ? newLevel(partition, setBelow(desired, name)) : undefined;
+  return partition !== undefined && isAttached(partition.tier)
+    ? newLevel(partition, setBelow(desired, name))
+    : undefined;
 }
 
 /** True when it is partitioned and declared not to be, the other way round, or by another key. A level of which nothing is said is left alone. */

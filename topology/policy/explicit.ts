@@ -13,6 +13,7 @@ import {
 import type { PartitionBound, Strategy } from "../model";
 import { strategyWord } from "../names";
 import { OverlapIndex, overlappingPairs } from "../overlap";
+import { isAttached } from "../tiers";
 import { attempt } from "../values";
 import type { Entry } from "./entries";
 import type { ExplicitInputs, Inputs } from "./inputs";
@@ -155,7 +156,7 @@ export function mergeEntries(
 
 /** Only live partitions take up room in the parent; a detached or dropped one may cover what others hold now. */
 function reportOverlaps(policy: readonly Entry[], added: readonly Entry[], types: KeyTypes, report: Report): void {
-  const live = (entry: Entry) => entry.tier === "live";
+  const live = (entry: Entry) => isAttached(entry.tier);
   const index = new OverlapIndex(policy.filter(live), types);
   for (const entry of added.filter(live)) {
     const [hit] = index.find(entry.bound);
@@ -176,7 +177,7 @@ function overlap(entry: Entry, other: Entry): string {
 function reportFactors(entries: readonly Entry[], report: Report): void {
   const byModulus = new Map<number, Entry>();
   for (const entry of entries)
-    if (entry.tier === "live" && "modulus" in entry.bound) byModulus.set(entry.bound.modulus, entry);
+    if (isAttached(entry.tier) && "modulus" in entry.bound) byModulus.set(entry.bound.modulus, entry);
   const chain = [...byModulus].sort(([a], [b]) => a - b);
   for (const [at, [modulus, entry]] of chain.entries()) {
     const smaller = chain[at - 1];

@@ -3,6 +3,8 @@ import type { RawValue } from "../bounds";
 import type { Epoch, OnDelete, ReorganizeMode, Tier, UnmanagedMode } from "../model";
 import type { Naming } from "../names";
 import { nameProblem } from "../names";
+import { AGED_TIERS, type AgedTier, TIERS } from "../tiers";
+import { type ArchiveInputs, archive } from "./archive";
 import { type ChildrenInputs, children, type StorageInputs, storage } from "./children";
 import {
   anything,
@@ -29,11 +31,11 @@ const name: Reader<string> = (value, path, report) => {
   return problem === undefined ? given : fail(report, path, problem);
 };
 
-const NOT_YET = "is a tier that this version does not have; there are detached and dropped";
-const tier = choice<Tier>(["live", "detached", "dropped"], { exported: NOT_YET, archived: NOT_YET });
-const agedTier = choice<"detached" | "dropped">(["detached", "dropped"], {
-  exported: NOT_YET,
-  archived: NOT_YET,
+const tier = choice<Tier>(TIERS);
+const leavingTier = choice<Exclude<Tier, "exported">>(["live", "detached", "archived", "dropped"], {
+  exported: "leaves a partition where it is; live does that as well",
+});
+const agedTier = choice<AgedTier>(AGED_TIERS, {
   live: "is where every partition is before the first rule; use pins to keep some there",
 });
 
@@ -111,7 +113,7 @@ export interface WindowInputs {
 
 export interface RuleInputs {
   after: string | number;
-  tier: "detached" | "dropped";
+  tier: AgedTier;
 }
 
 export interface PinInputs {
@@ -145,6 +147,7 @@ export interface Inputs {
   acceptIdentity: string;
   children: Partial<ChildrenInputs>;
   storage: Partial<StorageInputs>;
+  archive: Partial<ArchiveInputs>;
 }
 
 const explicit = object<ExplicitInputs>({
@@ -159,7 +162,7 @@ const explicit = object<ExplicitInputs>({
   partitionBy: optional(anything),
   partitions: optional(anything),
   leaf: optional(flag),
-  removed: optional(tier),
+  removed: optional(leavingTier),
   generated: optional(map(text)),
 });
 
@@ -221,7 +224,7 @@ const LEVEL = {
     ),
   ),
   defaultPartition: optional(flag),
-  removed: optional(tier),
+  removed: optional(leavingTier),
   subPartitionBy: optional(anything),
 };
 
@@ -238,6 +241,7 @@ const inputs = object<Inputs>({
   acceptIdentity: optional(text),
   children: optional(children),
   storage: optional(storage),
+  archive: optional(archive),
 });
 
 type LevelInputs = Pick<Inputs, keyof typeof LEVEL>;
@@ -251,7 +255,7 @@ export function readLevel(raw: Record<string, unknown>, report: Report): Partial
 
 const divided = object<Pick<Inputs, "partitionBy" | "removed" | "partitions">>({
   partitionBy: optional(partitionBy),
-  removed: optional(tier),
+  removed: optional(leavingTier),
   partitions: optional(map(explicit)),
 });
 

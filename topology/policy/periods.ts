@@ -1,17 +1,10 @@
 /** The periods of a RANGE policy at `asOf`: which of them there are, and the tier of each. */
 import { momentOf, orderOf } from "../axis";
 import { isNumberType, keyClass } from "../keys";
-import {
-  compareDurations,
-  type Lifecycle,
-  lifecycleAt,
-  type Pin,
-  parseAfter,
-  type Rule,
-  TIER_RANK,
-} from "../lifecycle";
+import { compareDurations, type Lifecycle, lifecycleAt, type Pin, parseAfter, type Rule } from "../lifecycle";
 import type { Axis, DesiredSet, PartitionBound, Stretch, Tier } from "../model";
 import { axisOf, beginAt, countPeriods, endAfter, type Period, periodsFrom, periodWith } from "../stretches";
+import { TIERS, tierRank } from "../tiers";
 import { attempt } from "../values";
 import { changePath, epochIsOpen } from "./grids";
 import { DEFAULTS, type Inputs, needsUnknown } from "./inputs";
@@ -154,8 +147,8 @@ function resolveRules(inputs: Partial<Inputs>, axis: Axis, report: Report): Rule
     const previous = rules.at(-1);
     if (previous !== undefined && compareDurations(previous.after, duration.value) >= 0)
       fail(report, path, `must be later than ${previous.after.text}, the age of the rule before`);
-    if (previous !== undefined && TIER_RANK[previous.tier] >= TIER_RANK[tier])
-      fail(report, join(`lifecycle[${index}]`, "tier"), `must come after ${previous.tier}: live, detached, dropped`);
+    if (previous !== undefined && tierRank(previous.tier) >= tierRank(tier))
+      fail(report, join(`lifecycle[${index}]`, "tier"), `must come after ${previous.tier}: ${TIERS.join(", ")}`);
     rules.push({ after: duration.value, tier });
   }
   return rules;

@@ -2,6 +2,7 @@
 import { uncovered } from "../coverage";
 import { boundOf, record } from "../level";
 import type { DesiredPartition } from "../model";
+import { isAttached } from "../tiers";
 import type { Entry } from "./entries";
 import { DEFAULTS } from "./inputs";
 import type { LevelPolicy } from "./levels";
@@ -18,10 +19,10 @@ export function removedEntries(
 ): Entry[] {
   if (removed === "live" || partitioning.strategy !== "list") return [];
   const names = new Set(declared.map(({ name }) => name));
-  const taken = declared.flatMap(({ bound, tier }) => (tier === "live" ? [bound] : []));
+  const taken = declared.flatMap(({ bound, tier }) => (isAttached(tier) ? [bound] : []));
   const before = Object.entries(record(former) as Record<string, DesiredPartition>);
   return before.flatMap(([name, { tier, schema, removed: already, ...rest }]): Entry[] => {
-    if (names.has(name) || !("values" in rest) || (tier !== "live" && !already)) return [];
+    if (names.has(name) || !("values" in rest) || (!isAttached(tier) && !already)) return [];
     const [bound] = uncovered(boundOf(rest), taken, partitioning.keyTypes) ?? [];
     return bound === undefined ? [] : [{ name, schema, bound, tier: removed, removed: true, path: "removed" }];
   });

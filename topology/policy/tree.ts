@@ -4,6 +4,7 @@ import { boundKey, compareBounds } from "../bounds";
 import { MAX_LEVELS, partitionKey, record } from "../level";
 import type { PartitionBound } from "../model";
 import { axisOf } from "../stretches";
+import { isAttached } from "../tiers";
 import { attempt } from "../values";
 import { defaultEntry, type Entry, type EntryContext, hashEntries, listEntries, periodEntries } from "./entries";
 import { type Explicit, explicitEntries, mergeEntries } from "./explicit";
@@ -69,7 +70,7 @@ function tableEntries(policy: LevelPolicy, request: TableRequest, growth: Growth
   return entries.map((found) => {
     const said = found.schema ?? request.said;
     const entry = { ...found, schema: said ?? usual };
-    const level = entry.tier === "live" ? levelOf(policy, entry, { ...request, said }, growth) : undefined;
+    const level = isAttached(entry.tier) ? levelOf(policy, entry, { ...request, said }, growth) : undefined;
     if (level !== undefined) return { ...entry, level };
     return isUndivided(entry) ? { ...entry, leaf: true } : entry;
   });

@@ -2,6 +2,7 @@
 import { boundKey, type KeyTypes } from "../bounds";
 import { record } from "../level";
 import type { DesiredPartition } from "../model";
+import { isAttached } from "../tiers";
 import type { Entry } from "./entries";
 
 /**
@@ -18,5 +19,5 @@ export function undividedIn(former: unknown, types: KeyTypes): (entry: Entry) =>
   const names = new Set(before.map(([name]) => name));
   const bounds = new Set(before.map(([, partition]) => boundKey(partition, types)));
   return ({ name, bound, tier, inside }) =>
-    tier === "live" && (inside?.leaf ?? (names.has(name) || bounds.has(boundKey(bound, types))));
+    isAttached(tier) && (inside?.leaf ?? (names.has(name) || bounds.has(boundKey(bound, types))));
 }

@@ -62,9 +62,9 @@ describe("bad inputs", () => {
       /^lifecycle\[1\]\.tier: must come after detached/,
     ],
     [
-      "a tier of a later version",
+      "a tier with rows in an archive where no archive is declared",
       monthly({ lifecycle: [{ after: "1 day", tier: "archived" }] }),
-      /^lifecycle\[0\]\.tier: is a tier that this version does not have/,
+      /^lifecycle\[0\]\.tier: needs an archive: declare archive/,
     ],
     [
       "a lifecycle to live",
@@ -74,7 +74,7 @@ describe("bad inputs", () => {
     [
       "no such tier",
       monthly({ lifecycle: [{ after: "1 day", tier: "gone" }] }),
-      /^lifecycle\[0\]\.tier: must be one of detached, dropped, not the string "gone"/,
+      /^lifecycle\[0\]\.tier: must be one of exported, detached, archived, dropped, not the string "gone"/,
     ],
     [
       "a pin without extent",
@@ -272,6 +272,7 @@ describe("bad inputs", () => {
     });
     assert.deepEqual(failures.map(({ property }) => property).sort(), [
       "asOf",
+      "lifecycle[1].after",
       "lifecycle[1].tier",
       "naming",
       "partitionBy.range.every",
