@@ -6,10 +6,12 @@ import { type Manifest, type PartNote, parseNote } from "./manifest";
 import type { Store, StoredObject } from "./store";
 
 export interface EarlierExports {
-  /** Number of the last one that was begun; 0: there is none. */
+  /** Number of the last one that was begun for a table of this name; 0: there is none. */
   last: number;
   /** The last one that was finished. */
   newest?: { manifest: Manifest; stored: StoredObject };
+  /** The last one of another table of this name, when it is the last of all: this one may have been restored from it. */
+  former?: Manifest;
   /** Parts that may be used again, the newest first. */
   parts: PartNote[];
 }
@@ -21,24 +23,31 @@ export async function earlierExports(
   { name, oid }: { name: string; oid: number },
 ): Promise<EarlierExports> {
   const objects: { generation: number; note: boolean; stored: StoredObject }[] = [];
+  let last = 0;
+  let latest: { generation: number; stored: StoredObject; own: boolean } | undefined;
   let finished: { generation: number; stored: StoredObject } | undefined;
   for await (const stored of store.list(prefixOfPartition(origin, name))) {
     const found = parseKey(origin, stored.key);
-    if (found?.oid !== oid) continue;
+    if (found === undefined) continue;
     const { generation, object } = found;
+    // Numbers go on whatever table bears the name, so that the last one is the newest.
+    last = Math.max(last, generation);
     const manifest = parseManifestKey(origin, stored) !== undefined;
+    if (manifest && generation > (latest?.generation ?? 0)) latest = { generation, stored, own: found.oid === oid };
+    if (found.oid !== oid) continue;
     objects.push({ generation, note: !manifest && object.endsWith(".json"), stored });
     if (manifest && generation > (finished?.generation ?? 0)) finished = { generation, stored };
   }
-  const last = Math.max(0, ...objects.map(({ generation }) => generation));
   const begun = objects.filter(({ generation, note }) => note && generation > (finished?.generation ?? 0));
   const notes: PartNote[] = [];
   for (const { stored } of begun.sort((a, b) => b.generation - a.generation))
     notes.push(...noted(await text(await store.read(stored.key))));
-  if (finished === undefined) return { last, parts: notes };
+  const former = latest === undefined || latest.own ? undefined : await readManifest(store, latest.stored);
+  const begunWith = { last, ...(former && { former }) };
+  if (finished === undefined) return { ...begunWith, parts: notes };
   const manifest = await readManifest(store, finished.stored);
   const newest = { manifest, stored: finished.stored };
-  return { last, newest, parts: [...notes, ...notesOf(manifest)] };
+  return { ...begunWith, newest, parts: [...notes, ...notesOf(manifest)] };
 }
 
 function noted(json: string): PartNote[] {
@@ -46,7 +55,6 @@ function noted(json: string): PartNote[] {
   return note === undefined ? [] : [note];
 }
 
-/** They may be objects of other tables: those that a restore has brought back. */
 function notesOf({ leaves, columns }: Manifest): PartNote[] {
   return leaves.flatMap(({ oid, parts }) => parts.map((part) => ({ ...part, leaf: oid, columns })));
 }

@@ -5,6 +5,7 @@ import { readDefinition } from "../postgres/archive/definition";
 import { type Blocks, copyRowsOut, type RowsTable } from "../postgres/archive/rows";
 import { type ArchivedColumn, type LeafTable, readColumns, readKeyExtent, readLeaves } from "../postgres/archive/table";
 import type { Session } from "../postgres/connection";
+import { faultPoint } from "../postgres/faults";
 import type { PartitionBound, RelationName } from "../topology/model";
 import { type EarlierExports, earlierExports } from "./earlier";
 import { type Generation, manifestKey, partKeys } from "./keys";
@@ -28,6 +29,7 @@ export interface ExportedPartition extends RelationName {
   oid: number;
   bound: PartitionBound;
   keyColumns: readonly string[];
+  under?: string;
 }
 
 export interface ExportOptions {
@@ -66,12 +68,12 @@ export async function exportPartition(
   const target: Target = { ...options, generation, columns, earlier, damaged: new Set(), made: new Map() };
   const archived = await provenLeaves(session, leaves, target);
   const parts = archived.flatMap((leaf) => leaf.parts);
-  const { schema, name, oid, bound } = partition;
+  const { schema, name, oid, bound, under } = partition;
   const extent = await readKeyExtent(session, partition, partition.keyColumns);
   const manifest: Manifest = {
     format: MANIFEST_FORMAT,
     origin,
-    partition: { schema, name, oid },
+    partition: { schema, name, oid, ...(under !== undefined && { under }) },
     generation: generation.generation,
     bound,
     ...(await serverFacts(session)),
@@ -82,8 +84,11 @@ export async function exportPartition(
     leaves: archived,
     restore: await readDefinition(session, oid, leaves, columns),
   };
+  faultPoint("archive");
   if (earlier.newest && saysTheSame(earlier.newest.manifest, manifest)) return earlier.newest;
-  return { manifest, stored: await writeText(store, manifestKey(origin, generation), manifestText(manifest)) };
+  const stored = await writeText(store, manifestKey(origin, generation), manifestText(manifest));
+  faultPoint("archive");
+  return { manifest, stored };
 }
 
 interface Target extends ExportOptions {
@@ -107,8 +112,9 @@ async function provenLeaves(session: Session, leaves: readonly LeafTable[], targ
       return archived;
     } catch (error) {
       const key = error instanceof ProofError ? error.key : undefined;
-      const reused = key !== undefined && earlier.parts.some((part) => part.key === key) && !damaged.has(key);
-      if (!reused) throw error;
+      const former = earlier.former?.leaves.flatMap(({ parts }) => parts) ?? [];
+      const reused = [...earlier.parts, ...former].some((part) => part.key === key) && !damaged.has(key ?? "");
+      if (key === undefined || !reused) throw error;
       damaged.add(key);
     }
   }
@@ -116,6 +122,8 @@ async function provenLeaves(session: Session, leaves: readonly LeafTable[], targ
 
 async function exportLeaf(session: Session, leaf: LeafTable, number: number, target: Target): Promise<ArchivedLeaf> {
   const { schema, name, oid, changes } = leaf;
+  const restored = await restoredParts(session, leaf, target);
+  if (restored !== undefined) return { schema, name, oid, changes, parts: restored };
   const parts: ArchivedPart[] = [];
   for (const [at, blocks] of partsOf(leaf, target.partBlocks).entries()) {
     target.signal?.throwIfAborted();
@@ -130,6 +138,18 @@ async function exportLeaf(session: Session, leaf: LeafTable, number: number, tar
     parts.push(part);
   }
   return { schema, name, oid, changes, parts };
+}
+
+/** All objects of a table of this name that was archived before, when they hold the rows that this one has now. */
+async function restoredParts(session: Session, leaf: LeafTable, target: Target): Promise<ArchivedPart[] | undefined> {
+  const { former } = target.earlier;
+  const parts = former?.leaves.find(({ name }) => name === leaf.name)?.parts;
+  if (former === undefined || parts === undefined || !isDeepStrictEqual(former.columns, target.columns))
+    return undefined;
+  for (const part of parts)
+    if (target.damaged.has(part.key) || !(await isCurrent(target.store, part))) return undefined;
+  const now = await readPart(session, leaf, { from: 0 }, target, (rows) => sumOfText(rows, target.onText));
+  return sameRows(addSums(parts), now) ? parts : undefined;
 }
 
 /** A part that is there and holds the rows that the table has in these blocks now. */
@@ -165,11 +185,26 @@ async function writtenPart(
 ): Promise<ArchivedPart> {
   const { store, origin, generation, columns } = target;
   const { rows, note } = partKeys(origin, generation, ...keys);
-  const written = await readPart(session, leaf, blocks, target, (text) => writeRows(store, rows, text, target));
+  faultPoint("archive");
+  const written = await readPart(session, leaf, blocks, target, (text) =>
+    writeRows(store, rows, text, { ...target, onText: brokenOff(target.onText) }),
+  );
+  faultPoint("archive");
   const part: ArchivedPart = { ...written, ...blocks };
   const content: PartNote = { ...part, leaf: leaf.oid, columns };
   await writeText(store, note, `${JSON.stringify(content)}\n`);
+  faultPoint("archive");
   return part;
+}
+
+/** A fault point in the middle of an object. */
+function brokenOff(onText: TextWatcher | undefined): TextWatcher {
+  let met = false;
+  return (bytes) => {
+    if (!met) faultPoint("archive");
+    met = true;
+    return onText?.(bytes);
+  };
 }
 
 function readPart<T>(

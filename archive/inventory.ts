@@ -25,6 +25,16 @@ export function newestByOid<T extends Generation>(copies: readonly T[]): Map<num
   return newest;
 }
 
+/** The last export of each partition, by name: of tables that are gone nothing else is left. */
+export function newestByName<T extends Generation>(copies: readonly T[]): Map<string, T> {
+  const newest = new Map<string, T>();
+  for (const copy of copies) {
+    const other = newest.get(copy.partition);
+    if (other === undefined || other.generation < copy.generation) newest.set(copy.partition, copy);
+  }
+  return newest;
+}
+
 /**
  * Reads the manifest that stands under a key.
  * @throws StoreError, or ProofError when it is none, or that of another table.

@@ -38,7 +38,8 @@ export interface ArchivedLeaf extends RelationName {
 export interface Manifest extends RowSum {
   format: number;
   origin: Origin & { parentOid: number };
-  partition: RelationName & { oid: number };
+  /** `under`: the partition that it is a partition of, when that is not the set's own table. */
+  partition: RelationName & { oid: number; under?: string };
   generation: number;
   bound: PartitionBound;
   server: { version: number; encoding: string; extensions: Record<string, string> };
@@ -114,7 +115,9 @@ const manifest = object<Manifest>({
       parentOid: required(integer(1)),
     }) as Reader<Manifest["origin"]>,
   ),
-  partition: required(object({ ...relation, oid: required(integer(1)) }) as Reader<Manifest["partition"]>),
+  partition: required(
+    object({ ...relation, oid: required(integer(1)), under: optional(text) }) as Reader<Manifest["partition"]>,
+  ),
   generation: required(integer(1)),
   bound: required(bound),
   server: required(

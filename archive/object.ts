@@ -21,7 +21,7 @@ export const DEFAULT_ZSTD_LEVEL = 3;
 class Watcher extends Transform {
   bytes = 0;
 
-  constructor(private readonly see: (piece: Buffer) => Promise<void> | void) {
+  constructor(private readonly see: (piece: Buffer) => Promise<void> | undefined) {
     super();
   }
 
@@ -34,7 +34,7 @@ class Watcher extends Transform {
 }
 
 /** Is told how many bytes of text have been read since the last call; what it returns is waited for. */
-export type TextWatcher = (bytes: number) => Promise<void> | void;
+export type TextWatcher = (bytes: number) => Promise<void> | undefined;
 
 const summing = (rows: RowSummer, onText?: TextWatcher) =>
   new Watcher((piece) => {
@@ -42,7 +42,16 @@ const summing = (rows: RowSummer, onText?: TextWatcher) =>
     return onText?.(piece.length);
   });
 
-const hashing = (sum: Hash) => new Watcher((piece) => void sum.update(piece));
+const hashing = (sum: Hash) =>
+  new Watcher((piece) => {
+    sum.update(piece);
+    return undefined;
+  });
+
+/** Passes text on, and has it watched. */
+export function watched(onText: TextWatcher | undefined): Transform {
+  return new Watcher((piece) => onText?.(piece.length));
+}
 
 /** Writes rows, given as COPY text, into an object. What it gives was measured on the way; it proves nothing by itself. */
 export async function writeRows(
@@ -92,7 +101,7 @@ export async function measureRows(store: Store, { key, version }: StoredObject):
   const rows = new RowSummer();
   const sha256 = createHash("sha256");
   const compressed = hashing(sha256);
-  const text = new Watcher((piece) => rows.add(piece));
+  const text = summing(rows);
   text.resume();
   try {
     await pipeline(await store.read(key, version), compressed, createZstdDecompress(), text);

@@ -6,10 +6,10 @@ import { FileStore } from "./stores/file";
 const DAY_MS = 86_400_000;
 
 /** `now` counts the days of object lock. The client of AWS is loaded for who has an archive there only: it is large. */
-export async function openStore(settings: ArchiveSettings, now: Date): Promise<Store> {
+export function openStore(settings: ArchiveSettings, now: Date): Store {
   const location = parseStore(settings.store);
   if (location.kind === "file") return new FileStore(location.directory);
-  const { S3Store } = await import("./stores/s3");
+  const { S3Store } = require("./stores/s3") as typeof import("./stores/s3");
   const { storageClass, kmsKeyId, tags, retention } = settings;
   return new S3Store(location, {
     ...(storageClass && { storageClass }),

@@ -73,7 +73,12 @@ async function requireShape(
     throw new ProofError("stale", `the tables below ${qualified(table)} are not those that were exported`);
 }
 
-async function requireRows(session: Session, table: RelationName & { oid: number }, manifest: Manifest): Promise<void> {
+/** @throws ProofError unless the table holds exactly the rows of the manifest. */
+export async function requireRows(
+  session: Session,
+  table: RelationName & { oid: number },
+  manifest: Manifest,
+): Promise<void> {
   const columns = manifest.columns.map(({ name }) => name);
   const sums: RowSum[] = [];
   for (const leaf of await readLeaves(session, table.oid))

@@ -1,4 +1,5 @@
 /** Why an archive does not prove that a table's rows are safe. */
+import { ArchiveError } from "../postgres/errors";
 
 /** What is wrong, and what to do about it. */
 export const PROOF_FAILURES = {
@@ -12,7 +13,7 @@ export const PROOF_FAILURES = {
 export type ProofFailure = keyof typeof PROOF_FAILURES;
 
 /** The rows are not proven to be in the archive: nothing may be deleted. */
-export class ProofError extends Error {
+export class ProofError extends ArchiveError {
   override name = "ProofError";
 
   constructor(

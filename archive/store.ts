@@ -1,5 +1,6 @@
 /** Where archives are kept: named objects that are written once and never changed. */
 import type { Readable } from "node:stream";
+import { ArchiveError } from "../postgres/errors";
 
 /** An object as its store has it. */
 export interface StoredObject {
@@ -44,7 +45,7 @@ export const STORE_FAILURES = {
 
 export type StoreFailure = keyof typeof STORE_FAILURES;
 
-export class StoreError extends Error {
+export class StoreError extends ArchiveError {
   override name = "StoreError";
 
   constructor(

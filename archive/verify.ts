@@ -1,4 +1,5 @@
 /** Reads the objects of an archive again, from the store, and compares them with what was written. */
+import { faultPoint } from "../postgres/faults";
 import type { ArchivedPart, Manifest } from "./manifest";
 import { measureRows } from "./object";
 import { ProofError, type ProofFailure } from "./proofError";
@@ -17,6 +18,7 @@ export async function verifyObjects(
   const parts = leaves.flatMap((leaf) => leaf.parts);
   for (const part of parts) {
     options.signal?.throwIfAborted();
+    faultPoint("archive");
     await verifyPart(store, part);
     options.onPart?.(part);
   }

@@ -2,8 +2,10 @@
 import { DatabaseError } from "pg";
 import type { Plan, Step } from "../topology/steps";
 import { type AdvisoryWait, DEFAULT_ADVISORY_WAIT, withParentLock } from "./advisory";
+import type { Archiver } from "./archive/archiver";
 import type { Session, Sessions } from "./connection";
 import {
+  ArchiveError,
   type Blocker,
   explainError,
   hasSqlstate,
@@ -28,7 +30,9 @@ export type ExecutionEvent =
   | { type: "skipped"; step: Step; reason: string }
   | { type: "waiting"; step: Step; blockers: Blocker[] }
   /** Of a copy, at most once a second: bytes of the sources' tables, without indexes. */
-  | { type: "progress"; step: Step; bytes: number; total: number; bytesPerSecond: number };
+  | { type: "progress"; step: Step; bytes: number; total: number; bytesPerSecond: number }
+  /** Of an export or a restore, at most once a second: bytes of COPY text. */
+  | { type: "archiving"; step: Step; bytes: number; bytesPerSecond: number };
 
 export interface ExecutionOptions {
   sessions: Sessions;
@@ -42,6 +46,8 @@ export interface ExecutionOptions {
   /** Stops between steps, and a waiting statement at once; what is committed stays, nothing else does. */
   signal?: AbortSignal;
   onEvent?(event: ExecutionEvent): void;
+  /** For plans with steps that read or write an archive. */
+  archiver?: Archiver;
 }
 
 export interface StepFailure {
@@ -127,7 +133,7 @@ class Run {
   ) {
     this.planned = new Set(plan.steps.map(({ id }) => id));
     this.ladder = options.ladder ?? DEFAULT_LADDER;
-    const { signal, onEvent } = options;
+    const { signal, onEvent, archiver } = options;
     this.worker = new Worker({
       session,
       parent: underNewNames(options.parent, plan.steps),
@@ -136,6 +142,8 @@ class Run {
       onStart: (step) => this.announce(step),
       onWait: (step, blockers) => onEvent?.({ type: "waiting", step, blockers }),
       onProgress: (step, progress) => onEvent?.({ type: "progress", step, ...progress }),
+      archiver,
+      onArchived: (step, progress) => onEvent?.({ type: "archiving", step, ...progress }),
     });
   }
 
@@ -349,8 +357,9 @@ function groups(steps: Step[]): Step[][] {
 function isSessionLost(error: unknown): boolean {
   if (error instanceof DatabaseError) return /^(08|57P0|25P0[34])/.test(error.code ?? "");
   return (
-    ![LockTimeoutError, IdentityError, ReorganizationError, RangeError].some((ours) => error instanceof ours) &&
-    !isAbort(error)
+    ![LockTimeoutError, IdentityError, ReorganizationError, ArchiveError, RangeError].some(
+      (ours) => error instanceof ours,
+    ) && !isAbort(error)
   );
 }
 

@@ -2,7 +2,7 @@
 import { appendFileSync } from "node:fs";
 
 /** Where a run can be broken off. */
-export type FaultPoint = "beforeTransaction" | "betweenStatements" | "beforeCommit" | "afterTransaction";
+export type FaultPoint = "beforeTransaction" | "betweenStatements" | "beforeCommit" | "afterTransaction" | "archive";
 
 const hits = new Map<string, number>();
 

@@ -45,6 +45,12 @@ export interface Statement {
   afterwards?: boolean;
   /** After it the relations are locked: the executor looks again whether they still are the ones planned for. */
   recheck?: boolean;
+  /** After it the table is compared with its archive, which may take hours. */
+  prove?: boolean;
+  /** Sent once for each object of an archive, with its rows. */
+  fills?: boolean;
+  /** Sent under a savepoint and tried again by itself, since what came before it in its transaction took long. */
+  patient?: boolean;
   /**
    * After it the step's result has to be there. PostgreSQL knows names only, and no lock keeps a schema from getting another
    * name: whatever bore the name, it was the table that was planned for, or nothing is committed.

@@ -3,6 +3,7 @@ import { relationsBelow } from "../topology/level";
 import type { PartitionBound, RelationName } from "../topology/model";
 import type { Step, StepMethod } from "../topology/steps";
 import { adjustStatements } from "./adjust";
+import { exportStatements, fillStatement, proofStatement } from "./archive/statements";
 import { boundClause, boundPredicate } from "./boundSql";
 import { attributeStatements, indexStatements, likeStatements } from "./childAttributes";
 import { expressionClause } from "./generated";
@@ -74,6 +75,9 @@ const METHODS: Record<StepMethod, (rendering: Rendering) => Statement[]> = {
   moveInOneTransaction: ({ step, parent }) => renderReorganization(step, "moveInOneTransaction", parent),
   copyAndSwap: ({ step, parent }) => renderReorganization(step, "copyAndSwap", parent),
   abandon: ({ step, parent }) => renderReorganization(step, "abandon", parent),
+  export: exportStatements,
+  restore,
+  dropArchived,
 };
 
 function partitionOf(rendering: Rendering): Statement[] {
@@ -116,7 +120,17 @@ function whenAttached(rendering: Rendering): Statement[] {
 }
 
 function attach(rendering: Rendering): Statement[] {
-  return [...lockStatements(rendering, [rendering.childName]), attachStatement(rendering, "scan")];
+  const { step, childName } = rendering;
+  const locked = lockStatements(rendering, [childName]);
+  if (!step.restored) return [...locked, attachStatement(rendering, "scan")];
+  const unmarked = locking(rendering, "maintainChild", `COMMENT ON TABLE ${childName} IS NULL`);
+  return [
+    ...locked,
+    attachStatement(rendering, "instant"),
+    ...unprove(rendering),
+    unmarked,
+    ...whenAttached(rendering),
+  ];
 }
 
 /** Of a table that is proven to fit, ATTACH looks through nothing. */
@@ -307,6 +321,26 @@ function dropTable(rendering: Rendering): Statement[] {
     ...keys,
     ...lockStatements(rendering, [childName]),
     { ...locking(rendering, "dropTable", `DROP ${kind} ${childName}`), confirm: true },
+  ];
+}
+
+/** Nothing before the proof is committed; what follows it is tried for by itself, so that it need not be made again. */
+function dropArchived(rendering: Rendering): Statement[] {
+  const dropping = dropTable(rendering).map((statement) => ({ ...statement, alone: false, patient: true }));
+  return [proofStatement(rendering), ...dropping];
+}
+
+function restore(rendering: Rendering): Statement[] {
+  const { parent, child, step } = rendering;
+  const { childName } = rendering;
+  const divided = partitionByClause(step.level);
+  const check = proofOfBound(rendering);
+  const add = `ALTER TABLE ${childName} ADD CONSTRAINT ${quoteIdent(BOUND_CHECK)} CHECK (${check})`;
+  return [
+    ...likeStatements(parent, child, { ...step, divided }),
+    ...insideStatements(parent, child, step.level, "like"),
+    ...(check === undefined ? [] : [locking(rendering, "addGuard", add)]),
+    { ...fillStatement(rendering), alone: true },
   ];
 }
 

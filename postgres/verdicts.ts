@@ -74,6 +74,7 @@ const JUDGES: Partial<Record<StepMethod, (evidence: Evidence) => Verdict>> = {
   rename: judgeRename,
   adjust: judgeAdjust,
   dropTable: judgeDrop,
+  dropArchived: judgeDrop,
 };
 
 function judgeCreate({ step, parentOid, byName }: Evidence): Verdict {

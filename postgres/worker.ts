@@ -1,14 +1,15 @@
 /** Carries out the statements of steps in one session: transactions under the lock ladder, and concurrent detaches. */
 import type { RelationName } from "../topology/model";
 import type { Step } from "../topology/steps";
+import type { ArchiveProgress, ArchiveRun, Archiver } from "./archive/archiver";
 import { findBlockers, findSnapshots, findUsers } from "./blockers";
 import { readTableOfStep, withCopyFacts } from "./catalog/copying";
 import type { Session } from "./connection";
-import { type Blocker, hasSqlstate, IdentityError, SQLSTATE } from "./errors";
+import { ArchiveError, type Blocker, hasSqlstate, IdentityError, SQLSTATE } from "./errors";
 import { faultPoint } from "./faults";
 import { takesGuardOff } from "./guard";
 import { qualified } from "./identifiers";
-import { type Clock, climb, type LockLadder } from "./ladder";
+import { type Clock, climb, DEFAULT_LADDER, type LockLadder } from "./ladder";
 import { lookout } from "./lookout";
 import type { CatalogParent } from "./parent";
 import { type CopyProgress, isReorganization, reorganize } from "./reorganize/run";
@@ -26,6 +27,9 @@ export interface WorkerContext {
   onStart(step: Step): void;
   onWait(step: Step, blockers: Blocker[]): void;
   onProgress(step: Step, progress: CopyProgress): void;
+  /** Absent: no step of the plan is about one. */
+  archiver?: Archiver;
+  onArchived(step: Step, progress: ArchiveProgress): void;
 }
 
 /** What became of each step: `reached` when its result was there already. */
@@ -39,6 +43,9 @@ export class Worker {
   /** Steps of the last {@link Worker.run} that are committed, or were found reached. */
   readonly outcomes = new Map<string, Outcome>();
 
+  /** Of the steps that are being carried out. */
+  private ladder: LockLadder = DEFAULT_LADDER;
+
   constructor(private readonly context: WorkerContext) {}
 
   /**
@@ -47,6 +54,12 @@ export class Worker {
    */
   async run(steps: Step[], ladder: LockLadder): Promise<void> {
     this.outcomes.clear();
+    this.ladder = ladder;
+    const archiving = steps.filter(({ method }) => method === "export" || method === "restore");
+    for (const step of archiving) {
+      this.context.onStart(step);
+      this.outcomes.set(step.id, await this.archive(step));
+    }
     const moving = steps.filter(isReorganization);
     for (const step of moving) {
       this.context.onStart(step);
@@ -54,9 +67,59 @@ export class Worker {
       this.outcomes.set(step.id, await reorganize({ ...this.context, parent, ladder, step }));
     }
     return this.send(
-      steps.filter((step) => !moving.includes(step)),
+      steps.filter((step) => !moving.includes(step) && !archiving.includes(step)),
       ladder,
     );
+  }
+
+  private async archive(step: Step): Promise<Outcome> {
+    const { archiver } = this.context;
+    if (archiver === undefined) throw new ArchiveError(`${step.id}: there is no archive.`);
+    const run = await this.archiveRun(step);
+    return step.method === "export" ? archiver.export(run) : archiver.restore(run);
+  }
+
+  private async archiveRun(step: Step): Promise<ArchiveRun> {
+    const { session, signal, onArchived, parent } = this.context;
+    return {
+      session,
+      step,
+      parent: await readTableOfStep(session, step, parent),
+      signal,
+      onProgress: (progress) => onArchived(step, progress),
+    };
+  }
+
+  /** In the transaction that holds the lock. */
+  private async prove(step: Step): Promise<void> {
+    const { archiver, session } = this.context;
+    if (archiver === undefined) throw new ArchiveError(`${step.id}: there is no archive.`);
+    // The session waits while objects are read.
+    await session.query("SET LOCAL idle_in_transaction_session_timeout = 0");
+    await archiver.prove(await this.archiveRun(step));
+  }
+
+  /** Rolled back to where it was and tried again when its locks cannot be had, so that the transaction goes on. */
+  private patiently(step: Step, statement: Statement): Promise<void> {
+    const { session, clock, signal, onWait } = this.context;
+    return climb({
+      ladder: this.ladder,
+      clock,
+      signal,
+      look: lookout(session, clock, () => findBlockers(session, statement.locks)),
+      run: async (stepMs) => {
+        await session.query("SAVEPOINT pgpartition");
+        try {
+          await session.query(`SET LOCAL lock_timeout = '${lockTimeout(stepMs, statement.locks)}ms'`);
+          await session.query(statement.sql);
+        } catch (error) {
+          await session.query("ROLLBACK TO SAVEPOINT pgpartition");
+          throw error;
+        }
+        await session.query("RELEASE SAVEPOINT pgpartition");
+      },
+      onWait: (blockers) => onWait(step, blockers),
+    });
   }
 
   private async send(steps: Step[], ladder: LockLadder): Promise<void> {
@@ -113,8 +176,10 @@ export class Worker {
         }
         if (skip) continue;
         faultPoint("betweenStatements");
-        await session.query(statement.sql);
+        if (statement.patient) await this.patiently(step, statement);
+        else await session.query(statement.sql);
         if (statement.recheck) await this.recheck(step);
+        if (statement.prove) await this.prove(step);
         if (statement.confirm) await this.confirm(step);
       }
       faultPoint("beforeCommit");

@@ -1,4 +1,5 @@
 /** Whether somebody may have changed a table since it was looked at. */
+import type { Session } from "../connection";
 
 /**
  * What PostgreSQL knows of changes of a table's rows: equal states mean that nobody has changed it, different ones that
@@ -38,4 +39,31 @@ export function changeState({ filenode, inserted, updated, deleted, reset }: Cha
 /** True when nobody has changed the table between the two. */
 export function isUnchanged(before: ChangeState, after: ChangeState): boolean {
   return (["filenode", "inserted", "updated", "deleted", "reset"] as const).every((key) => before[key] === after[key]);
+}
+
+interface RootChangeRow extends ChangeRow {
+  root: number;
+  oid: number;
+}
+
+const OF_ROOTS = `
+WITH RECURSIVE tree AS (
+  SELECT oid AS root, oid FROM pg_catalog.unnest($1::oid[]) AS wanted(oid) UNION ALL
+  SELECT tree.root, i.inhrelid FROM tree JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.oid
+)
+SELECT tree.root, c.oid, ${CHANGE_COLUMNS}
+FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.oid WHERE c.relkind <> 'p' ORDER BY tree.root, c.oid`;
+
+/** States of the tables below some relations (or of these themselves) that hold rows: by OID of the relation, then of the table. One query. */
+export async function readChanges(
+  session: Session,
+  oids: readonly number[],
+): Promise<Map<number, Map<number, ChangeState>>> {
+  const found = new Map<number, Map<number, ChangeState>>();
+  if (oids.length === 0) return found;
+  for (const { root, oid, ...row } of await session.query<RootChangeRow>(OF_ROOTS, [oids])) {
+    const leaves = found.get(root) ?? new Map<number, ChangeState>();
+    found.set(root, leaves.set(oid, changeState(row)));
+  }
+  return found;
 }

@@ -25,7 +25,7 @@ export function copyRowsOut<T>(
   read: (text: Readable) => Promise<T>,
   blocks?: Blocks,
 ): Promise<T> {
-  return session.copyOut(`COPY ${source(table, blocks)} TO STDOUT`, read);
+  return session.copyOut(copyTo(table, blocks), read);
 }
 
 /** Adds rows to a table. Takes ROW EXCLUSIVE on it. */
@@ -35,6 +35,10 @@ export function copyRowsIn(
   write: (text: Writable) => Promise<void>,
 ): Promise<void> {
   return session.copyIn(copyFrom(table), write);
+}
+
+export function copyTo(table: RowsTable, blocks?: Blocks): string {
+  return `COPY ${source(table, blocks)} TO STDOUT`;
 }
 
 /** The columns are always named: a restored table may have them in another order. */

@@ -188,9 +188,11 @@ export async function readTableOfStep(session: Session, step: Step, root: Catalo
   return table.copying === undefined ? { ...table, copying: (await readCopying(session, table))?.facts } : table;
 }
 
+const ARCHIVING: ReadonlySet<Step["method"]> = new Set<Step["method"]>(["export", "restore", "dropArchived"]);
+
 /** Rows are copied, or proven to be within bounds. */
 function needsCopyFacts({ reorganization, method, proven }: Step): boolean {
-  return reorganization !== undefined || method === "prove" || proven === true;
+  return reorganization !== undefined || method === "prove" || proven === true || ARCHIVING.has(method);
 }
 
 /** The set's own table as before, with what the steps need of the tables below it. */

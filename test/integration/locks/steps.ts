@@ -112,6 +112,9 @@ const OWN_KEY = [
   "ALTER TABLE s.c1 ADD CONSTRAINT own_key FOREIGN KEY (r) REFERENCES s.own",
 ];
 
+/** The tables below `s.c1` that hold rows. */
+const LEAVES_OF_C1 = ["c1a", "c1b"].map((name) => ({ schema: "s", name }));
+
 /** A method without an entry does not compile. */
 const CASES: Record<Exclude<StepMethod, Elsewhere | "detachConcurrently">, Case[]> = {
   partitionOf: newChild("partitionOf"),
@@ -217,6 +220,15 @@ const CASES: Record<Exclude<StepMethod, Elsewhere | "detachConcurrently">, Case[
       }),
       only: ({ deep }) => !deep,
     },
+  ],
+  export: [
+    { make: aboutC1("export", { bound: range("10", "20") }), only: ({ deep }) => !deep },
+    { make: aboutC1("export", { bound: range("10", "20"), tables: LEAVES_OF_C1 }), only: ({ deep }) => deep === true },
+  ],
+  restore: [{ make: async () => step("restore", "c2", { bound: NEW, manifest: { key: "manifest.json" } }) }],
+  dropArchived: [
+    { make: aboutC1("dropArchived"), meanwhile: ["ALTER TABLE s.p DETACH PARTITION s.c1"] },
+    { prepare: KEPT, make: aboutC1("dropArchived"), only: ({ out }) => typeof out === "string" },
   ],
   dropTable: [
     { make: aboutC1("dropTable"), meanwhile: ["ALTER TABLE s.p DETACH PARTITION s.c1"] },

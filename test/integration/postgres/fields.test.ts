@@ -52,6 +52,8 @@ const PARTITION: Fields<ActualPartition> = {
     why: "what a drop of the table above leaves of a detached one: kept and told of, in tree/orphans.test.ts",
   },
   unvalidatedForeignKeys: { why: "PostgreSQL 14 only, in kept-foreign-keys.test.ts" },
+  restored: { why: "what an interrupted restore has left: archive/crash.test.ts" },
+  copy: { why: "of the archive, not of the catalog: archive/tiers.test.ts" },
   recorded: { why: "these very differences in words" },
 };
 
@@ -72,6 +74,7 @@ const PARENT: Fields<ActualParent> = {
 const LEVEL: Record<Exclude<keyof ActualLevel, keyof ActualParent>, Field> = {
   children: { sql: "DROP TABLE s.c1" },
   detached: { sql: "ALTER TABLE s.p DETACH PARTITION s.c0" },
+  archived: { why: "of the archive, not of the catalog: archive/tiers.test.ts" },
   reorganizations: { why: "what an interrupted run has left: reorganize/crash.test.ts" },
 };
 

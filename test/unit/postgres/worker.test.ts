@@ -89,6 +89,7 @@ function workerOn(session: Session): Worker {
     onStart: () => undefined,
     onWait: () => undefined,
     onProgress: () => undefined,
+    onArchived: () => undefined,
   });
 }
 

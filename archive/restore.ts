@@ -1,0 +1,116 @@
+/** Brings the rows of a partition back, into a table beside the parent that nobody else uses yet. */
+import { pipeline } from "node:stream/promises";
+import type { ArchiveRun } from "../postgres/archive/archiver";
+import { FIND_MARKED, markStatement, type RestoreMark, readMark } from "../postgres/archive/mark";
+import { copyRowsIn } from "../postgres/archive/rows";
+import { readColumns } from "../postgres/archive/table";
+import type { Session } from "../postgres/connection";
+import { ArchiveError, IdentityError } from "../postgres/errors";
+import { faultPoint } from "../postgres/faults";
+import { qualified } from "../postgres/identifiers";
+import { renderStep } from "../postgres/statements";
+import type { RelationName } from "../topology/model";
+import { readManifest } from "./inventory";
+import type { Manifest } from "./manifest";
+import { readRows, type TextWatcher, watched } from "./object";
+import { requireRows } from "./proof";
+import type { Store, StoredObject } from "./store";
+
+export interface RestoreRun extends ArchiveRun {
+  store: Store;
+  /** OID of the set's own table. */
+  root: number;
+  /** Where the manifest is. */
+  manifest: StoredObject;
+  onText?: TextWatcher;
+}
+
+/**
+ * Makes the table, fills it part by part, and compares it with the manifest. What is done is written on the table in the
+ * transaction that does it.
+ */
+export async function restoreTable(run: RestoreRun): Promise<"done" | "reached"> {
+  const { session, step, store } = run;
+  const table = { schema: step.schema, name: step.partition };
+  const found = await findTable(session, table, run);
+  if (found?.whole) return "reached";
+  const manifest = await readManifest(store, run.manifest);
+  let mark = found ?? (await makeTable(run, table));
+  faultPoint("archive");
+  await requireColumns(session, table, manifest);
+  const parts = manifest.leaves.flatMap((leaf) => leaf.parts);
+  const columns = manifest.columns.map(({ name }) => name);
+  for (const part of parts.slice(mark.parts)) {
+    run.signal?.throwIfAborted();
+    mark = { ...mark, parts: mark.parts + 1 };
+    await session.transaction(async () => {
+      await session.query("SET LOCAL row_security = off");
+      const rows = await readRows(store, part);
+      await copyRowsIn(session, { ...table, columns }, async (into) => pipeline(rows, watched(run.onText), into));
+      faultPoint("archive");
+      await session.query(markStatement(table, mark).sql);
+      faultPoint("beforeCommit");
+    });
+  }
+  faultPoint("archive");
+  await session.transaction(async () => {
+    await session.query(`LOCK TABLE ${qualified(table)} IN SHARE MODE`);
+    await session.query("SET LOCAL row_security = off");
+    await requireRows(session, await identified(session, table), manifest);
+    await session.query(markStatement(table, { ...mark, whole: true }).sql);
+  });
+  return "done";
+}
+
+/** What an interrupted restore has left; undefined when there is no such table. */
+async function findTable(
+  session: Session,
+  table: RelationName,
+  { manifest }: RestoreRun,
+): Promise<RestoreMark | undefined> {
+  const [row] = await session.query<{ comment: string | null }>(FIND_MARKED, [table.schema, table.name]);
+  if (row === undefined) return undefined;
+  const mark = readMark(row.comment);
+  if (mark?.manifest.key === manifest.key) return mark;
+  throw new IdentityError(`${qualified(table)} is there already, and no restore of this archive has made it.`);
+}
+
+async function makeTable(run: RestoreRun, table: RelationName): Promise<RestoreMark> {
+  const { session, step, parent, manifest } = run;
+  if (step.bound === undefined) throw new RangeError(`Step ${step.id} has no bound.`);
+  const { key, version } = manifest;
+  const mark: RestoreMark = {
+    root: run.root,
+    ...(step.under && { under: step.under.name }),
+    bound: step.bound,
+    manifest: { key, ...(version !== undefined && { version }) },
+    parts: 0,
+    whole: false,
+  };
+  await session.transaction(async () => {
+    for (const statement of renderStep(step, parent).filter(({ fills }) => !fills)) await session.query(statement.sql);
+    await session.query(markStatement(table, mark).sql);
+    faultPoint("beforeCommit");
+  });
+  return mark;
+}
+
+/** Columns that came since are as for rows of that time: their defaults. What is gone has no place to go to. */
+async function requireColumns(session: Session, table: RelationName, { columns }: Manifest): Promise<void> {
+  const there = new Map(
+    (await readColumns(session, (await identified(session, table)).oid)).map(({ name, type }) => [name, type]),
+  );
+  const lost = columns.filter(({ name, type }) => there.get(name) !== type);
+  if (lost.length === 0) return;
+  const list = lost.map(({ name, type }) => `${name} ${type} (now ${there.get(name) ?? "not there"})`).join(", ");
+  throw new ArchiveError(
+    `${qualified(table)}: the archive has columns that the table has not any more: ${list}. ` +
+      "Restore it beside the parent (pgpartition archive restore --into), or give the table these columns.",
+  );
+}
+
+async function identified(session: Session, table: RelationName): Promise<RelationName & { oid: number }> {
+  const [row] = await session.query<{ oid: number }>(FIND_MARKED, [table.schema, table.name]);
+  if (row === undefined) throw new IdentityError(`${qualified(table)} is gone.`);
+  return { ...table, oid: row.oid };
+}

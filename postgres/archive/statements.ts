@@ -1,0 +1,46 @@
+/** The statements of steps that read or write an archive. */
+import type { RelationName } from "../../topology/model";
+import type { Step } from "../../topology/steps";
+import { qualified } from "../identifiers";
+import type { ChildFacts, ParentFacts } from "../parent";
+import type { Lock, Statement } from "../statement";
+import { copyFrom, copyTo } from "./rows";
+
+interface Rendering {
+  step: Step;
+  parent: ParentFacts;
+  child: RelationName;
+  facts: ChildFacts;
+}
+
+/** One for each table that holds rows; a large one is read in parts. */
+export function exportStatements({ step, parent, child }: Rendering): Statement[] {
+  return (step.tables ?? [child]).map((table) => ({
+    sql: copyTo({ ...table, columns: storedColumns(parent) }),
+    locks: [{ relation: qualified(table), mode: "ACCESS SHARE", hold: "scan" }],
+    transactional: true,
+    alone: true,
+  }));
+}
+
+/** What fills the table that a restore has made. */
+export function fillStatement({ parent, child }: Pick<Rendering, "parent" | "child">): Statement {
+  return {
+    sql: copyFrom({ ...child, columns: storedColumns(parent) }),
+    locks: [{ relation: qualified(child), mode: "ROW EXCLUSIVE", hold: "scan" }],
+    transactional: true,
+    fills: true,
+  };
+}
+
+/** Under this lock the table is compared with the archive; nobody can write to it, and everybody read. */
+export function proofStatement({ child, facts }: Pick<Rendering, "child" | "facts">): Statement {
+  const tables = [child, ...facts.descendants].map(qualified);
+  const locks = tables.map((relation): Lock => ({ relation, mode: "SHARE", hold: "scan" }));
+  const list = tables.map((name) => `ONLY ${name}`).join(", ");
+  return { sql: `LOCK TABLE ${list} IN SHARE MODE`, locks, transactional: true, recheck: true, prove: true };
+}
+
+function storedColumns({ copying }: ParentFacts): string[] {
+  return (copying?.columns ?? []).filter(({ generated }) => !generated).map(({ name }) => name);
+}
