@@ -77,7 +77,7 @@ export interface LifecycleRule {
   /** Age from the partition's upper bound to `asOf`, in calendar steps: `12 months`, `26 weeks`, `90 days`. */
   after: string | number;
   /** `detached`: a table beside its parent. `dropped`: rows and table are given up. */
-  tier: "detached" | "dropped";
+  tier: "exported" | "detached" | "archived" | "dropped";
 }
 
 /** Keeps the partitions of a range live whatever the lifecycle says. */
@@ -109,7 +109,7 @@ export interface SubPartitionBy {
   /** Schema of this level's partitions, and of those below it. Default: that of the table that they are partitions of. */
   partitionSchema?: string;
   /** As in the set, for each of the tables. */
-  removed?: "live" | "detached" | "dropped";
+  removed?: "live" | "detached" | "archived" | "dropped";
   /** The level below. */
   subPartitionBy?: SubPartitionBy;
 }
@@ -127,7 +127,7 @@ export interface ExplicitPartition {
   modulus?: number;
   remainder?: number;
   default?: boolean;
-  tier?: "live" | "detached" | "dropped";
+  tier?: "live" | "exported" | "detached" | "archived" | "dropped";
   /** Schema of the partition and, unless they say otherwise, of its own partitions. Default: `partitionSchema` of its level. */
   schema?: string;
   /** How the partition is divided further, when that is not what `subPartitionBy` says. */
@@ -135,7 +135,7 @@ export interface ExplicitPartition {
   /** Its own partitions by name, beside those of `subPartitionBy`, or all of them with `partitionBy`. */
   partitions?: Record<string, ExplicitPartition>;
   /** As in the set, for the partitions of a LIST that `partitionBy` divides this one by. */
-  removed?: "live" | "detached" | "dropped";
+  removed?: "live" | "detached" | "archived" | "dropped";
   /**
    * True: an undivided table in spite of `subPartitionBy`; partitions that it has become one table with their rows. False: what
    * is below it is left to others, although an earlier update had divided it.
@@ -218,7 +218,7 @@ export interface PartitionPolicy {
    * reports them and leaves them attached, `detached` keeps their rows in tables beside the parent, `dropped` gives them up.
    * Values that another partition takes are moved there with their rows, whatever this says.
    */
-  removed?: Input<"live" | "detached" | "dropped">;
+  removed?: Input<"live" | "detached" | "archived" | "dropped">;
   /** How to treat attached partitions that nobody declared. Default: `report`. */
   unmanaged?: Input<"ignore" | "report" | "refuse">;
   /**

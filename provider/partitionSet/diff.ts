@@ -3,6 +3,7 @@ import { type Comparison, difference, replacedBy } from "../../topology/differen
 import { entriesOf, levelKey, type PlacedEntry } from "../../topology/level";
 import type { DesiredPartition } from "../../topology/model";
 import { comparisonFromChecked } from "../../topology/policy";
+import { isAttached } from "../../topology/tiers";
 import { UNKNOWN } from "../../topology/unknown";
 import { declaredDifferences, type PropertyDifference } from "../difference";
 import type { DiffRequest } from "../handler";
@@ -91,7 +92,7 @@ function unmanaged(
   const declared = new Set([...entriesOf(desired, "")].map(({ path }) => formatPath(path)));
   return [...entriesOf(actual, "")].filter(
     ({ path, entry }) =>
-      entry.tier === "live" &&
+      isAttached(entry.tier) &&
       !declared.has(formatPath(path)) &&
       (path.length === TOP_LEVEL || declared.has(formatPath(path.slice(0, -TOP_LEVEL)))),
   );

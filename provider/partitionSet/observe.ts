@@ -1,14 +1,17 @@
 /** Reads what a PartitionSet is about: the catalog, or the state when a preview can reach no database. */
+import type { Archiver } from "../../postgres/archive/archiver";
+import { readMarked } from "../../postgres/archive/mark";
 import { readSet } from "../../postgres/catalog";
 import type { Session } from "../../postgres/connection";
 import { type CatalogSet, type ParentFacts, plannedParent } from "../../postgres/parent";
 import { readServer, type ServerFacts } from "../../postgres/server";
 import { actualFromState } from "../../topology/fromState";
-import { placesOf } from "../../topology/level";
+import { entriesOf, placesOf } from "../../topology/level";
 import type { ActualSet, DesiredSet, KnownOids } from "../../topology/model";
 import { withRecordedDifferences } from "../../topology/plan/recorded";
 import { foundIdentity, type Identity, identityOf, recordedIdentity, requireIdentity } from "../identity";
 import type { Properties } from "../values";
+import { withArchive } from "./archive";
 import { asServerSays } from "./expressions";
 import { knownOids, recordedPlaces } from "./state";
 
@@ -25,33 +28,50 @@ export interface Observation {
   server?: ServerFacts;
   /** Undefined when planned from the state. */
   catalog?: CatalogSet;
+  /** Where rows go; undefined when no archive is declared, or when planned from the state. */
+  archiver?: Archiver;
 }
 
 /** @throws IdentityMismatch before anything else when the state belongs to another cluster, database or table. */
 export async function observe(session: Session, desired: DesiredSet, olds: Properties): Promise<Observation> {
   const server = await readServer(session);
+  const marked = desired.archive === undefined ? [] : await readMarked(session);
+  const ofThis = new Set([desired.table, ...[...entriesOf(desired.partitions, "")].map(({ name }) => name)]);
+  const restored = marked.filter(({ mark }) => ofThis.has(mark.under ?? desired.table));
+  const { bounds, under } = recordedPlaces(olds);
+  const places = {
+    bounds: { ...bounds, ...Object.fromEntries(restored.map(({ name, mark }) => [name, mark.bound])) },
+    under: {
+      ...under,
+      ...Object.fromEntries(restored.flatMap(({ name, mark }) => (mark.under ? [[name, mark.under]] : []))),
+    },
+  };
   const read = (known: KnownOids) =>
     readSet(session, {
       schema: desired.schema,
       table: desired.table,
       names: [...placesOf(desired.partitions, desired.schema)],
       known,
-      ...recordedPlaces(olds),
+      ...places,
       revoked: desired.children?.grants === "none",
     });
-  const recorded = knownOids(olds, false);
+  const own = Object.fromEntries(restored.map(({ name, oid }) => [name, oid]));
+  const recorded = { ...knownOids(olds, false), ...own };
   const catalog = await read(recorded);
   const found = foundIdentity(server, catalog.parent?.oid);
   const relation = `${desired.schema}.${desired.table}`;
   const moved = requireIdentity(recordedIdentity(olds), found, olds.acceptIdentity, relation);
-  const trusted = moved ? await read({}) : catalog;
+  const trusted = moved ? await read(own) : catalog;
   const said = trusted.parent === undefined ? desired : await asServerSays(session, desired, server);
+  const identity = trusted.parent && identityOf(server, trusted.parent.oid);
+  const { actual, archiver } = await withArchive(session, said, trusted, identity, { olds, restored });
   return {
     desired: said,
-    actual: withRecordedDifferences(trusted, said),
+    actual: withRecordedDifferences(actual, said),
+    ...(archiver && { archiver }),
     facts: trusted.parent ?? plannedParent(desired, undefined, server.major),
-    known: moved ? {} : recorded,
-    identity: trusted.parent && identityOf(server, trusted.parent.oid),
+    known: moved ? own : recorded,
+    identity,
     server,
     catalog: trusted,
   };

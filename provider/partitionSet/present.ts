@@ -23,6 +23,8 @@ const COUNTED: [StepKind, string][] = [
   ["adjust", "to adjust"],
   ["finalizeDetach", "pending detach to finish"],
   ["validateForeignKeys", "interrupted detach to finish"],
+  ["restore", "to restore"],
+  ["export", "to export"],
   ["detach", "to detach"],
   ["drop", "to drop"],
 ];
@@ -36,6 +38,8 @@ const DONE: Record<string, string> = {
   "to adjust": "adjusted",
   "pending detach to finish": "pending detach finished",
   "interrupted detach to finish": "interrupted detach finished",
+  "to restore": "restored",
+  "to export": "exported",
   "to detach": "detached",
   "to drop": "dropped",
 };
@@ -116,6 +120,8 @@ const EFFECTS: Record<Step["effect"]["data"], (size: string) => string> = {
   moves: (size) =>
     `rows are copied into other tables below the parent, which is seen with all of them throughout${size}`,
   deletes: (size) => `rows are deleted${size}, no undo`,
+  copies: (size) => `rows are copied into the archive, and read from there again${size}`,
+  archives: (size) => `rows are in the archive only${size}; the table goes when they are proven to be there`,
 };
 
 /** A step with its statements, then its locks and effect on rows. */

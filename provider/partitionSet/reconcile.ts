@@ -95,7 +95,7 @@ async function carryOut(
   context: Context,
   session: Session,
   plan: Plan,
-  { catalog, server }: Observation,
+  { catalog, server, archiver }: Observation,
 ): Promise<ExecutionReport | undefined> {
   const parent = catalog?.parent;
   const steps = plan.steps.filter(({ madeBy }) => madeBy === undefined);
@@ -107,6 +107,7 @@ async function carryOut(
       sessions: context.database.sessions,
       parent,
       server,
+      archiver,
       ladder: context.database.ladder,
       signal: context.signal,
       onEvent: watcher(context),
@@ -177,6 +178,9 @@ function watcher(context: Context): (event: ExecutionEvent) => void {
       void context.log.status(`${event.step.id}: waiting. ${describeBlockers(event.blockers)}`);
     } else if (event.type === "progress") {
       void context.log.status(`${event.step.id}: ${progressText(event)}`);
+    } else if (event.type === "archiving") {
+      const rate = `${bytesText(Math.round(event.bytesPerSecond))} a second`;
+      void context.log.status(`${event.step.id}: ${bytesText(event.bytes)}, ${rate}`);
     } else if (event.type === "finished") {
       void context.log.status(`${event.position} of ${event.total}: ${event.step.id}`);
     }

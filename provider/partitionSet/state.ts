@@ -16,12 +16,14 @@ import type {
 import { isOrphan, withOrphans } from "../../topology/orphans";
 import { keptDefault } from "../../topology/reorganization";
 import type { Plan, Step } from "../../topology/steps";
+import { isAttached } from "../../topology/tiers";
 import { type Identity, recordedIdentity } from "../identity";
 import { isRecord, type Properties } from "../values";
 import type { OldViews, ViewRow } from "../views";
+import { archivesOf } from "./archive";
 
 /** Where a partition is, as the state records it. `detaching`: half detached by an interrupted DETACH CONCURRENTLY. */
-export type RecordedTier = "live" | "detached" | "detaching";
+export type RecordedTier = "live" | "exported" | "detached" | "detaching" | "archived";
 
 /** With what differs, in words by attribute: `differs` is put right by the next update, `noticed` is left. */
 export type RecordedPartition = PartitionBound &
@@ -76,14 +78,21 @@ export function outputsFromActual(
   const recorded = recordLevel(placingOf(inputs, schema), schema, actual, oids);
   const partitions = withGenerated(recorded, declaredPartitions(inputs));
   Object.assign(oids, formerNames(inputs, oids, known));
-  return { ...withoutPartitions(inputs), partitions, oids, identity };
+  const archives = archivesOf(actual, declaredPartitions(inputs) as Declared);
+  return {
+    ...withoutPartitions(inputs),
+    partitions,
+    oids,
+    ...(Object.keys(archives).length > 0 && { archives }),
+    identity,
+  };
 }
 
 /** One level of the map, of a table in `schema`; leaves the OIDs of all levels in `oids`. */
 function recordLevel(
   placing: Placing,
   schema: string,
-  { children, detached }: Pick<ActualLevel, "children" | "detached">,
+  { children, detached, archived = [] }: Pick<ActualLevel, "children" | "detached" | "archived">,
   oids: KnownOids,
 ): Record<string, RecordedPartition> {
   const partitions: Record<string, RecordedPartition> = {};
@@ -91,7 +100,7 @@ function recordLevel(
     const key = partitionKeyOf(placing, partition);
     oids[key] = partition.oid;
     const place = { ...recordedSchema(partition, schema), ...formerPlace(partition, placing) };
-    partitions[key] = { ...partition.bound, tier: TIERS[partition.state], ...place, ...partition.recorded };
+    partitions[key] = { ...partition.bound, tier: tierOf(partition, placing), ...place, ...partition.recorded };
     if (level === undefined) continue;
     const keyColumns = level.keyColumns.map((column) => column ?? "(an expression)");
     Object.assign(partitions[key], {
@@ -99,7 +108,15 @@ function recordLevel(
       partitions: recordLevel(placingBelow(placing, key, partition), partition.schema, level, oids),
     });
   }
+  for (const copy of archived) partitions[copy.name] ??= { ...copy.bound, tier: "archived" };
   return inOrder(partitions, placing.partitions);
+}
+
+/** An export that is as the table is counts when it is declared; a copy that nobody asks for changes nothing. */
+function tierOf({ name, state, copy }: ActualPartition, { partitions }: Placing): RecordedTier {
+  const declared = Object.hasOwn(partitions, name) ? (partitions as Declared)[name] : undefined;
+  const exported = state === "live" && declared?.tier === "exported" && copy !== undefined && !copy.changed;
+  return exported ? "exported" : TIERS[state];
 }
 
 /** What has come up from a table that is gone is this one's own when it is declared here with its bound. */
@@ -163,7 +180,7 @@ function withGenerated(
     ) as Partial<DesiredPartition>;
     const { generated: _, ...entry } = partition;
     const inside = entry.partitions && { partitions: withGenerated(entry.partitions, below ?? {}) };
-    return [name, { ...entry, ...(generated && entry.tier === "live" && { generated }), ...inside }];
+    return [name, { ...entry, ...(generated && isAttached(entry.tier) && { generated }), ...inside }];
   });
   return Object.fromEntries(entries);
 }
@@ -196,6 +213,9 @@ function promise(step: Step, partitions: Record<string, RecordedPartition>, plac
     partitions[name] = withoutRepaired(before, ["foreignKeys"]);
   } else if (step.kind === "unproveBound" && before) {
     partitions[name] = withoutRepaired(before, ["boundCheck"]);
+  } else if (step.method === "dropArchived" && before) partitions[name] = { ...boundOf(before), tier: "archived" };
+  else if (step.kind === "export") {
+    if (before && declaredTier(placing, name) === "exported") partitions[name] = { ...before, tier: "exported" };
   } else if (step.kind === "drop") delete partitions[name];
   else if (LEAVING.has(step.kind) && before) partitions[name] = { ...before, tier: "detached" };
   else if (step.kind === "rename" && before) {
@@ -212,6 +232,10 @@ function promise(step: Step, partitions: Record<string, RecordedPartition>, plac
       partitions[target.name] = { ...target.bound, tier: "live", ...place, ...inside };
     }
   } else if (bound && !UNBOUND.has(step.kind)) partitions[name] = { ...bound, tier: "live", ...place, ...divided };
+}
+
+function declaredTier({ partitions }: Placing, name: string): string | undefined {
+  return Object.hasOwn(partitions, name) ? (partitions as Declared)[name]?.tier : undefined;
 }
 
 function withoutRepaired(

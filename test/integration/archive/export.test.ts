@@ -113,6 +113,7 @@ describeOnEachPostgres("an export", (server) => {
         onText: (bytes) => {
           texts += bytes;
           if (texts > 300_000) stop.abort();
+          return undefined;
         },
       });
       await assert.rejects(interrupted, { name: "AbortError" });

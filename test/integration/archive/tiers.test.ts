@@ -1,0 +1,179 @@
+/** The whole life of a partition: live, exported, archived, and back by a pin. */
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Client } from "pg";
+import { openStore } from "../../../archive/open";
+import { ARCHIVE_DEFAULTS } from "../../../topology/archive";
+import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
+import { describeOnS3 } from "../../support/s3";
+import type { Program, State, UpWithoutEngine } from "../../support/without-engine";
+import { openForEachTest } from "../postgres/opened";
+
+const { upWithoutEngine } = require("../../support/without-engine") as { upWithoutEngine: UpWithoutEngine };
+
+const partitionBy = { range: { column: "at", type: "timestamptz", every: "month" } };
+
+describeOnEachPostgres("the tiers of a partition", (server) => {
+  let database: TestDatabase;
+  let client: Client;
+  let url: string;
+  let state: State;
+
+  openForEachTest(server, (opened) => {
+    ({ database, client } = opened);
+  });
+  beforeEach(() => {
+    state = {};
+  });
+
+  const program = (more: object = {}): Program => ({
+    table: {
+      name: "events",
+      partitionBy,
+      columns: [
+        { name: "id", type: "bigint" },
+        { name: "at", type: "timestamptz", nullable: false },
+        { name: "payload", type: "text" },
+      ],
+      primaryKey: ["id", "at"],
+    },
+    set: {
+      table: "events",
+      partitionBy,
+      window: { from: "2026-01", ahead: 0 },
+      asOf: "2026-04",
+      archive: { store: url },
+      ...more,
+    },
+  });
+
+  async function up(more: object = {}): Promise<void> {
+    state = await upWithoutEngine(database.connection, program(more), state);
+  }
+
+  const tiers = () =>
+    Object.fromEntries(
+      Object.entries(state.set?.outputs.partitions as Record<string, { tier: string }>).map(([name, { tier }]) => [
+        name,
+        tier,
+      ]),
+    );
+  const count = async (table: string) => (await client.query(`SELECT count(*)::int AS n FROM ${table}`)).rows[0].n;
+  const exists = async (table: string) =>
+    (await client.query("SELECT to_regclass($1) IS NOT NULL AS there", [table])).rows[0].there;
+  const content = async () =>
+    (await client.query("SELECT md5(string_agg(e::text, ',' ORDER BY id)) AS hash FROM events AS e")).rows[0].hash;
+  const objects = async () => {
+    const store = openStore({ store: url, ...ARCHIVE_DEFAULTS }, new Date());
+    const keys: string[] = [];
+    for await (const { key } of store.list("")) if (key.endsWith(".zst")) keys.push(key);
+    store.close();
+    return keys.sort();
+  };
+  /** Statements that change something, as the server saw them. */
+  const changes = async () =>
+    (await database.statements()).filter((sql) =>
+      /^(ALTER|CREATE TABLE (?!pg_temp)|DROP|COMMENT|COPY|LOCK|INSERT|UPDATE|DELETE)/.test(sql),
+    );
+
+  const ROWS = `INSERT INTO events SELECT i, '2026-01-01'::timestamptz + i * interval '1 hour', 'row ' || i
+    FROM generate_series(0, 2500) AS i`;
+  const AGED = {
+    lifecycle: [
+      { after: "1 month", tier: "exported" },
+      { after: "2 months", tier: "archived" },
+    ],
+  };
+
+  function hold(): void {
+    it("goes from live over exported to archived, and back by a pin without a row lost", async () => {
+      await up();
+      await client.query(ROWS);
+      const before = await content();
+      await up(AGED);
+      assert.deepEqual(tiers(), {
+        events_2026_01: "archived",
+        events_2026_02: "exported",
+        events_2026_03: "live",
+        events_2026_04: "live",
+      });
+      assert.equal(await exists("events_2026_01"), false);
+      assert.equal(await count("events"), 2501 - 744);
+      const written = await objects();
+      await up({ ...AGED, pins: [{ from: "2026-01", to: "2026-02", until: "2026-06" }] });
+      assert.equal(tiers().events_2026_01, "live");
+      assert.equal(await content(), before);
+      await up(AGED);
+      assert.equal(tiers().events_2026_01, "archived");
+      assert.equal(await exists("events_2026_01"), false);
+      assert.deepEqual(await objects(), written, "nothing is written again");
+    });
+
+    it("changes nothing in a second update", async () => {
+      await up();
+      await client.query(ROWS);
+      await up(AGED);
+      await database.logStatements();
+      await up(AGED);
+      assert.deepEqual(await changes(), []);
+    });
+
+    it("notices rows that have changed since their export, and exports them again", async () => {
+      await up();
+      await client.query(ROWS);
+      await up(AGED);
+      const written = await objects();
+      await client.query("UPDATE events SET payload = 'late' WHERE id = 1000");
+      await client.query("SELECT pg_stat_force_next_flush()").catch(() => undefined);
+      await client.end();
+      client = await database.client();
+      await up(AGED);
+      assert.equal(tiers().events_2026_02, "exported");
+      assert.equal((await objects()).length, written.length + 1);
+    });
+
+    it("keeps a table whose rows have changed after the export in the moment before it goes", async () => {
+      await up();
+      await client.query(ROWS);
+      const [first] = AGED.lifecycle;
+      await up({ lifecycle: [{ ...first, after: "0 months" }] });
+      await client.query("INSERT INTO events VALUES (-1, '2026-01-15', 'late')");
+      await up(AGED);
+      assert.equal(tiers().events_2026_01, "archived");
+      await up({ ...AGED, pins: [{ from: "2026-01", to: "2026-02" }] });
+      const { rows } = await client.query("SELECT payload FROM events WHERE id = -1");
+      assert.deepEqual(rows, [{ payload: "late" }]);
+    });
+
+    it("leaves tables alone whose names begin alike or end in archive", async () => {
+      await client.query(`CREATE SCHEMA other; CREATE TABLE other.events_2026_01 (id int);
+      CREATE TABLE events_payments (id int); CREATE TABLE events_p_archive_backup (id int); CREATE TABLE events_2026_01_old (id int)`);
+      await up();
+      await client.query(ROWS);
+      await up(AGED);
+      for (const table of ["other.events_2026_01", "events_payments", "events_p_archive_backup", "events_2026_01_old"])
+        assert.ok(await exists(table), table);
+    });
+  }
+
+  describe("with an archive in a directory", () => {
+    let directory: string;
+    beforeEach(async () => {
+      directory = await mkdtemp(join(tmpdir(), "archive-test-"));
+      url = `file://${directory}`;
+    });
+    afterEach(() => rm(directory, { recursive: true }));
+    hold();
+  });
+
+  describeOnS3("with an archive in a bucket", (s3) => {
+    beforeEach(async () => {
+      const { endpoint, region } = s3();
+      const bucket = await s3().createBucket({ versioned: true });
+      url = `s3://${bucket}/archives/of%20tests?endpoint=${endpoint}&region=${region}`;
+    });
+    hold();
+  });
+});
