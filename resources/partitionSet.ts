@@ -1,5 +1,5 @@
 import { CustomResource, type CustomResourceOptions, type Input, type Output } from "@pulumi/pulumi";
-import type { ExplicitPartition, Identity, PartitionBy, PartitionPolicy } from "./types";
+import type { ArchivedCopy, ExplicitPartition, Identity, PartitionBy, PartitionPolicy } from "./types";
 
 export interface PartitionSetArgs extends PartitionPolicy {
   /** Schema of the parent and of its partitions. Default: `public`. */
@@ -19,12 +19,14 @@ export class PartitionSet extends CustomResource {
   /** The partitions there are, by name. */
   declare readonly partitions: Output<Record<string, ExplicitPartition>>;
   declare readonly identity: Output<Identity | undefined>;
+  /** What the archive has of partitions whose tier is `exported` or `archived`, by name. Undefined: nothing. */
+  declare readonly archives: Output<Record<string, ArchivedCopy> | undefined>;
 
   constructor(name: string, args: PartitionSetArgs, options?: CustomResourceOptions) {
     super(
       "pgpartition:index:PartitionSet",
       name,
-      { schema: undefined, partitions: undefined, identity: undefined, ...args },
+      { schema: undefined, partitions: undefined, identity: undefined, archives: undefined, ...args },
       options,
     );
   }

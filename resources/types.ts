@@ -76,11 +76,14 @@ export interface Window {
 export interface LifecycleRule {
   /** Age from the partition's upper bound to `asOf`, in calendar steps: `12 months`, `26 weeks`, `90 days`. */
   after: string | number;
-  /** `detached`: a table beside its parent. `dropped`: rows and table are given up. */
+  /**
+   * `exported`: still attached, with a copy in the archive. `detached`: a table beside its parent. `archived`: in the archive
+   * only. `dropped`: rows and table are given up; what is archived stays in the store, and is not spoken of any more.
+   */
   tier: "exported" | "detached" | "archived" | "dropped";
 }
 
-/** Keeps the partitions of a range live whatever the lifecycle says. */
+/** Keeps the partitions of a range live whatever the lifecycle says; archived ones are restored. */
 export interface Pin {
   from: string | number;
   /** End of the range, exclusive. */
@@ -194,6 +197,47 @@ export interface TierStorage {
   accessMethod?: string;
 }
 
+/** Where the rows of tiers `exported` and `archived` go, and come back from. What S3 alone has is refused for a directory. */
+export interface Archive {
+  /**
+   * `file:///directory` (of the machine that runs Pulumi), or `s3://bucket/prefix?region=eu-central-1`, also with `endpoint`,
+   * `pathStyle=true` and `profile`; `store` of an `ArchiveBucket` is one. Credentials are found as by other tools of AWS.
+   */
+  store: Input<string>;
+  /** Compression level of zstd, 1 to 19. Default: 3. */
+  level?: Input<number>;
+  /** Partitions exported at a time. Default: 2. */
+  parallel?: Input<number>;
+  /** Bytes of uncompressed rows a second, at most, of all exports and restores of the set together. Default: no limit. */
+  bytesPerSecond?: Input<number>;
+  /** Storage class of new objects in S3. Default: what the bucket has set. */
+  storageClass?: Input<
+    "STANDARD" | "STANDARD_IA" | "ONEZONE_IA" | "INTELLIGENT_TIERING" | "GLACIER_IR" | "GLACIER" | "DEEP_ARCHIVE"
+  >;
+  /** Encrypts new objects in S3 with this KMS key (SSE-KMS). Default: what the bucket has set. */
+  kmsKeyId?: Input<string>;
+  /** Tags of each object in S3. Default: none. */
+  tags?: Input<Record<string, Input<string>>>;
+  /** Object lock of each object in S3, in days from its writing. Default: what the bucket has set. */
+  retention?: Input<{ mode: "GOVERNANCE" | "COMPLIANCE"; days: number }>;
+}
+
+/** Rows of a partition in the archive, as outputs tell of them. */
+export interface ArchivedCopy {
+  schema: string;
+  name: string;
+  /** OID of the table that was exported. */
+  oid: number;
+  /** Name of the partition that it is a partition of, when that is not the set's own table. */
+  under?: string;
+  /** Key of the manifest in the store, and the version of that object where the store has versions. */
+  manifest: { key: string; version?: string };
+  rows: number;
+  /** Size of its objects. */
+  bytes: number;
+  bound: Bound;
+}
+
 /** Policy of all partitions of one parent. */
 export interface PartitionPolicy {
   /**
@@ -215,7 +259,8 @@ export interface PartitionPolicy {
   defaultPartition?: Input<boolean>;
   /**
    * What becomes of partitions of a LIST that the last update declared and the program has left out since: `live` (default)
-   * reports them and leaves them attached, `detached` keeps their rows in tables beside the parent, `dropped` gives them up.
+   * reports them and leaves them attached, `detached` keeps their rows in tables beside the parent, `archived` in the archive
+   * only, `dropped` gives them up.
    * Values that another partition takes are moved there with their rows, whatever this says.
    */
   removed?: Input<"live" | "detached" | "archived" | "dropped">;
@@ -239,6 +284,8 @@ export interface PartitionPolicy {
   acceptIdentity?: Input<string>;
   /** How far partitions follow their parent in owner, rights, policies, triggers and the like. */
   children?: Input<Children>;
+  /** Where rows of tiers `exported` and `archived` are; needed by those. Default: none. */
+  archive?: Input<Archive>;
   /** Storage by tier. `closed`: attached partitions whose upper bound is not after `asOf`; default: as `live`. */
   storage?: Input<{ live?: TierStorage; closed?: TierStorage }>;
 }

@@ -1,4 +1,5 @@
 /** The PartitionSet resource: what the engine asks, in terms of observe, plan and execute. */
+import { zstdProblem } from "../../archive/zstd";
 import type { ParentFacts } from "../../postgres/parent";
 import { renderAs, renderStep } from "../../postgres/statements";
 import type { DesiredSet } from "../../topology/model";
@@ -29,7 +30,11 @@ export const partitionSetHandler: ResourceHandler = {
 
   check({ olds, news }) {
     const { checked, failures } = expand(news, olds);
-    return { inputs: checked, failures };
+    const unable = news.archive === undefined ? undefined : zstdProblem();
+    return {
+      inputs: checked,
+      failures: [...failures, ...(unable === undefined ? [] : [{ property: "archive", reason: unable }])],
+    };
   },
 
   diff: diffSet,

@@ -11,7 +11,7 @@ const ROOT = resolve(__dirname, "../..");
 const PACKED = [
   /^(LICENSE|README\.md|package\.json|schema\.json)$/,
   /^bin\/(pgpartition|pulumi-resource-pgpartition)$/,
-  /^dist\/(cli|components|resources|provider|postgres|topology)\/[\w/-]+(\.js|\.d\.ts)$/,
+  /^dist\/(archive|cli|components|resources|provider|postgres|topology)\/[\w/-]+(\.js|\.d\.ts)$/,
 ];
 
 /** The first code block of a language in README. */
@@ -71,6 +71,7 @@ describe("the package", function () {
       "dist/cli/main.js",
       "dist/provider/main.js",
       "dist/components/index.d.ts",
+      "dist/components/aws/index.d.ts",
     ]) {
       assert.ok(files.includes(needed), needed);
     }
@@ -78,10 +79,13 @@ describe("the package", function () {
 
   for (const [resolution, options] of Object.entries(RESOLUTIONS)) {
     it(`has types that a strict program finds with moduleResolution ${resolution}`, async () => {
-      await writeFile(
-        join(project.directory, "wrong.ts"),
-        `import { PartitionedTable } from "pulumi-pgpartition";\nnew PartitionedTable("t", { partitionBy: { range: { every: true } } });\n`,
-      );
+      const wrongs = [
+        'import { PartitionedTable } from "pulumi-pgpartition";',
+        'import { ArchiveBucket } from "pulumi-pgpartition/aws";',
+        'new PartitionedTable("t", { partitionBy: { range: { every: true } } });',
+        'new ArchiveBucket("b", { prefix: true });',
+      ];
+      await writeFile(join(project.directory, "wrong.ts"), wrongs.join("\n"));
       const compile = (file: string) =>
         project.run(join(project.directory, "node_modules", ".bin", "tsc"), [
           "--strict",
@@ -94,10 +98,13 @@ describe("the package", function () {
       const right = await compile("index.ts");
       assert.equal(right.code, 0, right.output);
       const wrong = await compile("wrong.ts");
+      const errors = wrong.output.split("\n").filter((line) => line.startsWith("wrong.ts"));
+      assert.equal(errors.length, 2, wrong.output);
       assert.match(
-        wrong.output,
-        /^wrong\.ts\(2,\d+\): error TS2322: Type 'true' is not assignable to type 'string \| number \| undefined'/,
+        errors[0] ?? "",
+        /\(3,\d+\): error TS2322: Type 'true' is not assignable to type 'string \| number \|/,
       );
+      assert.match(errors[1] ?? "", /\(4,\d+\): error TS2322: Type 'boolean' is not assignable to type 'string'/);
     });
   }
 

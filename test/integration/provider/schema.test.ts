@@ -45,6 +45,8 @@ const PLACES: {
   { resource: "PartitionSet", path: "partitions.one", type: "PartitionBound" },
   { resource: "PartitionSet", path: "subPartitionBy", type: "SubPartitionBy" },
   { resource: "PartitionSet", path: "children", type: "Children" },
+  { resource: "PartitionSet", path: "archive", type: "Archive" },
+  { resource: "PartitionSet", path: "archive.retention", type: "ArchiveRetention" },
   { resource: "PartitionSet", path: "storage", type: "Storage" },
   { resource: "PartitionSet", path: "storage.live", type: "TierStorage" },
   { resource: "Table", path: "" },
@@ -63,7 +65,7 @@ const PLACES: {
 ];
 
 /** Types of outputs only. */
-const OUTPUT_TYPES = ["Identity"];
+const OUTPUT_TYPES = ["ArchivedCopy", "Identity"];
 
 /** A property that no declared one is near to, so that the refusal lists what there is. */
 const STRANGER = "zzzzzzzzzzzzzzzzzzzz";
