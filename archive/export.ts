@@ -35,7 +35,7 @@ export interface ExportedPartition extends RelationName {
 export interface ExportOptions {
   store: Store;
   origin: Manifest["origin"];
-  /** Heap blocks of a part. Default: 1 GiB of them. */
+  /** Heap blocks of a part. Default: those of 1 GiB with their TOAST. */
   partBlocks?: number;
   /** Of zstd. */
   level?: number;

@@ -17,12 +17,45 @@ export interface RowsObject extends StoredObject, RowSum {
 /** Level 3: with more, one thread compresses more slowly than PostgreSQL sends. */
 export const DEFAULT_ZSTD_LEVEL = 3;
 
+/** The server sends 8 KiB at a time: with less than this the way through streams and threads takes longer than the work. */
+const PIECE_BYTES = 2 ** 18;
+/** Between two streams, so that one may go on while the other is at work. */
+const BUFFERED_BYTES = 2 ** 20;
+
+/** Makes large pieces of small ones. */
+class Gatherer extends Transform {
+  private pieces: Buffer[] = [];
+  private bytes = 0;
+
+  constructor() {
+    super({ highWaterMark: BUFFERED_BYTES });
+  }
+
+  override _transform(piece: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    this.pieces.push(piece);
+    this.bytes += piece.length;
+    if (this.bytes >= PIECE_BYTES) this.give();
+    done();
+  }
+
+  override _flush(done: TransformCallback): void {
+    this.give();
+    done();
+  }
+
+  private give(): void {
+    if (this.bytes > 0) this.push(Buffer.concat(this.pieces, this.bytes));
+    this.pieces = [];
+    this.bytes = 0;
+  }
+}
+
 /** Passes everything on and lets somebody see it, who may make it wait. */
 class Watcher extends Transform {
   bytes = 0;
 
   constructor(private readonly see: (piece: Buffer) => Promise<void> | undefined) {
-    super();
+    super({ highWaterMark: BUFFERED_BYTES });
   }
 
   override _transform(piece: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
@@ -65,12 +98,13 @@ export async function writeRows(
   const sha256 = createHash("sha256");
   const before = summing(rows, onText);
   const compress = createZstdCompress({
+    chunkSize: PIECE_BYTES,
     params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 },
   });
   const after = hashing(sha256);
   const [stored] = await Promise.all([
     store.write(key, after, signal),
-    pipeline(text, before, compress, after, { signal }),
+    pipeline(text, new Gatherer(), before, compress, after, { signal }),
   ]);
   return { ...stored, ...rows.end(), sha256: sha256.digest("hex"), textBytes: before.bytes };
 }
@@ -86,7 +120,7 @@ export async function sumOfText(text: Readable, onText?: TextWatcher): Promise<R
 
 /** The COPY text of an object of rows. What cannot be decompressed ends it with an error, after rows that could. */
 export async function readRows(store: Store, { key, version }: StoredObject): Promise<Readable> {
-  const text = createZstdDecompress();
+  const text = createZstdDecompress({ chunkSize: PIECE_BYTES });
   pipeline(await store.read(key, version), text).catch((error: unknown) => text.destroy(asError(error)));
   return text;
 }
@@ -104,7 +138,7 @@ export async function measureRows(store: Store, { key, version }: StoredObject):
   const text = summing(rows);
   text.resume();
   try {
-    await pipeline(await store.read(key, version), compressed, createZstdDecompress(), text);
+    await pipeline(await store.read(key, version), compressed, createZstdDecompress({ chunkSize: PIECE_BYTES }), text);
     return {
       key,
       bytes: compressed.bytes,

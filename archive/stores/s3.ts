@@ -28,9 +28,9 @@ export interface S3Settings {
   retention?: { mode: ObjectLockMode; until: Date };
 }
 
-/** Parts of an upload: 10,000 of them are 156 GiB of compressed rows, and four in flight are 64 MiB of memory. */
+/** Parts of an upload: 10,000 of them are 156 GiB of compressed rows; two in flight and the next one are 48 MiB of memory. */
 const PART_BYTES = 16 * 2 ** 20;
-const PARTS_IN_FLIGHT = 4;
+const PARTS_IN_FLIGHT = 2;
 
 /** By the name of an error, then by its status. */
 const FAILURES: Record<string, StoreFailure> = {

@@ -11,6 +11,8 @@ export interface LeafTable extends RelationName {
   relkind: string;
   /** Of its main fork. */
   blocks: number;
+  /** Of its main fork and that of its TOAST. */
+  bytes: number;
   changes: ChangeState;
 }
 
@@ -33,6 +35,7 @@ interface LeafRow extends ChangeRow {
   name: string;
   relkind: string;
   blocks: string;
+  bytes: string;
 }
 
 const LEAVES = `
@@ -41,19 +44,21 @@ WITH RECURSIVE tree AS (
   SELECT i.inhrelid FROM tree JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.oid
 )
 SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS relkind,
-  (pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::bigint)::text AS blocks, ${CHANGE_COLUMNS}
+  (pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::bigint)::text AS blocks,
+  (pg_catalog.pg_relation_size(c.oid) + COALESCE(pg_catalog.pg_relation_size(c.reltoastrelid), 0))::text AS bytes, ${CHANGE_COLUMNS}
 FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind <> 'p' ORDER BY c.oid`;
 
 /** The tables below a relation that hold rows, or the relation itself. Waits for whoever locks one of them ACCESS EXCLUSIVE. */
 export async function readLeaves(session: Session, oid: number): Promise<LeafTable[]> {
   const rows = await session.query<LeafRow>(LEAVES, [oid]);
-  return rows.map(({ schema, name, relkind, blocks, ...row }) => ({
+  return rows.map(({ schema, name, relkind, blocks, bytes, ...row }) => ({
     oid: row.oid,
     schema,
     name,
     relkind,
     blocks: Number(blocks),
+    bytes: Number(bytes),
     changes: changeState(row),
   }));
 }
