@@ -75,6 +75,17 @@ export function parseKey(origin: Origin, key: string): (Generation & { object: s
   return name === undefined ? undefined : { partition: name, oid: Number(oid), generation: Number(generation), object };
 }
 
+/** The same without knowing the table: what a key of any table's archive says. Undefined: it is somebody else's object. */
+export function identifyKey(key: string): (Generation & { origin: Origin; object: string }) | undefined {
+  const parts = key.split("/", 4).map(decode);
+  const [systemIdentifier, database, schema, name] = parts;
+  if (systemIdentifier === undefined || database === undefined || schema === undefined || name === undefined)
+    return undefined;
+  const origin = { systemIdentifier, database, parent: { schema, name } };
+  const found = parseKey(origin, key);
+  return found && { ...found, origin };
+}
+
 /** The finished export that an object is the manifest of. */
 export function parseManifestKey(origin: Origin, stored: StoredObject): ListedCopy | undefined {
   const parsed = parseKey(origin, stored.key);

@@ -46,6 +46,8 @@ export interface Manifest extends RowSum {
   /** Columns in the order in which rows are told; generated ones are computed by whoever loads them. */
   columns: ArchivedColumn[];
   textBytes: number;
+  /** What the tables took in the database with their indexes, for people: what an archive saves. */
+  tableBytes?: number;
   /** Least and greatest key in PostgreSQL's text, column by column; absent: there is no row, or the type has no order. */
   key?: KeyExtent[];
   leaves: ArchivedLeaf[];
@@ -129,6 +131,7 @@ const manifest = object<Manifest>({
   rows: required(integer(0)),
   hash: required(hex(32)),
   textBytes: required(integer(0)),
+  tableBytes: optional(integer(0)),
   key: optional(
     list(object({ column: required(text), least: required(text), greatest: required(text) }) as Reader<KeyExtent>),
   ),

@@ -11,6 +11,14 @@ export interface StoredObject {
   version?: string;
 }
 
+/** An object as a listing tells it. */
+export interface ListedObject extends StoredObject {
+  /** Of S3; a directory has none. */
+  storageClass?: string;
+  /** When S3 took it: what minimum storage times count from. Nothing is decided by it. */
+  written?: Date;
+}
+
 /** What the archive needs of a store. All methods reject with {@link StoreError}. */
 export interface Store {
   /** As messages name it: without credentials. */
@@ -25,7 +33,7 @@ export interface Store {
   /** Undefined when there is none, or when it is deleted. */
   find(key: string, version?: string): Promise<StoredObject | undefined>;
   /** All objects whose keys begin so, in the order of their keys. */
-  list(prefix: string): AsyncIterable<StoredObject>;
+  list(prefix: string): AsyncIterable<ListedObject>;
   /** Removes what writers that were killed have left under a prefix, and says how many. Nobody may be writing there. */
   sweep(prefix: string): Promise<number>;
   /** Gives up connections. */

@@ -25,8 +25,11 @@ export interface Session {
   transaction<T>(action: () => Promise<T>): Promise<T>;
   /** Sends `COPY … TO STDOUT` and has its text read. Whatever is not read to its end breaks the session. */
   copyOut<T>(sql: string, read: (text: Readable) => Promise<T>): Promise<T>;
-  /** Sends `COPY … FROM STDIN` and has its text written, which `write` ends; an error of `write` fails the COPY. */
-  copyIn(sql: string, write: (text: Writable) => Promise<void>): Promise<void>;
+  /**
+   * Sends `COPY … FROM STDIN` and has its text written, which `write` ends; an error of `write` fails the COPY. Gives the
+   * number of rows that PostgreSQL says it took.
+   */
+  copyIn(sql: string, write: (text: Writable) => Promise<void>): Promise<number>;
 }
 
 /**
@@ -106,12 +109,13 @@ class PooledSession implements Session {
     }
   }
 
-  async copyIn(sql: string, write: (text: Writable) => Promise<void>): Promise<void> {
+  async copyIn(sql: string, write: (text: Writable) => Promise<void>): Promise<number> {
     this.busy = true;
     try {
       const text = this.client.query(from(sql));
       try {
         await Promise.all([finished(text), write(text)]);
+        return text.rowCount;
       } catch (error) {
         text.destroy();
         throw error;

@@ -49,11 +49,14 @@ export async function readServer(session: Session): Promise<ServerFacts> {
     inRecovery: row.recovery,
     readOnly: row.read_only,
     role: row.role,
-    warnings: identity === undefined ? [UNREADABLE] : [],
+    warnings: identity === undefined ? [NOT_GRANTED] : [],
   };
 }
 
-const UNREADABLE =
+/** Stands for a system identifier that the role may not read. */
+export const UNREADABLE = "unreadable";
+
+const NOT_GRANTED =
   "This role may not execute pg_control_system(), so that another cluster with the same database could not be told from" +
   " the recorded one; grant it with: GRANT EXECUTE ON FUNCTION pg_catalog.pg_control_system() TO <role>.";
 

@@ -5,7 +5,7 @@
  * topology to another's data. So the first thing every operation does is to compare; nothing is sent before that but reads.
  */
 
-import type { ServerFacts } from "../postgres/server";
+import { type ServerFacts, UNREADABLE } from "../postgres/server";
 import { formatId } from "./ids";
 import type { Properties } from "./values";
 import { isRecord } from "./values";
@@ -20,9 +20,6 @@ export interface Identity {
   /** OID of the parent; another one under the same name is a re-created table. */
   parentOid: number;
 }
-
-/** Stands for a system identifier that the role may not read. */
-export const UNREADABLE = "unreadable";
 
 /** What an operation found; there is no OID where there is no such table. */
 export type FoundIdentity = Omit<Identity, "parentOid"> & { parentOid?: number };

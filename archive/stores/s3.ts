@@ -16,7 +16,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { Upload } from "@aws-sdk/lib-storage";
 import type { S3Location } from "../../topology/archive";
-import { type Store, type StoredObject, StoreError, type StoreFailure } from "../store";
+import { type ListedObject, type Store, type StoredObject, StoreError, type StoreFailure } from "../store";
 
 /** What every object gets. Default of each: what the bucket has set. */
 export interface S3Settings {
@@ -120,14 +120,16 @@ export class S3Store implements Store {
     }
   }
 
-  async *list(prefix: string): AsyncIterable<StoredObject> {
+  async *list(prefix: string): AsyncIterable<ListedObject> {
     const input = { Bucket: this.location.bucket, Prefix: this.keyOf(prefix) };
     const pages = paginateListObjectsV2({ client: this.client }, input)[Symbol.asyncIterator]();
     for (;;) {
       const page = await this.attempt(prefix, () => pages.next());
       if (page.done) return;
-      for (const { Key, Size } of page.value.Contents ?? []) {
-        if (Key !== undefined) yield { key: Key.slice(this.keyOf("").length), bytes: Size ?? 0 };
+      for (const { Key, Size, StorageClass = "STANDARD", LastModified: written } of page.value.Contents ?? []) {
+        if (Key === undefined) continue;
+        const key = Key.slice(this.keyOf("").length);
+        yield { key, bytes: Size ?? 0, storageClass: StorageClass, ...(written && { written }) };
       }
     }
   }

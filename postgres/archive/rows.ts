@@ -28,12 +28,12 @@ export function copyRowsOut<T>(
   return session.copyOut(copyTo(table, blocks), read);
 }
 
-/** Adds rows to a table. Takes ROW EXCLUSIVE on it. */
+/** Adds rows to a table, and gives their number. Takes ROW EXCLUSIVE on it. */
 export function copyRowsIn(
   session: Session,
   table: RowsTable,
   write: (text: Writable) => Promise<void>,
-): Promise<void> {
+): Promise<number> {
   return session.copyIn(copyFrom(table), write);
 }
 

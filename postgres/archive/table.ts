@@ -13,6 +13,8 @@ export interface LeafTable extends RelationName {
   blocks: number;
   /** Of its main fork and that of its TOAST. */
   bytes: number;
+  /** pg_total_relation_size(): with indexes. */
+  totalBytes: number;
   changes: ChangeState;
 }
 
@@ -36,6 +38,7 @@ interface LeafRow extends ChangeRow {
   relkind: string;
   blocks: string;
   bytes: string;
+  total: string;
 }
 
 const LEAVES = `
@@ -45,20 +48,22 @@ WITH RECURSIVE tree AS (
 )
 SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS relkind,
   (pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::bigint)::text AS blocks,
-  (pg_catalog.pg_relation_size(c.oid) + COALESCE(pg_catalog.pg_relation_size(c.reltoastrelid), 0))::text AS bytes, ${CHANGE_COLUMNS}
+  (pg_catalog.pg_relation_size(c.oid) + COALESCE(pg_catalog.pg_relation_size(c.reltoastrelid), 0))::text AS bytes,
+  pg_catalog.pg_total_relation_size(c.oid)::text AS total, ${CHANGE_COLUMNS}
 FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind <> 'p' ORDER BY c.oid`;
 
 /** The tables below a relation that hold rows, or the relation itself. Waits for whoever locks one of them ACCESS EXCLUSIVE. */
 export async function readLeaves(session: Session, oid: number): Promise<LeafTable[]> {
   const rows = await session.query<LeafRow>(LEAVES, [oid]);
-  return rows.map(({ schema, name, relkind, blocks, bytes, ...row }) => ({
+  return rows.map(({ schema, name, relkind, blocks, bytes, total, ...row }) => ({
     oid: row.oid,
     schema,
     name,
     relkind,
     blocks: Number(blocks),
     bytes: Number(bytes),
+    totalBytes: Number(total),
     changes: changeState(row),
   }));
 }

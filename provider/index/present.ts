@@ -4,9 +4,9 @@ import { describeBlockers } from "../../postgres/errors";
 import type { IndexEvent } from "../../postgres/index/apply";
 import type { Statement } from "../../postgres/statement";
 import type { IndexStep, IndexStepKind } from "../../topology/index/model";
+import { sizeText } from "../../topology/sizeText";
 import { lockLines } from "../locksText";
 import { longPlanText } from "../longPlanText";
-import { sizeText } from "../sizeText";
 
 const WORDS: Record<IndexStepKind, { verb: string; counted?: string }> = {
   dropInvalid: { verb: "drop the invalid" },

@@ -5,10 +5,10 @@ import type { Statement } from "../../postgres/statement";
 import { relationsMade } from "../../postgres/subtree";
 import { describeBound } from "../../topology/bounds";
 import { describeKey, relationsBelow } from "../../topology/level";
+import { sizeText } from "../../topology/sizeText";
 import type { Finding, Plan, Step, StepKind } from "../../topology/steps";
 import { lockLines } from "../locksText";
 import { longPlanText } from "../longPlanText";
-import { sizeText } from "../sizeText";
 
 /** Statements of one step shown one by one. */
 const STATEMENTS_IN_FULL = 24;

@@ -7,9 +7,9 @@ import { type ExecutionEvent, type ExecutionReport, executeLocked, LOST } from "
 import { qualified } from "../../postgres/identifiers";
 import { systemClock } from "../../postgres/ladder";
 import type { DesiredSet } from "../../topology/model";
+import { bytesText } from "../../topology/sizeText";
 import type { Plan } from "../../topology/steps";
 import type { Context } from "../handler";
-import { bytesText } from "../sizeText";
 import type { Properties } from "../values";
 import { afterLoss } from "./afterLoss";
 import { type Observation, observe } from "./observe";

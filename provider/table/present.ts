@@ -4,8 +4,8 @@ import type { Statement } from "../../postgres/statement";
 import type { AlterationProgress } from "../../postgres/table/alter";
 import type { Alteration, Piece } from "../../postgres/table/alteration";
 import type { Difference } from "../../postgres/table/difference";
+import { sizeText } from "../../topology/sizeText";
 import { lockLines } from "../locksText";
-import { sizeText } from "../sizeText";
 
 /** Partitions shown with every statement; the rest of a long list get one line each, as they only repeat. */
 const PIECES_IN_FULL = 20;

@@ -148,6 +148,17 @@ describeOnS3("a store in a bucket", (server) => {
     store.close();
   });
 
+  it("tells the storage class of what it lists, and when it was written", async () => {
+    bucket = await server().createBucket();
+    const store = open();
+    await store.write("rows", pieces(Buffer.from("x")));
+    for await (const { storageClass, written } of store.list("")) {
+      assert.equal(storageClass, "STANDARD");
+      assert.ok(written instanceof Date);
+    }
+    store.close();
+  });
+
   it("sweeps uploads that nobody ends, below a prefix only", async () => {
     bucket = await server().createBucket();
     const store = open();

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { UNREADABLE } from "../../../postgres/server";
 import {
   type FoundIdentity,
   type Identity,
@@ -6,7 +7,6 @@ import {
   identityText,
   recordedIdentity,
   requireIdentity,
-  UNREADABLE,
 } from "../../../provider/identity";
 
 const recorded: Identity = { systemIdentifier: "71", database: "app", parentOid: 16400 };

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { plannedParent } from "../../../postgres/parent";
 import { renderStep } from "../../../postgres/statements";
 import { planText, stepLine, summary } from "../../../provider/partitionSet/present";
-import { bytesText, sizeText } from "../../../provider/sizeText";
 import type { ActualParent, DesiredSet, PartitionBound } from "../../../topology/model";
+import { bytesText, sizeText } from "../../../topology/sizeText";
 import type { Plan, Step } from "../../../topology/steps";
 
 const desired: DesiredSet = {
