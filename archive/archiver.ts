@@ -19,10 +19,14 @@ export class TableArchive implements Archiver {
   constructor(
     private readonly store: Store,
     private readonly origin: Manifest["origin"],
-    private readonly settings: Pick<ArchiveSettings, "level" | "bytesPerSecond">,
+    private readonly settings: Pick<ArchiveSettings, "level" | "parallel" | "bytesPerSecond">,
   ) {
     const { bytesPerSecond } = settings;
     this.rate = bytesPerSecond === undefined ? undefined : new RateLimit(bytesPerSecond);
+  }
+
+  get parallel(): number {
+    return this.settings.parallel;
   }
 
   async export(run: ArchiveRun): Promise<"done" | "reached"> {

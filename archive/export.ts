@@ -2,7 +2,7 @@
 import { Readable } from "node:stream";
 import { isDeepStrictEqual } from "node:util";
 import { readDefinition } from "../postgres/archive/definition";
-import { type Blocks, copyRowsOut, type RowsTable } from "../postgres/archive/rows";
+import { type Blocks, COPYING, copyRowsOut, type RowsTable } from "../postgres/archive/rows";
 import { type ArchivedColumn, type LeafTable, readColumns, readKeyExtent, readLeaves } from "../postgres/archive/table";
 import type { Session } from "../postgres/connection";
 import { faultPoint } from "../postgres/faults";
@@ -149,7 +149,7 @@ async function restoredParts(session: Session, leaf: LeafTable, target: Target):
     return undefined;
   for (const part of parts)
     if (target.damaged.has(part.key) || !(await isCurrent(target.store, part))) return undefined;
-  const now = await readPart(session, leaf, { from: 0 }, target, (rows) => sumOfText(rows, target.onText));
+  const now = await readPart(session, leaf, { from: 0 }, target, (rows) => sumOfText(rows, target));
   return sameRows(addSums(parts), now) ? parts : undefined;
 }
 
@@ -171,7 +171,7 @@ async function reusedPart(
   const there: PartNote[] = [];
   for (const part of known) if (await isCurrent(target.store, part)) there.push(part);
   if (there.length === 0) return undefined;
-  const now = await readPart(session, leaf, blocks, target, (rows) => sumOfText(rows, target.onText));
+  const now = await readPart(session, leaf, blocks, target, (rows) => sumOfText(rows, target));
   const same = there.find((part) => sameRows(part, now));
   if (same === undefined) return undefined;
   const { leaf: _, columns: __, ...part } = same;
@@ -217,8 +217,7 @@ function readPart<T>(
 ): Promise<T> {
   const table: RowsTable = { ...leaf, columns: columns.map(({ name }) => name) };
   return session.transaction(async () => {
-    // Row security must not hide rows from this; for a role that it applies to, the statement fails instead.
-    await session.query("SET LOCAL row_security = off");
+    await session.query(COPYING);
     return copyRowsOut(session, table, read, blocks);
   });
 }

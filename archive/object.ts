@@ -102,19 +102,34 @@ export async function writeRows(
     params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 },
   });
   const after = hashing(sha256);
-  const [stored] = await Promise.all([
-    store.write(key, after, signal),
+  let cause: unknown;
+  text.on("error", (error) => {
+    cause ??= error;
+  });
+  const storing = store.write(key, after, signal).catch((error: unknown) => {
+    cause ??= error;
+    after.destroy(asError(error));
+    throw error;
+  });
+  // Both have an end before anybody else uses the session.
+  const [stored, fed] = await Promise.allSettled([
+    storing,
     pipeline(text, new Gatherer(), before, compress, after, { signal }),
   ]);
-  return { ...stored, ...rows.end(), sha256: sha256.digest("hex"), textBytes: before.bytes };
+  if (stored.status === "rejected") throw cause ?? stored.reason;
+  if (fed.status === "rejected") throw fed.reason;
+  return { ...stored.value, ...rows.end(), sha256: sha256.digest("hex"), textBytes: before.bytes };
 }
 
 /** What the rows of a text add up to; it is not kept. */
-export async function sumOfText(text: Readable, onText?: TextWatcher): Promise<RowSum> {
+export async function sumOfText(
+  text: Readable,
+  { signal, onText }: { signal?: AbortSignal; onText?: TextWatcher } = {},
+): Promise<RowSum> {
   const rows = new RowSummer();
   const watcher = summing(rows, onText);
   watcher.resume();
-  await pipeline(text, watcher);
+  await pipeline(text, watcher, { signal });
   return rows.end();
 }
 
@@ -131,14 +146,20 @@ const asError = (error: unknown) => (error instanceof Error ? error : new Error(
  * Reads an object of rows from its store to its end, and gives what it really holds.
  * @throws StoreError: `missing`, or `corrupt` when it is no whole zstd stream of whole rows.
  */
-export async function measureRows(store: Store, { key, version }: StoredObject): Promise<RowsObject> {
+export async function measureRows(
+  store: Store,
+  { key, version }: StoredObject,
+  signal?: AbortSignal,
+): Promise<RowsObject> {
   const rows = new RowSummer();
   const sha256 = createHash("sha256");
   const compressed = hashing(sha256);
   const text = summing(rows);
   text.resume();
   try {
-    await pipeline(await store.read(key, version), compressed, createZstdDecompress({ chunkSize: PIECE_BYTES }), text);
+    await pipeline(await store.read(key, version), compressed, createZstdDecompress({ chunkSize: PIECE_BYTES }), text, {
+      signal,
+    });
     return {
       key,
       bytes: compressed.bytes,
@@ -148,7 +169,7 @@ export async function measureRows(store: Store, { key, version }: StoredObject):
       textBytes: text.bytes,
     };
   } catch (error) {
-    if (error instanceof StoreError) throw error;
+    if (error instanceof StoreError || signal?.aborted) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new StoreError("corrupt", `${store.url}/${key}: ${reason}`, { cause: error });
   }

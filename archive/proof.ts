@@ -1,5 +1,5 @@
 /** The proof that stands before every deletion: what the store gives is what the table holds. */
-import { copyRowsOut } from "../postgres/archive/rows";
+import { COPYING, copyRowsOut } from "../postgres/archive/rows";
 import { readColumns, readKeyExtent, readLeaves } from "../postgres/archive/table";
 import type { Session } from "../postgres/connection";
 import { qualified } from "../postgres/identifiers";
@@ -34,9 +34,9 @@ export async function proveTable(
   await requireCurrent(store, claimed.manifest);
   const manifest = await readManifest(store, claimed.manifest);
   refuseOther(manifest, table, claimed.origin);
-  await session.query("SET LOCAL row_security = off");
+  await session.query(COPYING);
   await requireShape(session, table, manifest);
-  await requireRows(session, table, manifest);
+  await requireRows(session, table, manifest, options);
   await verifyObjects(store, manifest, options);
   return { manifest, rows: manifest.rows, hash: manifest.hash };
 }
@@ -78,11 +78,12 @@ export async function requireRows(
   session: Session,
   table: RelationName & { oid: number },
   manifest: Manifest,
+  options: { signal?: AbortSignal } = {},
 ): Promise<void> {
   const columns = manifest.columns.map(({ name }) => name);
   const sums: RowSum[] = [];
   for (const leaf of await readLeaves(session, table.oid))
-    sums.push(await copyRowsOut(session, { ...leaf, columns }, (text) => sumOfText(text)));
+    sums.push(await copyRowsOut(session, { ...leaf, columns }, (text) => sumOfText(text, options)));
   const now = addSums(sums);
   if (!sameRows(now, manifest)) {
     const than = now.rows === manifest.rows ? "other rows" : `${now.rows} rows instead of ${manifest.rows}`;

@@ -2,7 +2,7 @@
 import { pipeline } from "node:stream/promises";
 import type { ArchiveRun } from "../postgres/archive/archiver";
 import { FIND_MARKED, markStatement, type RestoreMark, readMark } from "../postgres/archive/mark";
-import { copyRowsIn } from "../postgres/archive/rows";
+import { COPYING, copyRowsIn } from "../postgres/archive/rows";
 import { readColumns } from "../postgres/archive/table";
 import type { Session } from "../postgres/connection";
 import { ArchiveError, IdentityError } from "../postgres/errors";
@@ -44,9 +44,10 @@ export async function restoreTable(run: RestoreRun): Promise<"done" | "reached">
     run.signal?.throwIfAborted();
     mark = { ...mark, parts: mark.parts + 1 };
     await session.transaction(async () => {
-      await session.query("SET LOCAL row_security = off");
+      await session.query(COPYING);
       const rows = await readRows(store, part);
-      await copyRowsIn(session, { ...table, columns }, async (into) => pipeline(rows, watched(run.onText), into));
+      const { signal } = run;
+      await copyRowsIn(session, { ...table, columns }, (into) => pipeline(rows, watched(run.onText), into, { signal }));
       faultPoint("archive");
       await session.query(markStatement(table, mark).sql);
       faultPoint("beforeCommit");
@@ -55,8 +56,8 @@ export async function restoreTable(run: RestoreRun): Promise<"done" | "reached">
   faultPoint("archive");
   await session.transaction(async () => {
     await session.query(`LOCK TABLE ${qualified(table)} IN SHARE MODE`);
-    await session.query("SET LOCAL row_security = off");
-    await requireRows(session, await identified(session, table), manifest);
+    await session.query(COPYING);
+    await requireRows(session, await identified(session, table), manifest, run);
     await session.query(markStatement(table, { ...mark, whole: true }).sql);
   });
   return "done";

@@ -19,17 +19,17 @@ export async function verifyObjects(
   for (const part of parts) {
     options.signal?.throwIfAborted();
     faultPoint("archive");
-    await verifyPart(store, part);
+    await verifyPart(store, part, options.signal);
     options.onPart?.(part);
   }
   if (!sameRows(addSums(parts), { rows, hash }))
     throw new ProofError("corrupt", "the parts of the manifest do not add up to the rows that it says");
 }
 
-async function verifyPart(store: Store, part: ArchivedPart): Promise<void> {
+async function verifyPart(store: Store, part: ArchivedPart, signal: AbortSignal | undefined): Promise<void> {
   const name = `${store.url}/${part.key}`;
   await requireCurrent(store, part);
-  const found = await measured(store, part);
+  const found = await measured(store, part, signal);
   const compared = ["bytes", "sha256", "textBytes", "rows", "hash"] as const;
   const other = compared.find((property) => found[property] !== part[property]);
   if (other === undefined) return;
@@ -54,9 +54,9 @@ export async function isCurrent(store: Store, { key, version, bytes }: StoredObj
 /** Answers of a store that say something about the object, and not about the store. */
 const PROVES: Partial<Record<StoreFailure, ProofFailure>> = { missing: "missing", corrupt: "corrupt" };
 
-async function measured(store: Store, part: ArchivedPart) {
+async function measured(store: Store, part: ArchivedPart, signal: AbortSignal | undefined) {
   try {
-    return await measureRows(store, part);
+    return await measureRows(store, part, signal);
   } catch (error) {
     const failure = error instanceof StoreError ? PROVES[error.failure] : undefined;
     if (failure === undefined || !(error instanceof Error)) throw error;

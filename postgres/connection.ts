@@ -1,15 +1,14 @@
 /** Sessions on one database: opened when needed, pinned to known settings, and thrown away when anything is in doubt. */
 import type { Readable, Writable } from "node:stream";
-import { finished } from "node:stream/promises";
 import { Client, type ClientConfig, DatabaseError } from "pg";
-import { from, to } from "pg-copy-streams";
 import { ConnectionError, errorCode, explainError } from "./errors";
+import { PooledSession } from "./pooledSession";
 import { isPooledByTransaction } from "./pooler";
 import { type ConnectionArgs, type ConnectionSettings, resolveSettings, type TlsSettings } from "./settings";
 
 export type { ConnectionArgs } from "./settings";
 
-type Row = Record<string, unknown>;
+export type Row = Record<string, unknown>;
 
 /** One session of the database. */
 export interface Session {
@@ -23,7 +22,9 @@ export interface Session {
    * BEGIN, the action, COMMIT; on any error ROLLBACK and the error again. A session whose ROLLBACK fails is not used again.
    */
   transaction<T>(action: () => Promise<T>): Promise<T>;
-  /** Sends `COPY … TO STDOUT` and has its text read. Whatever is not read to its end breaks the session. */
+  /** True once the connection is known to be of no more use. */
+  readonly broken?: boolean;
+  /** Sends `COPY … TO STDOUT` and has its text read; an error of `read` cancels the COPY. */
   copyOut<T>(sql: string, read: (text: Readable) => Promise<T>): Promise<T>;
   /**
    * Sends `COPY … FROM STDIN` and has its text written, which `write` ends; an error of `write` fails the COPY. Gives the
@@ -64,88 +65,6 @@ const PIN = `SELECT pg_catalog.pg_backend_pid() AS pid, ${Object.entries(PINNED)
   .join(
     ", ",
   )}, (SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = 'transaction_timeout')`;
-
-/** A session and what the pool has to know of it. */
-class PooledSession implements Session {
-  broken = false;
-  busy = false;
-  cancelledByUser = false;
-
-  constructor(
-    readonly client: Client,
-    readonly pid: number,
-  ) {
-    client.on("error", () => {
-      this.broken = true;
-    });
-    client.on("end", () => {
-      this.broken = true;
-    });
-  }
-
-  async query<R extends Row = Row>(sql: string, parameters?: unknown[]): Promise<R[]> {
-    this.busy = true;
-    try {
-      const { rows } = await this.client.query<R>(sql, parameters);
-      return rows;
-    } finally {
-      this.busy = false;
-    }
-  }
-
-  async copyOut<T>(sql: string, read: (text: Readable) => Promise<T>): Promise<T> {
-    this.busy = true;
-    try {
-      const text = this.client.query(to(sql));
-      const result = await read(text);
-      await finished(text);
-      return result;
-    } catch (error) {
-      // The rest of the text is still on its way.
-      if (!(error instanceof DatabaseError)) this.broken = true;
-      throw error;
-    } finally {
-      this.busy = false;
-    }
-  }
-
-  async copyIn(sql: string, write: (text: Writable) => Promise<void>): Promise<number> {
-    this.busy = true;
-    try {
-      const text = this.client.query(from(sql));
-      try {
-        await Promise.all([finished(text), write(text)]);
-        return text.rowCount;
-      } catch (error) {
-        text.destroy();
-        throw error;
-      }
-    } finally {
-      this.busy = false;
-    }
-  }
-
-  async transaction<T>(action: () => Promise<T>): Promise<T> {
-    await this.query("BEGIN");
-    try {
-      const result = await action();
-      await this.query("COMMIT");
-      return result;
-    } catch (error) {
-      // Half a text is still on its way in a broken one, which is closed anyway: nothing would answer.
-      if (!this.broken) await this.rollback();
-      throw error;
-    }
-  }
-
-  private async rollback(): Promise<void> {
-    try {
-      await this.query("ROLLBACK");
-    } catch {
-      this.broken = true;
-    }
-  }
-}
 
 /** At most `maxConnections` sessions; who asks for one more waits until one is given back. */
 export class Sessions {
@@ -190,6 +109,29 @@ export class Sessions {
   }
 
   /**
+   * The same with a session that nobody else asks for at this moment.
+   * @returns false, and nothing was done, when there is none or the server gives no other one.
+   */
+  async withSpareSession(action: (session: Session) => Promise<void>): Promise<boolean> {
+    if (this.isContended || (this.idle.length === 0 && !this.mayOpen())) return false;
+    let begun = false;
+    try {
+      await this.withSession((session) => {
+        begun = true;
+        return action(session);
+      });
+    } catch (error) {
+      if (begun) throw error;
+    }
+    return begun;
+  }
+
+  /** Somebody waits for a session. */
+  get isContended(): boolean {
+    return this.waiting.length > 0;
+  }
+
+  /**
    * Asks the server to cancel what this session is waiting for or doing. A connection is opened for that; `still` is asked
    * when it is there.
    */
@@ -224,12 +166,14 @@ export class Sessions {
         this.used.add(session);
         return session;
       }
-      if (session === undefined && this.used.size + this.opening < this.settings.maxConnections) {
-        return this.openUsed();
-      }
+      if (session === undefined && this.mayOpen()) return this.openUsed();
       if (session === undefined) await new Promise<void>((resolve) => this.waiting.push(resolve));
     }
     throw new ConnectionError(`The sessions on ${this.target} are closed.`, undefined);
+  }
+
+  private mayOpen(): boolean {
+    return this.used.size + this.opening < this.settings.maxConnections;
   }
 
   private async openUsed(): Promise<PooledSession> {
@@ -299,7 +243,8 @@ export class Sessions {
       // Alone and first: a role's own limit could end the longer statement.
       await client.query("SET statement_timeout = 0");
       const { rows } = await client.query<{ pid: number }>(PIN);
-      return new PooledSession(client, Number(rows[0]?.pid));
+      const pid = Number(rows[0]?.pid);
+      return new PooledSession(client, pid, (still) => this.cancel(pid, still));
     } catch (error) {
       clearTimeout(timer);
       this.answered ||= error instanceof DatabaseError;

@@ -3,17 +3,10 @@ import { DatabaseError } from "pg";
 import type { Plan, Step } from "../topology/steps";
 import { type AdvisoryWait, DEFAULT_ADVISORY_WAIT, withParentLock } from "./advisory";
 import type { Archiver } from "./archive/archiver";
+import { inLanes, isArchiving } from "./archive/lanes";
 import type { Session, Sessions } from "./connection";
-import {
-  ArchiveError,
-  type Blocker,
-  explainError,
-  hasSqlstate,
-  IdentityError,
-  LockTimeoutError,
-  ReorganizationError,
-  SQLSTATE,
-} from "./errors";
+import { type Blocker, explainError, hasSqlstate, IdentityError, LockTimeoutError, SQLSTATE } from "./errors";
+import { ALREADY_THERE, isAbort, isSessionLost } from "./failures";
 import { takesGuardOff } from "./guard";
 import { qualified } from "./identifiers";
 import { type Clock, DEFAULT_LADDER, type LockLadder, systemClock } from "./ladder";
@@ -156,7 +149,8 @@ class Run {
     this.session.cancelledByUser = true;
     signal?.addEventListener("abort", cancel, { once: true });
     try {
-      for (const steps of groups(this.plan.steps)) await this.transactionOf(steps);
+      for (const steps of groups(this.plan.steps))
+        await (steps.every(isArchiving) ? this.archive(steps) : this.transactionOf(steps));
     } finally {
       signal?.removeEventListener("abort", cancel);
       await this.worker.cancelling;
@@ -164,6 +158,34 @@ class Run {
     }
     if (this.lost) this.report.lost = true;
     return this.report;
+  }
+
+  /** None of them is in the way of another one. */
+  private archive(steps: Step[]): Promise<void> {
+    const { sessions, signal, archiver } = this.options;
+    const work = async (step: Step, session: Session): Promise<boolean> => {
+      const obstacle = this.obstacle(step);
+      if (obstacle !== undefined) {
+        this.skip(step, obstacle);
+        return true;
+      }
+      try {
+        this.finish(step, (await this.worker.archive(step, session)) === "reached");
+        return true;
+      } catch (error) {
+        return this.judgeArchiving(step, error, session);
+      }
+    };
+    return inLanes(steps, { sessions, session: this.session, parallel: archiver?.parallel ?? 1, signal, work });
+  }
+
+  /** The loss of another session than the run's own ends one step only. */
+  private async judgeArchiving(step: Step, error: unknown, session: Session): Promise<boolean> {
+    const lost = session.broken === true || (error instanceof DatabaseError && isSessionLost(error));
+    if (!lost || session === this.session) await this.judgeFailure(step, error, lost);
+    else if (this.isCancelled()) this.skip(step, CANCELLED);
+    else this.fail(step, error, "The session with the server was lost; the next run goes on from there.");
+    return !lost;
   }
 
   /** Steps of one transaction number, in several transactions when the server's lock table has no room for one. */
@@ -253,14 +275,18 @@ class Run {
     }
   }
 
-  private async judgeFailure(step: Step, error: unknown): Promise<void> {
+  private async judgeFailure(step: Step, error: unknown, lost = isSessionLost(error)): Promise<void> {
     const cancelled = this.isCancelled() && this.isCancellation(error);
-    this.lost ||= !cancelled && isSessionLost(error);
+    this.lost ||= !cancelled && lost;
     if (cancelled) return this.skip(step, CANCELLED);
     if (!this.lost && hasSqlstate(error, ...ALREADY_THERE) && (await this.isReached(step))) {
       return this.finish(step, true);
     }
-    const reason = explainError(error) + (this.lost ? `. ${LOST}` : "");
+    this.fail(step, error, this.lost ? LOST : undefined);
+  }
+
+  private fail(step: Step, error: unknown, consequence: string | undefined): void {
+    const reason = explainError(error) + (consequence === undefined ? "" : `. ${consequence}`);
     const sqlstate = error instanceof DatabaseError ? error.code : undefined;
     this.report.failed.push({ step: step.id, error: { sqlstate, reason } });
     this.options.onEvent?.({ type: "failed", step, reason });
@@ -332,37 +358,15 @@ class Run {
 const CANCELLED = "Not done, because the run was cancelled.";
 export const LOST = "The session with the server was lost; the next run finds out what was done.";
 
-/** Whoever was faster may have left exactly what was wanted. */
-const ALREADY_THERE = [
-  SQLSTATE.duplicateTable,
-  SQLSTATE.duplicateObject,
-  SQLSTATE.invalidObjectDefinition,
-  SQLSTATE.wrongObjectType,
-  SQLSTATE.undefinedTable,
-  SQLSTATE.undefinedObject,
-  SQLSTATE.objectNotInPrerequisiteState,
-];
-
 function groups(steps: Step[]): Step[][] {
   const found: Step[][] = [];
   for (const step of steps) {
     const last = found.at(-1);
-    if (last?.[0]?.transaction === step.transaction) last.push(step);
+    const before = last?.[0];
+    const alike = before !== undefined && isArchiving(before) && isArchiving(step);
+    const apart = last?.every(({ id }) => !step.after.includes(id));
+    if (last && (before?.transaction === step.transaction || (alike && apart))) last.push(step);
     else found.push([step]);
   }
   return found;
-}
-
-/** Class 08, 57P0x and the limits on transactions (25P03, 25P04), or an error that is neither PostgreSQL's nor ours: the socket's. */
-function isSessionLost(error: unknown): boolean {
-  if (error instanceof DatabaseError) return /^(08|57P0|25P0[34])/.test(error.code ?? "");
-  return (
-    ![LockTimeoutError, IdentityError, ReorganizationError, ArchiveError, RangeError].some(
-      (ours) => error instanceof ours,
-    ) && !isAbort(error)
-  );
-}
-
-function isAbort(error: unknown): boolean {
-  return error instanceof Error && error.name === "AbortError";
 }

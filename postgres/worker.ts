@@ -55,11 +55,6 @@ export class Worker {
   async run(steps: Step[], ladder: LockLadder): Promise<void> {
     this.outcomes.clear();
     this.ladder = ladder;
-    const archiving = steps.filter(({ method }) => method === "export" || method === "restore");
-    for (const step of archiving) {
-      this.context.onStart(step);
-      this.outcomes.set(step.id, await this.archive(step));
-    }
     const moving = steps.filter(isReorganization);
     for (const step of moving) {
       this.context.onStart(step);
@@ -67,20 +62,22 @@ export class Worker {
       this.outcomes.set(step.id, await reorganize({ ...this.context, parent, ladder, step }));
     }
     return this.send(
-      steps.filter((step) => !moving.includes(step) && !archiving.includes(step)),
+      steps.filter((step) => !moving.includes(step)),
       ladder,
     );
   }
 
-  private async archive(step: Step): Promise<Outcome> {
-    const { archiver } = this.context;
+  /** An export or a restore, in this session or in another one. */
+  async archive(step: Step, session: Session): Promise<Outcome> {
+    const { archiver, onStart } = this.context;
     if (archiver === undefined) throw new ArchiveError(`${step.id}: there is no archive.`);
-    const run = await this.archiveRun(step);
+    onStart(step);
+    const run = await this.archiveRun(step, session);
     return step.method === "export" ? archiver.export(run) : archiver.restore(run);
   }
 
-  private async archiveRun(step: Step): Promise<ArchiveRun> {
-    const { session, signal, onArchived, parent } = this.context;
+  private async archiveRun(step: Step, session: Session): Promise<ArchiveRun> {
+    const { signal, onArchived, parent } = this.context;
     return {
       session,
       step,
@@ -94,9 +91,7 @@ export class Worker {
   private async prove(step: Step): Promise<void> {
     const { archiver, session } = this.context;
     if (archiver === undefined) throw new ArchiveError(`${step.id}: there is no archive.`);
-    // The session waits while objects are read.
-    await session.query("SET LOCAL idle_in_transaction_session_timeout = 0");
-    await archiver.prove(await this.archiveRun(step));
+    await archiver.prove(await this.archiveRun(step, session));
   }
 
   /** Rolled back to where it was and tried again when its locks cannot be had, so that the transaction goes on. */

@@ -21,6 +21,8 @@ export interface ArchiveRun {
 
 /** Carries out what goes into an archive and comes out of it. Its errors are {@link ArchiveError}s. */
 export interface Archiver {
+  /** Exports, or restores, at a time. */
+  readonly parallel: number;
   /** Copies the rows of a partition, and reads from the archive what was written. */
   export(run: ArchiveRun): Promise<"done" | "reached">;
   /**

@@ -16,8 +16,15 @@ export interface Blocks {
 }
 
 /**
+ * Sent in every transaction that copies rows. Row security must not hide any: for a role that it applies to, the statement
+ * fails instead. And the session waits for the store, which may take its time to end an object.
+ */
+export const COPYING = `SELECT pg_catalog.set_config('row_security', 'off', true),
+  pg_catalog.set_config('idle_in_transaction_session_timeout', '0', true)`;
+
+/**
  * Reads the rows that the table itself holds (in some of its blocks). Takes ACCESS SHARE on it, and nothing on tables above
- * it. Row security must not hide rows from the session: `SET row_security = off` makes it an error.
+ * it.
  */
 export function copyRowsOut<T>(
   session: Session,

@@ -1,5 +1,4 @@
 /** Puts the steps of a plan into their order, chooses how each is carried out, and which of them share a transaction. */
-import { ARCHIVE_DEFAULTS } from "../archive";
 import { compareBounds } from "../bounds";
 import { relationsBelow } from "../level";
 import type { PartitionBound } from "../model";
@@ -53,7 +52,6 @@ export function orderSteps(context: Context): Order {
   const method: StepMethod = fresh ? "partitionOf" : "likeAttach";
   const linked = parent.references.length > 0 || parent.referencedBy.length > 0;
   const limit = fresh ? FRESH_BATCH : hadDefault || linked ? 1 : ATTACH_BATCH;
-  const { parallel } = context.desired.archive ?? ARCHIVE_DEFAULTS;
   const itself = (parent.itself ?? []).length > 0;
   const keeps = keeping(context);
   const detach = detachMethod(hadDefault || getsDefault || itself, drafts.finalize);
@@ -90,11 +88,7 @@ export function orderSteps(context: Context): Order {
       ...alone(drafts.reorganizations.filter((draft) => !makesDefault(draft))),
       ...alone(drafts.adjustments),
     ],
-    last: [
-      ...drafts.exports.map((draft): Placed => ({ draft, limit: parallel })),
-      ...alone(drafts.detaches.map(keeps).map(detach)),
-      ...alone(drafts.drops),
-    ],
+    last: [...alone(drafts.exports), ...alone(drafts.detaches.map(keeps).map(detach)), ...alone(drafts.drops)],
   };
 }
 

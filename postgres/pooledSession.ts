@@ -1,0 +1,100 @@
+/** One session of a pool. */
+import type { Readable, Writable } from "node:stream";
+import { finished } from "node:stream/promises";
+import type { Client } from "pg";
+import { from, to } from "pg-copy-streams";
+import type { Row, Session } from "./connection";
+import { CopyText } from "./copyText";
+
+/** A session and what the pool has to know of it. */
+export class PooledSession implements Session {
+  broken = false;
+  busy = false;
+  cancelledByUser = false;
+
+  constructor(
+    readonly client: Client,
+    readonly pid: number,
+    /** Has the server cancel what this session is doing; `still` is asked just before. */
+    private readonly cancel: (still: () => boolean) => Promise<void>,
+  ) {
+    client.on("error", () => {
+      this.broken = true;
+    });
+    client.on("end", () => {
+      this.broken = true;
+    });
+  }
+
+  async query<R extends Row = Row>(sql: string, parameters?: unknown[]): Promise<R[]> {
+    this.busy = true;
+    try {
+      const { rows } = await this.client.query<R>(sql, parameters);
+      return rows;
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  async copyOut<T>(sql: string, read: (text: Readable) => Promise<T>): Promise<T> {
+    this.busy = true;
+    const text = this.client.query(to(sql));
+    let over = false;
+    const end = finished(text).finally(() => {
+      over = true;
+    });
+    end.catch(() => undefined);
+    try {
+      const result = await read(new CopyText(text));
+      await end;
+      return result;
+    } catch (error) {
+      // A gigabyte may still be on its way.
+      if (!over && !this.broken)
+        await this.cancel(() => !over).catch(() => {
+          this.broken = true;
+        });
+      if (!this.broken) await end.catch(() => undefined);
+      throw error;
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  async copyIn(sql: string, write: (text: Writable) => Promise<void>): Promise<number> {
+    this.busy = true;
+    try {
+      const text = this.client.query(from(sql));
+      try {
+        await Promise.all([finished(text), write(text)]);
+        return text.rowCount;
+      } catch (error) {
+        text.destroy();
+        throw error;
+      }
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  async transaction<T>(action: () => Promise<T>): Promise<T> {
+    await this.query("BEGIN");
+    try {
+      const result = await action();
+      await this.query("COMMIT");
+      return result;
+    } catch (error) {
+      // Half a text is still on its way in a broken one, which is closed anyway: nothing would answer.
+      if (!this.broken) await this.rollback();
+      throw error;
+    }
+  }
+
+  private async rollback(): Promise<void> {
+    try {
+      await this.query("ROLLBACK");
+    } catch {
+      this.broken = true;
+    }
+  }
+}
