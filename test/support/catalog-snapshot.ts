@@ -30,11 +30,12 @@ ORDER BY 1`;
 /** The objects and the number of rows of each table, with the schema's name taken out. */
 export async function catalogSnapshot(client: Client, schema: string): Promise<string[]> {
   const objects = await client.query<{ text: string }>(OBJECTS, [schema]);
-  const tables = await client.query<{ name: string }>(
-    `SELECT oid::regclass::text AS name FROM pg_class WHERE relnamespace = $1::regnamespace AND relkind = 'r' ORDER BY 1`,
+  const tables = await client.query<{ counting: string }>(
+    `SELECT format('SELECT %L || count(*) AS text FROM %s', 'rows of ' || oid::regclass || ': ', oid::regclass) AS counting
+     FROM pg_class WHERE relnamespace = $1::regnamespace AND relkind = 'r' ORDER BY oid::regclass::text`,
     [schema],
   );
-  const counts = tables.rows.map(({ name }) => `SELECT 'rows of ${name}: ' || count(*) AS text FROM ${name}`);
+  const counts = tables.rows.map(({ counting }) => counting);
   const rows = counts.length === 0 ? [] : (await client.query<{ text: string }>(counts.join(" UNION ALL "))).rows;
   return [...objects.rows, ...rows].map(({ text }) => text.replace(new RegExp(`\\b${schema}\\.`, "g"), "")).sort();
 }

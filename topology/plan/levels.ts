@@ -57,9 +57,13 @@ function levelAsSet(
   level: ActualLevel,
   { source, strangers, answers }: ActualSet,
 ): ActualSet {
-  const { children, detached, reorganizations } = level;
+  const { children, detached, archived, reorganizations } = level;
   const parent = parentOf(table, level);
-  const rest = { ...(answers && { answers }), ...(reorganizations && { reorganizations }) };
+  const rest = {
+    ...(answers && { answers }),
+    ...(archived && { archived }),
+    ...(reorganizations && { reorganizations }),
+  };
   return { source, parent, children, detached, strangers, ...rest };
 }
 

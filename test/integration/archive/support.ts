@@ -5,8 +5,10 @@ import { buffer } from "node:stream/consumers";
 import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import type { ExportedPartition } from "../../../archive/export";
 import type { Manifest } from "../../../archive/manifest";
+import { FileStore } from "../../../archive/stores/file";
 import type { Session } from "../../../postgres/connection";
 import { readServer } from "../../../postgres/server";
+import type { TestDatabase } from "../../support/postgres";
 import type { S3Server } from "../../support/s3";
 
 /** What others may do to objects behind our back. */
@@ -71,4 +73,26 @@ const MONTH = { from: "2024-01-01 00:00:00+00", to: "2024-02-01 00:00:00+00" };
 
 export async function january(session: Session, name = "events_2024_01"): Promise<ExportedPartition> {
   return { schema: "public", name, oid: await oidOf(session, name), bound: MONTH, keyColumns: ["created_at"] };
+}
+
+/** Keys of everything in an archive of a directory. */
+export async function keysIn(directory: string): Promise<string[]> {
+  const store = new FileStore(directory);
+  const keys: string[] = [];
+  for await (const { key } of store.list("")) keys.push(key);
+  return keys;
+}
+
+const CHANGES = "SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::integer AS n FROM pg_stat_user_tables";
+
+/** Changes rows, and waits until PostgreSQL's counters tell of them: a session reports when it ends, and 14 some time after. */
+export async function changeRows(database: TestDatabase, sql: string): Promise<void> {
+  const [writer, reader] = [await database.client(), await database.client()];
+  const changes = async () => (await reader.query<{ n: number }>(CHANGES)).rows[0]?.n ?? 0;
+  const before = await changes();
+  const results = [await writer.query(sql)].flat();
+  const changed = results.reduce((sum, { rowCount }) => sum + (rowCount ?? 0), 0);
+  await writer.end();
+  while ((await changes()) < before + changed);
+  await reader.end();
 }

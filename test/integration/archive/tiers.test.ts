@@ -10,6 +10,7 @@ import { describeOnEachPostgres, type TestDatabase } from "../../support/postgre
 import { describeOnS3 } from "../../support/s3";
 import type { Program, State, UpWithoutEngine } from "../../support/without-engine";
 import { openForEachTest } from "../postgres/opened";
+import { changeRows } from "./support";
 
 const { upWithoutEngine } = require("../../support/without-engine") as { upWithoutEngine: UpWithoutEngine };
 
@@ -90,7 +91,7 @@ describeOnEachPostgres("the tiers of a partition", (server) => {
   function hold(): void {
     it("goes from live over exported to archived, and back by a pin without a row lost", async () => {
       await up();
-      await client.query(ROWS);
+      await changeRows(database, ROWS);
       const before = await content();
       await up(AGED);
       assert.deepEqual(tiers(), {
@@ -113,7 +114,7 @@ describeOnEachPostgres("the tiers of a partition", (server) => {
 
     it("changes nothing in a second update", async () => {
       await up();
-      await client.query(ROWS);
+      await changeRows(database, ROWS);
       await up(AGED);
       await database.logStatements();
       await up(AGED);
@@ -122,13 +123,10 @@ describeOnEachPostgres("the tiers of a partition", (server) => {
 
     it("notices rows that have changed since their export, and exports them again", async () => {
       await up();
-      await client.query(ROWS);
+      await changeRows(database, ROWS);
       await up(AGED);
       const written = await objects();
-      await client.query("UPDATE events SET payload = 'late' WHERE id = 1000");
-      await client.query("SELECT pg_stat_force_next_flush()").catch(() => undefined);
-      await client.end();
-      client = await database.client();
+      await changeRows(database, "UPDATE events SET payload = 'late' WHERE id = 1000");
       await up(AGED);
       assert.equal(tiers().events_2026_02, "exported");
       assert.equal((await objects()).length, written.length + 1);
@@ -136,7 +134,7 @@ describeOnEachPostgres("the tiers of a partition", (server) => {
 
     it("keeps a table whose rows have changed after the export in the moment before it goes", async () => {
       await up();
-      await client.query(ROWS);
+      await changeRows(database, ROWS);
       const [first] = AGED.lifecycle;
       await up({ lifecycle: [{ ...first, after: "0 months" }] });
       await client.query("INSERT INTO events VALUES (-1, '2026-01-15', 'late')");
@@ -151,7 +149,7 @@ describeOnEachPostgres("the tiers of a partition", (server) => {
       await client.query(`CREATE SCHEMA other; CREATE TABLE other.events_2026_01 (id int);
       CREATE TABLE events_payments (id int); CREATE TABLE events_p_archive_backup (id int); CREATE TABLE events_2026_01_old (id int)`);
       await up();
-      await client.query(ROWS);
+      await changeRows(database, ROWS);
       await up(AGED);
       for (const table of ["other.events_2026_01", "events_payments", "events_p_archive_backup", "events_2026_01_old"])
         assert.ok(await exists(table), table);

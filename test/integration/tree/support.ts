@@ -59,7 +59,9 @@ export class SetUnderTest {
     // What a reorganization makes leaves by a plan of its own, made when it is there.
     const now = { ...plan, steps: plan.steps.filter(({ madeBy }) => madeBy === undefined) };
     const later = now.steps.length < plan.steps.length;
-    const report = await execute(now, { sessions: this.sessions, parent: before.catalog.parent, ladder: QUICK });
+    const { archiver } = before;
+    const parent = before.catalog.parent;
+    const report = await execute(now, { sessions: this.sessions, parent, archiver, ladder: QUICK });
     const after = await see();
     this.outputs = outputsFromActual(news, after.actual, after.identity, after.known);
     this.inputs = news;
