@@ -62,7 +62,9 @@ async function preview(
   oldOutputs: Properties,
 ): Promise<Properties> {
   const { news } = request;
-  if (containsUnknown(news)) return { ...news, partitions: UNKNOWN, identity: UNKNOWN };
+  // A bucket that the same update makes has no URL yet; what is planned does not depend on it.
+  const { archive, ...others } = news;
+  if (containsUnknown(others)) return { ...news, partitions: UNKNOWN, identity: UNKNOWN };
   const olds = recorded(request, oldOutputs);
   const desired = desiredFromChecked(news);
   const { observation, planned, indexes } = await context.database.orElse(

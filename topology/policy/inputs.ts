@@ -290,10 +290,10 @@ function withoutInternals(raw: Record<string, unknown>): Record<string, unknown>
   return Object.fromEntries(Object.entries(raw).filter(([key]) => !key.startsWith("__")));
 }
 
-/** Properties without which the partitions can still be told. */
-const LATE = new Set(["acceptIdentity", "viewLimit", "onDelete"]);
+/** Properties without which the partitions can still be told: where a bucket is made by the same update, its URL. */
+const LATE = new Set(["acceptIdentity", "viewLimit", "onDelete", "archive"]);
 
 /** True when something that the expansion needs is not known yet. */
 export function needsUnknown(report: Report): boolean {
-  return report.unknown.some((path) => !LATE.has(path));
+  return report.unknown.some((path) => !LATE.has(path.split(/[.[]/, 1)[0] ?? path));
 }

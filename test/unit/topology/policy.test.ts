@@ -241,7 +241,9 @@ describe("unknown inputs", () => {
   });
 
   it("do not matter where no partition depends on them", () => {
-    const { desired, checked } = expand(monthly({ viewLimit: UNKNOWN, acceptIdentity: UNKNOWN }));
+    const { desired, checked } = expand(
+      monthly({ viewLimit: UNKNOWN, acceptIdentity: UNKNOWN, archive: { store: UNKNOWN } }),
+    );
     assert(desired);
     assert.equal(checked.viewLimit, UNKNOWN);
   });
