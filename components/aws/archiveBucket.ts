@@ -1,24 +1,19 @@
 /** An S3 bucket for archived partitions, with every setting that a security review asks for. */
-import type { types } from "@pulumi/aws";
 import * as s3 from "@pulumi/aws/s3";
 import {
+  all,
   ComponentResource,
   type ComponentResourceOptions,
   type Input,
   InputPropertiesError,
-  interpolate,
   log,
   type Output,
   output,
 } from "@pulumi/pulumi";
-import {
-  type ArchiveLifecycle,
-  LEAST_MOVED_BYTES,
-  LIFECYCLE_DEFAULTS,
-  lifecycleProblems,
-  lifecycleWarnings,
-} from "./lifecycle";
-import { type ArchiveRole, bucketPolicy, rolePolicy } from "./policies";
+import { type ArchiveLifecycle, type LifecycleProblem, lifecycleProblems, lifecycleWarnings } from "./lifecycle";
+import { type Ageing, placeOf } from "./lifecycleRules";
+import { type ArchiveRole, rolePolicy } from "./policies";
+import { makeSettings } from "./settings";
 
 /** Object lock: no version can be deleted or overwritten for so long, in `COMPLIANCE` not even by the account's root. */
 export interface ArchiveLock {
@@ -35,33 +30,48 @@ export interface ArchiveBucketArgs {
   kmsKeyArn?: Input<string>;
   /** Default: objects stay in the class in which they are written, for ever. */
   lifecycle?: ArchiveLifecycle;
-  /** Default: none. Can only be given to a bucket when it is made. */
+  /**
+   * Tables with a place of their own below `prefix`, see {@link ArchiveBucket.of}, each with its own lifecycle by age or else that of
+   * the bucket, which then holds for these tables only. Default: none, all tables share the bucket's.
+   */
+  tables?: Record<string, { lifecycle?: Ageing }>;
+  /**
+   * Default: none. Given later, it holds for what is written from then on, and the bucket stays the same one; left out again, the
+   * bucket keeps it.
+   */
   objectLock?: ArchiveLock;
   /** The bucket that access logs go to, and what their keys begin with. Default: none. */
   accessLogs?: { bucket: Input<string>; prefix?: Input<string> };
-  /** Lets `pulumi destroy` delete what is archived. Default: `false`, a bucket with objects is not deleted. */
+  /** Lets `pulumi destroy` delete what is archived and not locked. Default: `false`, a bucket with objects is not deleted. */
   forceDestroy?: boolean;
   tags?: Input<Record<string, Input<string>>>;
 }
 
-/**
- * The bucket: private, versioned, encrypted, reached by TLS only, without ACLs; with lifecycle rules that AWS takes.
- * @throws InputPropertiesError with everything that AWS would refuse, before anything is made.
- */
-export class ArchiveBucket extends ComponentResource {
-  /** Name of the bucket. */
-  readonly bucket: Output<string>;
-  readonly arn: Output<string>;
-  /** What `archive.store` of a PartitionedTable takes. */
+/** Where archives go, and who may do what there. */
+export interface ArchiveTarget {
+  /** What `archive.store` of a PartitionedTable takes. It is known when all settings of the bucket are in force. */
   readonly store: Output<string>;
   /** IAM policies (JSON) with the least that each of them needs. Nobody may delete. */
   readonly policies: Record<ArchiveRole, Output<string>>;
+}
+
+/**
+ * The bucket: private, versioned, encrypted, reached by TLS only, without ACLs, and objects are never replaced; with lifecycle
+ * rules that AWS takes.
+ * @throws InputPropertiesError with everything that AWS would refuse, before anything is made.
+ */
+export class ArchiveBucket extends ComponentResource implements ArchiveTarget {
+  /** Name of the bucket. */
+  readonly bucket: Output<string>;
+  readonly arn: Output<string>;
+  readonly store: Output<string>;
+  readonly policies: Record<ArchiveRole, Output<string>>;
+  private readonly tables: ReadonlyMap<string, ArchiveTarget>;
 
   constructor(name: string, args: ArchiveBucketArgs = {}, options?: ComponentResourceOptions) {
     super("pgpartition:aws:ArchiveBucket", name, {}, options);
     check(args, this);
-    const { prefix = "", kmsKeyArn, objectLock } = args;
-    const own = { parent: this };
+    const { prefix = "", objectLock } = args;
     const bucket = new s3.Bucket(
       name,
       {
@@ -70,27 +80,66 @@ export class ArchiveBucket extends ComponentResource {
         objectLockEnabled: objectLock !== undefined,
         tags: args.tags,
       },
-      own,
+      // S3 takes object lock for a bucket that is there; another value here would be another bucket.
+      { parent: this, ignoreChanges: ["objectLockEnabled"] },
     );
-    makeSettings(name, bucket, args, own);
+    const settings = makeSettings(name, bucket, args, this);
+    // Unlike their ids, the URNs of settings that are still to be made are known in a preview.
+    const ready = all(settings.map(({ urn }) => urn));
+    const target = (place: string) => targetOf(place, bucket, args, ready);
     this.bucket = bucket.bucket;
     this.arn = bucket.arn;
-    const path = prefix === "" ? "" : `/${prefix}`;
-    this.store = interpolate`s3://${bucket.bucket}${path}?region=${bucket.region}`;
-    const policy = (role: ArchiveRole) =>
-      output([bucket.arn, output(kmsKeyArn)] as const).apply(([arn, key]) =>
-        JSON.stringify(rolePolicy(role, { arn, prefix, kmsKeyArn: key, locked: objectLock !== undefined })),
-      );
-    this.policies = { writer: policy("writer"), restorer: policy("restorer"), auditor: policy("auditor") };
+    const { store, policies } = target(prefix);
+    this.store = store;
+    this.policies = policies;
+    this.tables = new Map(Object.keys(args.tables ?? {}).map((table) => [table, target(placeOf(prefix, table))]));
     this.registerOutputs({ bucket: this.bucket, arn: this.arn, store: this.store, policies: this.policies });
+  }
+
+  /**
+   * The place of one of `tables`: its store, and policies that reach no other table's.
+   * @throws when the table is not among them.
+   */
+  of(table: string): ArchiveTarget {
+    const target = this.tables.get(table);
+    if (target !== undefined) return target;
+    const known = [...this.tables.keys()].join(", ") || "none";
+    throw new Error(`ArchiveBucket.of: ${JSON.stringify(table)} is not among its tables; there are: ${known}`);
   }
 }
 
-function check({ prefix = "", lifecycle = {}, objectLock }: ArchiveBucketArgs, resource: ArchiveBucket): void {
-  const errors = lifecycleProblems(lifecycle, objectLock?.days).map(({ property, reason }) => ({
-    propertyPath: `lifecycle.${property}`,
-    reason,
-  }));
+function targetOf(
+  place: string,
+  { bucket, arn, region }: s3.Bucket,
+  { kmsKeyArn, objectLock }: ArchiveBucketArgs,
+  ready: Output<unknown>,
+): ArchiveTarget {
+  const path = place === "" ? "" : `/${place}`;
+  const policy = (role: ArchiveRole) =>
+    output([arn, output(kmsKeyArn)] as const).apply(([of, key]) =>
+      JSON.stringify(rolePolicy(role, { arn: of, prefix: place, kmsKeyArn: key, locked: objectLock !== undefined })),
+    );
+  return {
+    // Rows come when the bucket is private, versioned and locked, not before.
+    store: all([bucket, region, ready]).apply(([of, where]) => `s3://${of}${path}?region=${where}`),
+    policies: { writer: policy("writer"), restorer: policy("restorer"), auditor: policy("auditor") },
+  };
+}
+
+function check(args: ArchiveBucketArgs, resource: ArchiveBucket): void {
+  const { prefix = "", lifecycle = {}, tables = {}, objectLock } = args;
+  const at = (place: string, problems: LifecycleProblem[]) =>
+    problems.map(({ property, reason }) => ({ propertyPath: `${place}.${property}`, reason }));
+  const errors = at("lifecycle", lifecycleProblems(lifecycle, objectLock?.days));
+  for (const [table, own] of Object.entries(tables)) {
+    const path = `tables[${JSON.stringify(table)}]`;
+    errors.push(...at(`${path}.lifecycle`, lifecycleProblems(own.lifecycle ?? {}, objectLock?.days)));
+    if (!/^[\w.-]+$/.test(table))
+      errors.push({
+        propertyPath: path,
+        reason: "must be made of letters, digits, _, . and -: it is part of each key",
+      });
+  }
   if (prefix.startsWith("/") || prefix.endsWith("/"))
     errors.push({ propertyPath: "prefix", reason: "must neither begin nor end with /" });
   if (objectLock !== undefined && (!Number.isInteger(objectLock.days) || objectLock.days < 1))
@@ -99,69 +148,6 @@ function check({ prefix = "", lifecycle = {}, objectLock }: ArchiveBucketArgs, r
       reason: `must be a whole number of at least 1, not ${objectLock.days}`,
     });
   if (errors.length > 0) throw new InputPropertiesError({ message: "ArchiveBucket: S3 would refuse this", errors });
-  for (const warning of lifecycleWarnings(lifecycle)) void log.warn(`lifecycle: ${warning}`, resource);
-}
-
-type Own = { parent: ArchiveBucket };
-
-function makeSettings(name: string, { bucket, arn }: s3.Bucket, args: ArchiveBucketArgs, own: Own): void {
-  const { kmsKeyArn, objectLock, accessLogs } = args;
-  const block = new s3.BucketPublicAccessBlock(
-    name,
-    { bucket, blockPublicAcls: true, blockPublicPolicy: true, ignorePublicAcls: true, restrictPublicBuckets: true },
-    own,
-  );
-  new s3.BucketOwnershipControls(name, { bucket, rule: { objectOwnership: "BucketOwnerEnforced" } }, own);
-  const versioning = new s3.BucketVersioning(name, { bucket, versioningConfiguration: { status: "Enabled" } }, own);
-  const encryption =
-    kmsKeyArn === undefined ? { sseAlgorithm: "AES256" } : { sseAlgorithm: "aws:kms", kmsMasterKeyId: kmsKeyArn };
-  new s3.BucketServerSideEncryptionConfiguration(
-    name,
-    {
-      bucket,
-      rules: [{ applyServerSideEncryptionByDefault: encryption, bucketKeyEnabled: kmsKeyArn !== undefined }],
-    },
-    own,
-  );
-  const policy = output([arn, output(kmsKeyArn)] as const).apply(([of, key]) =>
-    JSON.stringify(bucketPolicy({ arn: of, kmsKeyArn: key })),
-  );
-  new s3.BucketPolicy(name, { bucket, policy }, { ...own, dependsOn: [block] });
-  // Rules about versions that are not current need versioning first.
-  const versioned = { ...own, dependsOn: [versioning] };
-  new s3.BucketLifecycleConfiguration(name, { bucket, rules: lifecycleRules(args) }, versioned);
-  if (objectLock !== undefined) {
-    const rule = { defaultRetention: { mode: objectLock.mode, days: objectLock.days } };
-    new s3.BucketObjectLockConfiguration(name, { bucket, rule }, versioned);
-  }
-  if (accessLogs !== undefined)
-    new s3.BucketLogging(
-      name,
-      { bucket, targetBucket: accessLogs.bucket, targetPrefix: accessLogs.prefix ?? `${name}/` },
-      own,
-    );
-}
-
-type Rule = types.input.s3.BucketLifecycleConfigurationRule;
-
-function lifecycleRules({ prefix = "", lifecycle = {} }: ArchiveBucketArgs): Rule[] {
-  const { transitions = [], expireAfterDays } = lifecycle;
-  const { noncurrentDays, abortUploadDays } = { ...LIFECYCLE_DEFAULTS, ...lifecycle };
-  const within = prefix === "" ? "" : `${prefix}/`;
-  const kept: Rule = {
-    id: "versions-and-uploads",
-    status: "Enabled",
-    filter: { prefix: within },
-    noncurrentVersionExpiration: { noncurrentDays },
-    abortIncompleteMultipartUpload: { daysAfterInitiation: abortUploadDays },
-    ...(expireAfterDays !== undefined && { expiration: { days: expireAfterDays } }),
-  };
-  if (transitions.length === 0) return [kept];
-  const moved: Rule = {
-    id: "rows-to-cheaper-storage",
-    status: "Enabled",
-    filter: { and: { prefix: within, objectSizeGreaterThan: LEAST_MOVED_BYTES } },
-    transitions: transitions.map(({ afterDays, storageClass }) => ({ days: afterDays, storageClass })),
-  };
-  return [kept, moved];
+  const warned = [lifecycle, ...Object.values(tables).map((own) => own.lifecycle ?? {})].flatMap(lifecycleWarnings);
+  for (const warning of new Set(warned)) void log.warn(`lifecycle: ${warning}`, resource);
 }

@@ -1,4 +1,5 @@
 /** What programs import from `pulumi-pgpartition/aws`; apart, so that others need no @pulumi/aws. */
-export { ArchiveBucket, type ArchiveBucketArgs, type ArchiveLock } from "./archiveBucket";
+export { ArchiveBucket, type ArchiveBucketArgs, type ArchiveLock, type ArchiveTarget } from "./archiveBucket";
 export type { ArchiveLifecycle, ArchiveStorageClass, Transition } from "./lifecycle";
+export type { Ageing } from "./lifecycleRules";
 export type { ArchiveRole } from "./policies";

@@ -81,7 +81,11 @@ function allow(Sid: string, Action: string[], resource: string): PolicyStatement
   return { Sid, Effect: "Allow", Action, Resource: [resource] };
 }
 
-/** What nobody may do, whatever other policies say: plain HTTP, old TLS, objects encrypted with another key. */
+/**
+ * What nobody may do, whatever other policies say: plain HTTP, old TLS, objects in the place of others, objects encrypted with
+ * another key. Source of the third: "Enforce conditional writes on Amazon S3 buckets", Amazon S3 User Guide; parts of uploads
+ * take no condition, and copies into the bucket cannot have one.
+ */
 export function bucketPolicy({ arn, kmsKeyArn }: Pick<ArchivePlace, "arn" | "kmsKeyArn">): PolicyDocument {
   const everything = [arn, `${arn}/*`];
   const deny = (Sid: string, Action: string, Resource: string[], Condition: PolicyStatement["Condition"]) =>
@@ -93,13 +97,24 @@ export function bucketPolicy({ arn, kmsKeyArn }: Pick<ArchivePlace, "arn" | "kms
       Resource,
       ...(Condition && { Condition }),
     }) satisfies PolicyStatement;
-  const otherKey = { StringNotEqualsIfExists: { "s3:x-amz-server-side-encryption-aws-kms-key-id": kmsKeyArn ?? "" } };
+  // Without `Null` the rule would also hold for requests that name no key and get the bucket's.
+  const otherThan = (key: string, value: string) => ({ Null: { [key]: "false" }, StringNotEquals: { [key]: value } });
+  const encryption = "s3:x-amz-server-side-encryption";
   return {
     Version: "2012-10-17",
     Statement: [
       deny("PlainHttp", "s3:*", everything, { Bool: { "aws:SecureTransport": "false" } }),
       deny("OldTls", "s3:*", everything, { NumericLessThan: { "s3:TlsVersion": "1.2" } }),
-      ...(kmsKeyArn === undefined ? [] : [deny("OtherKey", "s3:PutObject", [`${arn}/*`], otherKey)]),
+      deny("Replace", "s3:PutObject", [`${arn}/*`], {
+        Null: { "s3:if-none-match": "true" },
+        Bool: { "s3:ObjectCreationOperation": "true" },
+      }),
+      ...(kmsKeyArn === undefined
+        ? []
+        : [
+            deny("NoKey", "s3:PutObject", [`${arn}/*`], otherThan(encryption, "aws:kms")),
+            deny("OtherKey", "s3:PutObject", [`${arn}/*`], otherThan(`${encryption}-aws-kms-key-id`, kmsKeyArn)),
+          ]),
     ],
   };
 }

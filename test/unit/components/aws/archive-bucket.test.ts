@@ -12,10 +12,13 @@ const KEY = "arn:aws:kms:eu-central-1:123456789012:key/one";
 
 describe("an ArchiveBucket (mocked AWS)", () => {
   let made: Made[];
+  /** What the making of a resource waits for. */
+  let hold: ((type: string) => Promise<unknown>) | undefined;
 
   before(async () => {
     await runtime.setMocks({
-      newResource({ type, name, inputs }) {
+      async newResource({ type, name, inputs }) {
+        await hold?.(type);
         made.push({ type, inputs });
         const state = {
           ...inputs,
@@ -65,7 +68,7 @@ describe("an ArchiveBucket (mocked AWS)", () => {
     ]);
     const policy = JSON.parse(String(of("bucketPolicy:BucketPolicy")?.policy));
     const denied = policy.Statement.map(({ Sid, Effect }: { Sid: string; Effect: string }) => `${Effect} ${Sid}`);
-    assert.deepEqual(denied, ["Deny PlainHttp", "Deny OldTls"]);
+    assert.deepEqual(denied, ["Deny PlainHttp", "Deny OldTls", "Deny Replace"]);
     assert.equal(of("bucket:Bucket")?.forceDestroy, false);
     assert.equal(await value(component.store), "s3://archive-1a2b?region=eu-central-1");
   });
@@ -82,7 +85,6 @@ describe("an ArchiveBucket (mocked AWS)", () => {
         filter: { prefix: "app/" },
         noncurrentVersionExpiration: { noncurrentDays: 30 },
         abortIncompleteMultipartUpload: { daysAfterInitiation: 7 },
-        expiration: { days: 3650 },
       },
       {
         id: "rows-to-cheaper-storage",
@@ -90,7 +92,64 @@ describe("an ArchiveBucket (mocked AWS)", () => {
         filter: { and: { prefix: "app/", objectSizeGreaterThan: 1048576 } },
         transitions: [{ days: 90, storageClass: "GLACIER_IR" }],
       },
+      { id: "end", status: "Enabled", filter: { prefix: "app/" }, expiration: { days: 3650 } },
     ]);
+  });
+
+  it("does not write a condition with an empty prefix, which S3 takes for none", async () => {
+    const { of } = await make({ lifecycle: { transitions: [{ afterDays: 90, storageClass: "GLACIER_IR" }] } });
+    const rules = of("bucketLifecycleConfiguration:BucketLifecycleConfiguration")?.rules as { filter: unknown }[];
+    assert.deepEqual(
+      rules.map(({ filter }) => filter),
+      [{ prefix: "" }, { objectSizeGreaterThan: 1048576 }],
+    );
+  });
+
+  it("gives a table a place, policies and an end of its own", async () => {
+    const { of, component } = await make({
+      prefix: "app",
+      lifecycle: { expireAfterDays: 3650 },
+      tables: { events: {}, audit: { lifecycle: { expireAfterDays: 10_000 } } },
+    });
+    const rules = of("bucketLifecycleConfiguration:BucketLifecycleConfiguration")?.rules as { id: string }[];
+    assert.deepEqual(rules.slice(1), [
+      { id: "events-end", status: "Enabled", filter: { prefix: "app/events/" }, expiration: { days: 3650 } },
+      { id: "audit-end", status: "Enabled", filter: { prefix: "app/audit/" }, expiration: { days: 10_000 } },
+    ]);
+    const { store, policies } = component.of("audit");
+    assert.equal(await value(store), "s3://archive-1a2b/app/audit?region=eu-central-1");
+    const { Statement } = JSON.parse(await value(policies.writer));
+    const [list, objects] = ["ListArchive", "UseObjects"].map((sid) =>
+      Statement.find(({ Sid }: { Sid: string }) => Sid === sid),
+    );
+    assert.deepEqual(list.Condition, { StringLike: { "s3:prefix": ["app/audit/*"] } });
+    assert.deepEqual(objects.Resource, ["arn:aws:s3:::archive-1a2b/app/audit/*"]);
+    assert.throws(() => component.of("orders"), /"orders" is not among its tables; there are: events, audit/);
+  });
+
+  it("gives its URL to nobody before each of its settings is in force", async () => {
+    const last: Record<string, () => void> = {};
+    hold = (type) => new Promise((resolve) => Object.assign(last, { [type]: () => resolve(undefined) }));
+    const objectLock = { mode: "GOVERNANCE", days: 30 } as const;
+    const component = new ArchiveBucket("archive", { objectLock, accessLogs: { bucket: "logs" } });
+    let known = false;
+    const store = value(component.store).then(() => {
+      known = true;
+    });
+    const settings = new Set<string>();
+    while (!known) {
+      const [type, release] = Object.entries(last)[0] ?? [];
+      delete last[type ?? ""];
+      if (type?.startsWith("aws:s3/bucket:")) release?.();
+      else if (type !== undefined) {
+        if (type.startsWith("aws:")) settings.add(type);
+        release?.();
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await store;
+    hold = undefined;
+    assert.equal(settings.size, 8);
   });
 
   it("uses the key, the lock, the log target and the prefix that it is given", async () => {
@@ -115,9 +174,13 @@ describe("an ArchiveBucket (mocked AWS)", () => {
     });
     assert.equal(await value(component.store), "s3://archive-1a2b/app?region=eu-central-1");
     const policy = JSON.parse(String(of("bucketPolicy:BucketPolicy")?.policy));
-    assert.deepEqual(policy.Statement[2].Condition, {
-      StringNotEqualsIfExists: { "s3:x-amz-server-side-encryption-aws-kms-key-id": KEY },
-    });
+    const [algorithm, key] = ["s3:x-amz-server-side-encryption", "s3:x-amz-server-side-encryption-aws-kms-key-id"];
+    const conditions = policy.Statement.slice(3).map(({ Condition }: { Condition: unknown }) => Condition);
+    // Who says nothing gets the bucket's key, and is not meant.
+    assert.deepEqual(conditions, [
+      { Null: { [algorithm]: "false" }, StringNotEquals: { [algorithm]: "aws:kms" } },
+      { Null: { [key]: "false" }, StringNotEquals: { [key]: KEY } },
+    ]);
   });
 
   it("gives each role the least that it needs: nobody deletes, and only the writer writes", async () => {
@@ -182,6 +245,11 @@ describe("an ArchiveBucket (mocked AWS)", () => {
     ],
     "no whole number of days": [{ lifecycle: { noncurrentDays: 0 } }, "lifecycle.noncurrentDays"],
     "a lock of no days": [{ objectLock: { mode: "GOVERNANCE", days: 0 } }, "objectLock.days"],
+    "an end of a table's before object lock lets go": [
+      { tables: { events: { lifecycle: { expireAfterDays: 9 } } }, objectLock: { mode: "GOVERNANCE", days: 365 } },
+      'tables["events"].lifecycle.expireAfterDays',
+    ],
+    "a table's place that is a path": [{ tables: { "a/b": {} } }, 'tables["a/b"]'],
     "a prefix that begins with a slash": [{ prefix: "/app" }, "prefix"],
   };
 
