@@ -44,6 +44,8 @@ export interface StackOptions {
   /** Statements of the program; `pulumi`, `pgp` (this package) and `provider` are in scope. */
   program: string;
   env?: Record<string, string>;
+  /** Directories in front of PATH: where other plugins are. */
+  path?: string[];
 }
 
 export class TestStack {
@@ -67,11 +69,9 @@ export class TestStack {
       join(directory, "Pulumi.yaml"),
       `name: e2e\nruntime: nodejs\nmain: index.js\nplugins:\n  providers:\n    - name: pgpartition\n      path: ${JSON.stringify(join(ROOT, "bin"))}\n`,
     );
-    const stack = new TestStack(
-      directory,
-      { ...stackEnvironment(directory, engine.binDir), ...options.env },
-      options.database,
-    );
+    const env = stackEnvironment(directory, engine.binDir);
+    const path = [...(options.path ?? []), env.PATH].join(delimiter);
+    const stack = new TestStack(directory, { ...env, PATH: path, ...options.env }, options.database);
     await stack.setProgram(options.program);
     await stack.mustRun(["stack", "init", "test"]);
     return stack;

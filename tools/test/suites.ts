@@ -3,8 +3,9 @@ import { delimiter, join } from "node:path";
 import { build } from "../build";
 import { CHECKOUT, NODE_PROGRAMS } from "../paths";
 import { ensurePostgres, MAJORS } from "../postgres";
-import { type Log, runToEnd } from "../processes";
+import { errorMessage, type Log, runToEnd } from "../processes";
 import { ensurePulumi } from "../pulumi";
+import { ensureS3Server } from "../s3";
 import type { Totals } from "./totals";
 
 /** One part of `npm test`. */
@@ -43,13 +44,13 @@ export const SUITES: readonly Suite[] = [
   {
     name: "integration",
     title: "Integration tests on PostgreSQL 14 to 18",
-    prepare: preparePostgres,
+    prepare: preparePostgresAndS3,
     tests: { parts: 6, onBuild: true },
   },
   {
     name: "e2e",
     title: "End-to-end tests through the Pulumi engine",
-    prepare: preparePostgresAndPulumi,
+    prepare: prepareAll,
     tests: { parts: 6, onBuild: true },
   },
 ];
@@ -60,8 +61,14 @@ async function preparePostgres(log: Log): Promise<void> {
   }
 }
 
-async function preparePostgresAndPulumi(log: Log): Promise<void> {
+/** Where the S3 server cannot be had, only its tests are skipped, and say so. */
+async function preparePostgresAndS3(log: Log): Promise<void> {
   await preparePostgres(log);
+  await ensureS3Server(log).catch((error) => log(`Without the S3 server: ${errorMessage(error)}`));
+}
+
+async function prepareAll(log: Log): Promise<void> {
+  await preparePostgresAndS3(log);
   const { binDir } = await ensurePulumi(log);
   process.env.PATH = [binDir, process.env.PATH].join(delimiter);
 }
