@@ -5,6 +5,7 @@ import type { ArchiveSettings } from "../topology/archive";
 import { exportPartition } from "./export";
 import { listCopies, newestByOid } from "./inventory";
 import type { Manifest } from "./manifest";
+import type { ParquetOptions } from "./parquet/copy";
 import { proveTable } from "./proof";
 import { ProofError } from "./proofError";
 import { RateLimit } from "./rate";
@@ -20,6 +21,7 @@ export class TableArchive implements Archiver {
     private readonly store: Store,
     private readonly origin: Manifest["origin"],
     private readonly settings: Pick<ArchiveSettings, "level" | "parallel" | "bytesPerSecond">,
+    private readonly parquet?: ParquetOptions,
   ) {
     const { bytesPerSecond } = settings;
     this.rate = bytesPerSecond === undefined ? undefined : new RateLimit(bytesPerSecond);
@@ -39,7 +41,14 @@ export class TableArchive implements Archiver {
     const { stored } = await exportPartition(
       session,
       { schema, name, oid, bound, keyColumns, ...(step.under && { under: step.under.name }) },
-      { store: this.store, origin: this.origin, level: this.settings.level, signal, onText: this.watching(run) },
+      {
+        store: this.store,
+        origin: this.origin,
+        level: this.settings.level,
+        parquet: this.parquet,
+        signal,
+        onText: this.watching(run),
+      },
     );
     return before?.manifest.key === stored.key ? "reached" : "done";
   }

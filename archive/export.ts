@@ -18,6 +18,7 @@ import {
   type PartNote,
 } from "./manifest";
 import { sumOfText, type TextWatcher, writeRows } from "./object";
+import { copyToParquet, type ParquetOptions, parquetColumnsOf } from "./parquet/copy";
 import { partsOf } from "./parts";
 import { ProofError } from "./proofError";
 import { addSums, sameRows } from "./rows";
@@ -41,6 +42,8 @@ export interface ExportOptions {
   level?: number;
   signal?: AbortSignal;
   onText?: TextWatcher;
+  /** A copy for queries beside the objects. */
+  parquet?: ParquetOptions;
 }
 
 export interface Exported {
@@ -66,9 +69,14 @@ export async function exportPartition(
   const leaves = await readLeaves(session, partition.oid);
   const columns = await readColumns(session, partition.oid);
   const target: Target = { ...options, generation, columns, earlier, damaged: new Set(), made: new Map() };
+  // What has no place in Parquet is said before anything is written.
+  const inParquet = options.parquet && (await parquetColumnsOf(session, partition, options.parquet));
   const archived = await provenLeaves(session, leaves, target);
   const parts = archived.flatMap((leaf) => leaf.parts);
   const { schema, name, oid, bound, under } = partition;
+  const copied = { origin, name, columns, leaves: archived };
+  const parquet =
+    inParquet && options.parquet && (await copyToParquet(store, options.parquet, copied, inParquet, options.signal));
   const extent = await readKeyExtent(session, partition, partition.keyColumns);
   const manifest: Manifest = {
     format: MANIFEST_FORMAT,
@@ -84,6 +92,7 @@ export async function exportPartition(
     ...(extent && { key: extent }),
     leaves: archived,
     restore: await readDefinition(session, oid, leaves, columns),
+    ...(parquet && { parquet }),
   };
   faultPoint("archive");
   if (earlier.newest && saysTheSame(earlier.newest.manifest, manifest)) return earlier.newest;

@@ -8,6 +8,7 @@
  *
  * Generations are counted, not timed: no clock decides which of two is the newer one.
  */
+import { encodeKeyPart } from "../topology/archive";
 import type { RelationName } from "../topology/model";
 import type { StoredObject } from "./store";
 
@@ -37,11 +38,11 @@ const MANIFEST = "manifest.json";
 
 /** Where all partitions of a table are. Ends with `/`, so that no other table's name can begin with it. */
 export function prefixOf({ systemIdentifier, database, parent }: Origin): string {
-  return `${[systemIdentifier, database, parent.schema, parent.name].map(encode).join("/")}/`;
+  return `${[systemIdentifier, database, parent.schema, parent.name].map(encodeKeyPart).join("/")}/`;
 }
 
 export function prefixOfPartition(origin: Origin, partition: string): string {
-  return `${prefixOf(origin)}${encode(partition)}/`;
+  return `${prefixOf(origin)}${encodeKeyPart(partition)}/`;
 }
 
 export function prefixOfGeneration(origin: Origin, { partition, oid, generation }: Generation): string {
@@ -92,14 +93,6 @@ export function parseManifestKey(origin: Origin, stored: StoredObject): ListedCo
   if (parsed?.object !== MANIFEST) return undefined;
   const { partition, oid, generation } = parsed;
   return { partition, oid, generation, manifest: stored };
-}
-
-/** Names of PostgreSQL may hold every character but NUL; a part of a key may be no `.` or `..` and hold no `/`. */
-function encode(name: string): string {
-  return encodeURIComponent(name).replace(
-    /[.!'()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
 }
 
 function decode(part: string): string | undefined {

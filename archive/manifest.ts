@@ -19,6 +19,7 @@ import {
 } from "../topology/policy/reader";
 import type { Generation, Origin } from "./keys";
 import type { RowsObject } from "./object";
+import { type ParquetCopy, parquetCopy } from "./parquet/manifest";
 import type { RowSum } from "./rows";
 
 /** Raised when a manifest means something else than before. */
@@ -53,6 +54,8 @@ export interface Manifest extends RowSum {
   leaves: ArchivedLeaf[];
   /** How the partition is made and filled without this product. */
   restore: RestoreText;
+  /** A copy for queries; nothing is restored from it, or proven by it. */
+  parquet?: ParquetCopy;
   /** now() of the server, for people. */
   exportedAt: string;
 }
@@ -153,6 +156,7 @@ const manifest = object<Manifest>({
       finish: required(list(text)),
     }) as Reader<RestoreText>,
   ),
+  parquet: optional(parquetCopy),
   exportedAt: required(text),
 });
 

@@ -220,6 +220,25 @@ export interface Archive {
   tags?: Input<Record<string, Input<string>>>;
   /** Object lock of each object in S3, in days from its writing. Default: what the bucket has set. */
   retention?: Input<{ mode: "GOVERNANCE" | "COMPLIANCE"; days: number }>;
+  /**
+   * Beside the rows as PostgreSQL's own text, a copy of each exported partition for Athena, DuckDB and others. It is never
+   * what a restore or a DROP stands on. Default: none; `{}` is one with all defaults.
+   */
+  parquet?: Input<ArchiveParquet>;
+}
+
+/** A copy of exported partitions in Parquet, with one folder for each partition. */
+export interface ArchiveParquet {
+  /** URL as of the archive's `store`. Default: that one. */
+  store?: Input<string>;
+  /** Storage class of its objects in S3. Default: what the bucket has set. */
+  storageClass?: Input<"STANDARD" | "STANDARD_IA" | "ONEZONE_IA" | "INTELLIGENT_TIERING" | "GLACIER_IR">;
+  /**
+   * By name, columns that are not stored by their type: `string` (PostgreSQL's own text), `decimal(precision,scale)` (a
+   * numeric, each value of which has to fit) or `omit`. Needed for types that Parquet does not have; a value that it cannot
+   * hold is an error of the export, and the partition stays where it is.
+   */
+  columns?: Input<Record<string, Input<string>>>;
 }
 
 /** Rows of a partition in the archive, as outputs tell of them. */

@@ -29,6 +29,20 @@ export interface ArchiveSettings {
   tags?: Record<string, string>;
   /** Object lock of each object, in days since it was written. Absent: what the bucket has set. */
   retention?: { mode: "GOVERNANCE" | "COMPLIANCE"; days: number };
+  parquet?: ParquetSettings;
+}
+
+/** Storage classes from which an object can be read at once: Athena passes over all others without a word. */
+export const QUERY_CLASSES = ["STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"] as const;
+
+/** A copy of exported partitions in Parquet, for queries. */
+export interface ParquetSettings {
+  /** Absent: the archive's own. */
+  store?: string;
+  /** Absent: what the bucket has set. */
+  storageClass?: (typeof QUERY_CLASSES)[number];
+  /** By name of a column, how its values are stored when that is not by its type. */
+  columns: Record<string, string>;
 }
 
 export const ARCHIVE_DEFAULTS = { level: 3, parallel: 2 } as const;
@@ -106,4 +120,12 @@ function s3Location(url: URL): S3Location {
     ...(pathStyle !== undefined && { pathStyle: pathStyle === "true" }),
     ...(profile !== undefined && { profile }),
   };
+}
+
+/** Names of PostgreSQL may hold every character but NUL; a part of a key may be no `.` or `..` and hold no `/`. */
+export function encodeKeyPart(name: string): string {
+  return encodeURIComponent(name).replace(
+    /[.!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }

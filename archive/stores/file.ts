@@ -2,11 +2,12 @@
 
 import { randomUUID } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
-import { link, mkdir, open, readdir, stat, unlink } from "node:fs/promises";
+import { link, mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises";
 import { dirname, join, posix, relative, sep } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { type Store, type StoredObject, StoreError, type StoreFailure } from "../store";
+import type { QueryStore } from "../parquet/store";
+import { type StoredObject, StoreError, type StoreFailure } from "../store";
 
 /** Names of files that are being written; no key ends so. */
 const UNFINISHED = ".unfinished";
@@ -21,22 +22,35 @@ const FAILURES: Record<string, StoreFailure> = {
   EDQUOT: "full",
 };
 
-export class FileStore implements Store {
+export class FileStore implements QueryStore {
   readonly url: string;
 
   constructor(private readonly directory: string) {
     this.url = `file://${directory}`;
   }
 
-  async write(key: string, content: Readable, signal?: AbortSignal): Promise<StoredObject> {
+  write(key: string, content: Readable, signal?: AbortSignal): Promise<StoredObject> {
+    // Unlike rename, link never replaces a file.
+    return this.put(key, content, link, signal);
+  }
+
+  replace(key: string, content: Readable, signal?: AbortSignal): Promise<StoredObject> {
+    return this.put(key, content, rename, signal);
+  }
+
+  private async put(
+    key: string,
+    content: Readable,
+    intoPlace: (unfinished: string, path: string) => Promise<void>,
+    signal: AbortSignal | undefined,
+  ): Promise<StoredObject> {
     const path = this.pathOf(key);
     const unfinished = `${path}.${randomUUID()}${UNFINISHED}`;
     return this.attempt(key, async () => {
       await mkdir(dirname(path), { recursive: true });
       try {
         await pipeline(content, createWriteStream(unfinished, { flags: "wx", flush: true }), { signal });
-        // Unlike rename, link never replaces a file.
-        await link(unfinished, path);
+        await intoPlace(unfinished, path);
       } finally {
         await unlink(unfinished).catch(() => undefined);
       }
@@ -49,6 +63,20 @@ export class FileStore implements Store {
     return this.attempt(key, async () => {
       const file = await open(this.pathOf(key), "r");
       return createReadStream("", { fd: file });
+    });
+  }
+
+  async readEnd(key: string, bytes: number): Promise<Buffer> {
+    return this.attempt(key, async () => {
+      const file = await open(this.pathOf(key), "r");
+      try {
+        const { size } = await file.stat();
+        const end = Buffer.alloc(Math.min(bytes, size));
+        await file.read(end, 0, end.length, size - end.length);
+        return end;
+      } finally {
+        await file.close();
+      }
     });
   }
 

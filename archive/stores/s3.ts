@@ -1,5 +1,6 @@
 /** A store in an S3 bucket, over AWS SDK v3; credentials and roles come from the SDK's own chain. */
 import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
 import {
   AbortMultipartUploadCommand,
   type CreateMultipartUploadRequest,
@@ -16,7 +17,8 @@ import {
 } from "@aws-sdk/client-s3";
 import { Upload } from "@aws-sdk/lib-storage";
 import type { S3Location } from "../../topology/archive";
-import { type ListedObject, type Store, type StoredObject, StoreError, type StoreFailure } from "../store";
+import type { QueryStore } from "../parquet/store";
+import { type ListedObject, type StoredObject, StoreError, type StoreFailure } from "../store";
 
 /** What every object gets. Default of each: what the bucket has set. */
 export interface S3Settings {
@@ -54,7 +56,7 @@ const FAILURES: Record<string, StoreFailure> = {
   "507": "full",
 };
 
-export class S3Store implements Store {
+export class S3Store implements QueryStore {
   readonly url: string;
   private readonly client: S3Client;
 
@@ -73,6 +75,20 @@ export class S3Store implements Store {
   }
 
   write(key: string, content: Readable, signal?: AbortSignal): Promise<StoredObject> {
+    // An object that is there already stays what it is, whoever else writes at this moment.
+    return this.put(key, content, { IfNoneMatch: "*" }, signal);
+  }
+
+  replace(key: string, content: Readable, signal?: AbortSignal): Promise<StoredObject> {
+    return this.put(key, content, {}, signal);
+  }
+
+  private put(
+    key: string,
+    content: Readable,
+    condition: Pick<PutObjectCommandInput, "IfNoneMatch">,
+    signal: AbortSignal | undefined,
+  ): Promise<StoredObject> {
     return this.attempt(key, async () => {
       let bytes = 0;
       const counted = async function* () {
@@ -83,7 +99,7 @@ export class S3Store implements Store {
       };
       const upload = new Upload({
         client: this.client,
-        params: this.putInput(key, Readable.from(counted(), { objectMode: false })),
+        params: { ...this.putInput(key, Readable.from(counted(), { objectMode: false })), ...condition },
         partSize: PART_BYTES,
         queueSize: PARTS_IN_FLIGHT,
       });
@@ -104,6 +120,15 @@ export class S3Store implements Store {
       const { Body } = await this.client.send(new GetObjectCommand(this.objectInput(key, version)));
       if (!(Body instanceof Readable)) throw new Error("the answer has no body");
       return Body;
+    });
+  }
+
+  readEnd(key: string, bytes: number, version?: string): Promise<Buffer> {
+    return this.attempt(key, async () => {
+      const Range = `bytes=-${bytes}`;
+      const { Body } = await this.client.send(new GetObjectCommand({ ...this.objectInput(key, version), Range }));
+      if (!(Body instanceof Readable)) throw new Error("the answer has no body");
+      return buffer(Body);
     });
   }
 
@@ -168,8 +193,6 @@ export class S3Store implements Store {
     return {
       ...this.objectInput(key, undefined),
       Body: content,
-      // An object that is there already stays what it is, whoever else writes at this moment.
-      IfNoneMatch: "*",
       ChecksumAlgorithm: "CRC32",
       ChecksumType: "FULL_OBJECT",
       ...(storageClass !== undefined && { StorageClass: storageClass }),

@@ -1,5 +1,6 @@
 /** A partition as an archive sees it: the tables below it that hold rows, and the columns by which rows are told. */
 import type { RelationName } from "../../topology/model";
+import type { TypedColumn } from "../../topology/parquet";
 import type { Session } from "../connection";
 import { hasSqlstate, SQLSTATE } from "../errors";
 import { qualified, quoteIdent } from "../identifiers";
@@ -76,6 +77,23 @@ const COLUMNS = `SELECT a.attname::text AS name, pg_catalog.format_type(a.atttyp
 /** Columns that hold what was written into them, in the order in which a row is told. */
 export function readColumns(session: Session, oid: number): Promise<ArchivedColumn[]> {
   return session.query<{ name: string; type: string }>(COLUMNS, [oid]);
+}
+
+/** A domain is the type below all its domains, with the modifier of the one that has it. */
+const TYPED_COLUMNS = `
+WITH RECURSIVE base AS (
+  SELECT a.attnum, a.attname, a.atttypid AS type, a.atttypmod AS modifier FROM pg_catalog.pg_attribute a
+  WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+  UNION ALL
+  SELECT base.attnum, base.attname, t.typbasetype, CASE WHEN t.typtypmod = -1 THEN base.modifier ELSE t.typtypmod END
+  FROM base JOIN pg_catalog.pg_type t ON t.oid = base.type WHERE t.typtype = 'd'
+)
+SELECT base.attname::text AS name, pg_catalog.format_type(base.type, base.modifier) AS type, t.typtype = 'e' AS enum
+FROM base JOIN pg_catalog.pg_type t ON t.oid = base.type WHERE t.typtype <> 'd' ORDER BY base.attnum`;
+
+/** The columns of {@link readColumns} with what their values are, whatever a domain calls it. */
+export function readTypedColumns(session: Session, oid: number): Promise<TypedColumn[]> {
+  return session.query<{ name: string; type: string; enum: boolean }>(TYPED_COLUMNS, [oid]);
 }
 
 /**

@@ -1,6 +1,6 @@
 /** The archive of a set: what of it a plan has to know, and what the state keeps of it. */
 import { TableArchive } from "../../archive/archiver";
-import { openStore } from "../../archive/open";
+import { openParquet, openStore } from "../../archive/open";
 import { type ArchiveView, viewArchive } from "../../archive/view";
 import type { Archiver } from "../../postgres/archive/archiver";
 import type { MarkedTable, RestoreMark } from "../../postgres/archive/mark";
@@ -26,7 +26,8 @@ export async function withArchive(
 ): Promise<WithArchive> {
   const settings = desired.archive;
   if (settings === undefined || identity === undefined) return { actual };
-  const store = openStore(settings, new Date());
+  const now = new Date();
+  const store = openStore(settings, now);
   const { schema, table: name } = desired;
   const origin = { ...identity, parent: { schema, name } };
   const declared = new Map([...entriesOf(desired.partitions, "")].map(({ name: of, entry }) => [of, entry.tier]));
@@ -43,7 +44,7 @@ export async function withArchive(
     },
     known: new Map(Object.values(recordedArchives(olds)).map((copy) => [copy.manifest.key, copy])),
   });
-  const archiver = new TableArchive(store, origin, settings);
+  const archiver = new TableArchive(store, origin, settings, openParquet(settings, now));
   const marks = new Map(restored.map(({ oid, mark }) => [oid, mark]));
   return { actual: { ...actual, ...levelWith(actual, undefined, { ...view, marks }) }, archiver };
 }

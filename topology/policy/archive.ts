@@ -1,6 +1,7 @@
 /** What a program says of the archive of a set. */
-import { ARCHIVE_DEFAULTS, type ArchiveSettings, parseStore, STORAGE_CLASSES } from "../archive";
+import { ARCHIVE_DEFAULTS, type ArchiveSettings, parseStore, QUERY_CLASSES, STORAGE_CLASSES } from "../archive";
 import { record } from "../level";
+import { requireMapping } from "../parquet";
 import { needsArchive, TIERS } from "../tiers";
 import { attempt } from "../values";
 import { choice, fail, integer, join, map, object, optional, type Reader, type Report, required, text } from "./reader";
@@ -14,6 +15,13 @@ export interface ArchiveInputs {
   kmsKeyId: string;
   tags: Map<string, string>;
   retention: Partial<NonNullable<ArchiveSettings["retention"]>>;
+  parquet: Partial<ParquetInputs>;
+}
+
+export interface ParquetInputs {
+  store: string;
+  storageClass: (typeof QUERY_CLASSES)[number];
+  columns: Map<string, string>;
 }
 
 /** zstd knows more levels, which take gigabytes of memory. */
@@ -32,6 +40,21 @@ const level: Reader<number> = (value, path, report) => {
   return fail(report, path, `must be at most ${HIGHEST_LEVEL}, not ${given}`);
 };
 
+const mapping: Reader<string> = (value, path, report) => {
+  const given = text(value, path, report);
+  if (given === undefined) return undefined;
+  const parsed = attempt(() => requireMapping(given));
+  return "reason" in parsed ? fail(report, path, parsed.reason) : given;
+};
+
+const FROZEN = "cannot be read without a restore, and Athena passes over such objects without a word";
+
+const parquet = object<ParquetInputs>({
+  store: optional(store),
+  storageClass: optional(choice(QUERY_CLASSES, { GLACIER: FROZEN, DEEP_ARCHIVE: FROZEN })),
+  columns: optional(map(mapping)),
+});
+
 const fields = object<ArchiveInputs>({
   store: required(store),
   level: optional(level),
@@ -41,6 +64,7 @@ const fields = object<ArchiveInputs>({
   kmsKeyId: optional(text),
   tags: optional(map(text)),
   retention: optional(object({ mode: required(choice(["GOVERNANCE", "COMPLIANCE"])), days: required(integer(1)) })),
+  parquet: optional(parquet),
 });
 
 /** Settings of S3 say nothing of a directory. */
@@ -53,18 +77,21 @@ export const archive: Reader<Partial<ArchiveInputs>> = (value, path, report) => 
     for (const property of ONLY_S3)
       if (read[property] !== undefined)
         fail(report, `${path}.${property}`, "is a setting of S3, and the store is a directory");
+  if (read?.parquet?.storageClass !== undefined && (read.parquet.store ?? read.store)?.startsWith("file:"))
+    fail(report, `${path}.parquet.storageClass`, "is a setting of S3, and the store is a directory");
   return read;
 };
 
 /** The settings that stand for the inputs, with their defaults. */
 export function archiveOfInputs(inputs: Partial<ArchiveInputs> | undefined): ArchiveSettings | undefined {
   if (inputs?.store === undefined) return undefined;
-  const { store: url, tags, retention, ...rest } = inputs;
+  const { store: url, tags, retention, parquet: queried, ...rest } = inputs;
   return {
     ...ARCHIVE_DEFAULTS,
     ...rest,
     store: url,
     ...(tags && { tags: Object.fromEntries(tags) }),
+    ...(queried && { parquet: { ...queried, columns: Object.fromEntries(queried.columns ?? []) } }),
     ...(retention?.mode &&
       retention.days !== undefined && { retention: { mode: retention.mode, days: retention.days } }),
   };

@@ -47,6 +47,7 @@ const PLACES: {
   { resource: "PartitionSet", path: "children", type: "Children" },
   { resource: "PartitionSet", path: "archive", type: "Archive" },
   { resource: "PartitionSet", path: "archive.retention", type: "ArchiveRetention" },
+  { resource: "PartitionSet", path: "archive.parquet", type: "ArchiveParquet" },
   { resource: "PartitionSet", path: "storage", type: "Storage" },
   { resource: "PartitionSet", path: "storage.live", type: "TierStorage" },
   { resource: "Table", path: "" },
