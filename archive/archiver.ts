@@ -20,7 +20,7 @@ export class TableArchive implements Archiver {
   constructor(
     private readonly store: Store,
     private readonly origin: Manifest["origin"],
-    private readonly settings: Pick<ArchiveSettings, "level" | "parallel" | "bytesPerSecond">,
+    private readonly settings: Pick<ArchiveSettings, "format" | "level" | "parallel" | "bytesPerSecond">,
     private readonly parquet?: ParquetOptions,
   ) {
     const { bytesPerSecond } = settings;
@@ -44,6 +44,7 @@ export class TableArchive implements Archiver {
       {
         store: this.store,
         origin: this.origin,
+        format: step.format ?? this.settings.format,
         level: this.settings.level,
         parquet: this.parquet,
         signal,

@@ -6,6 +6,7 @@ import { type Blocks, COPYING, copyRowsOut, type RowsTable } from "../postgres/a
 import { type ArchivedColumn, type LeafTable, readColumns, readKeyExtent, readLeaves } from "../postgres/archive/table";
 import type { Session } from "../postgres/connection";
 import { faultPoint } from "../postgres/faults";
+import { ARCHIVE_DEFAULTS, type RowFormat } from "../topology/archive";
 import type { PartitionBound, RelationName } from "../topology/model";
 import { type EarlierExports, earlierExports } from "./earlier";
 import { type Generation, manifestKey, partKeys } from "./keys";
@@ -36,6 +37,8 @@ export interface ExportedPartition extends RelationName {
 export interface ExportOptions {
   store: Store;
   origin: Manifest["origin"];
+  /** Default: text. */
+  format?: RowFormat;
   /** Heap blocks of a part. Default: those of 1 GiB with their TOAST. */
   partBlocks?: number;
   /** Of zstd. */
@@ -63,12 +66,12 @@ export async function exportPartition(
   partition: ExportedPartition,
   options: ExportOptions,
 ): Promise<Exported> {
-  const { store, origin } = options;
+  const { store, origin, format = ARCHIVE_DEFAULTS.format } = options;
   const earlier = await earlierExports(store, origin, partition);
   const generation = { partition: partition.name, oid: partition.oid, generation: earlier.last + 1 };
   const leaves = await readLeaves(session, partition.oid);
   const columns = await readColumns(session, partition.oid);
-  const target: Target = { ...options, generation, columns, earlier, damaged: new Set(), made: new Map() };
+  const target: Target = { ...options, format, generation, columns, earlier, damaged: new Set(), made: new Map() };
   // What has no place in Parquet is said before anything is written.
   const inParquet = options.parquet && (await parquetColumnsOf(session, partition, options.parquet));
   const archived = await provenLeaves(session, leaves, target);
@@ -91,7 +94,7 @@ export async function exportPartition(
     tableBytes: leaves.reduce((sum, { totalBytes }) => sum + totalBytes, 0),
     ...(extent && { key: extent }),
     leaves: archived,
-    restore: await readDefinition(session, oid, leaves, columns),
+    restore: await readDefinition(session, oid, leaves, columns, format),
     ...(parquet && { parquet }),
   };
   faultPoint("archive");
@@ -102,6 +105,7 @@ export async function exportPartition(
 }
 
 interface Target extends ExportOptions {
+  format: RowFormat;
   generation: Generation;
   columns: ArchivedColumn[];
   earlier: EarlierExports;
@@ -157,8 +161,9 @@ async function restoredParts(session: Session, leaf: LeafTable, target: Target):
   if (former === undefined || parts === undefined || !isDeepStrictEqual(former.columns, target.columns))
     return undefined;
   for (const part of parts)
-    if (target.damaged.has(part.key) || !(await isCurrent(target.store, part))) return undefined;
-  const now = await readPart(session, leaf, { from: 0 }, target, (rows) => sumOfText(rows, target));
+    if (!isWrittenAlike(part, target) || target.damaged.has(part.key) || !(await isCurrent(target.store, part)))
+      return undefined;
+  const now = await readPart(session, leaf, { from: 0 }, target, (rows) => sumOfText(rows, target.format, target));
   return sameRows(addSums(parts), now) ? parts : undefined;
 }
 
@@ -175,16 +180,22 @@ async function reusedPart(
       part.from === blocks.from &&
       part.to === blocks.to &&
       JSON.stringify(part.columns) === JSON.stringify(target.columns) &&
+      isWrittenAlike(part, target) &&
       !target.damaged.has(part.key),
   );
   const there: PartNote[] = [];
   for (const part of known) if (await isCurrent(target.store, part)) there.push(part);
   if (there.length === 0) return undefined;
-  const now = await readPart(session, leaf, blocks, target, (rows) => sumOfText(rows, target));
+  const now = await readPart(session, leaf, blocks, target, (rows) => sumOfText(rows, target.format, target));
   const same = there.find((part) => sameRows(part, now));
   if (same === undefined) return undefined;
   const { leaf: _, columns: __, ...part } = same;
   return part;
+}
+
+/** As it would be written now: sums of other formats say nothing about these rows. */
+function isWrittenAlike(part: ArchivedPart, { format }: Target): boolean {
+  return part.format === format;
 }
 
 async function writtenPart(
@@ -193,8 +204,8 @@ async function writtenPart(
   { keys, ...blocks }: Blocks & { keys: [leaf: number, part: number] },
   target: Target,
 ): Promise<ArchivedPart> {
-  const { store, origin, generation, columns } = target;
-  const { rows, note } = partKeys(origin, generation, ...keys);
+  const { store, origin, generation, columns, format } = target;
+  const { rows, note } = partKeys(origin, generation, ...keys, format);
   faultPoint("archive");
   const written = await readPart(session, leaf, blocks, target, (text) =>
     writeRows(store, rows, text, { ...target, onText: brokenOff(target.onText) }),
@@ -221,10 +232,10 @@ function readPart<T>(
   session: Session,
   leaf: LeafTable,
   blocks: Blocks,
-  { columns }: Target,
+  { columns, format }: Target,
   read: (text: Readable) => Promise<T>,
 ): Promise<T> {
-  const table: RowsTable = { ...leaf, columns: columns.map(({ name }) => name) };
+  const table: RowsTable = { ...leaf, columns: columns.map(({ name }) => name), format };
   return session.transaction(async () => {
     await session.query(COPYING);
     return copyRowsOut(session, table, read, blocks);

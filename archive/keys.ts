@@ -3,12 +3,12 @@
  * is an inventory:
  *
  *     <cluster>/<database>/<schema>/<table>/<partition>/<oid>.<generation>/manifest.json
- *                                                                         /<leaf>-<part>.copy.zst
+ *                                                                         /<leaf>-<part>.copy.zst (or .csv.zst)
  *                                                                         /<leaf>-<part>.json
  *
  * Generations are counted, not timed: no clock decides which of two is the newer one.
  */
-import { encodeKeyPart } from "../topology/archive";
+import { encodeKeyPart, type RowFormat } from "../topology/archive";
 import type { RelationName } from "../topology/model";
 import type { StoredObject } from "./store";
 
@@ -36,6 +36,8 @@ export interface ListedCopy extends Generation {
 
 const MANIFEST = "manifest.json";
 
+const EXTENSIONS: Record<RowFormat, string> = { text: "copy", csv: "csv" };
+
 /** Where all partitions of a table are. Ends with `/`, so that no other table's name can begin with it. */
 export function prefixOf({ systemIdentifier, database, parent }: Origin): string {
   return `${[systemIdentifier, database, parent.schema, parent.name].map(encodeKeyPart).join("/")}/`;
@@ -59,9 +61,10 @@ export function partKeys(
   generation: Generation,
   leaf: number,
   part: number,
+  format: RowFormat,
 ): { rows: string; note: string } {
   const key = `${prefixOfGeneration(origin, generation)}${leaf}-${part}`;
-  return { rows: `${key}.copy.zst`, note: `${key}.json` };
+  return { rows: `${key}.${EXTENSIONS[format]}.zst`, note: `${key}.json` };
 }
 
 const IN_TABLE = /^([^/]+)\/(\d+)\.(\d+)\/([^/]+)$/;

@@ -3,9 +3,11 @@ import type { ChangeState } from "../postgres/archive/changes";
 import type { RestoreText } from "../postgres/archive/definition";
 import type { Blocks } from "../postgres/archive/rows";
 import type { ArchivedColumn, KeyExtent } from "../postgres/archive/table";
+import { ARCHIVE_DEFAULTS, ROW_FORMATS, type RowFormat } from "../topology/archive";
 import type { PartitionBound, RelationName } from "../topology/model";
 import {
   anything,
+  choice,
   fail,
   integer,
   list,
@@ -83,6 +85,7 @@ const PART = {
   bytes: required(integer(0)),
   sha256: required(hex(64)),
   textBytes: required(integer(0)),
+  format: required(choice(ROW_FORMATS)),
   rows: required(integer(0)),
   hash: required(hex(32)),
   from: required(integer(0)),
@@ -144,7 +147,7 @@ const manifest = object<Manifest>({
         ...relation,
         oid: required(integer(1)),
         changes: required(changes as Reader<ChangeState>),
-        parts: required(list(part as Reader<ArchivedPart>)),
+        parts: required(list(part as Reader<ArchivedPart>, 1)),
       }) as Reader<ArchivedLeaf>,
       1,
     ),
@@ -194,6 +197,11 @@ export function parseNote(json: string): PartNote | undefined {
 
 export function manifestText(content: Manifest): string {
   return `${JSON.stringify(content, undefined, 2)}\n`;
+}
+
+/** How the rows are written, in all parts alike: only then do they add up to the rows of a table. */
+export function formatOf({ leaves }: Pick<Manifest, "leaves">): RowFormat {
+  return leaves[0]?.parts[0]?.format ?? ARCHIVE_DEFAULTS.format;
 }
 
 export function generationOf({ partition, generation }: Pick<Manifest, "partition" | "generation">): Generation {

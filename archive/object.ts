@@ -1,13 +1,15 @@
-/** Objects of rows: COPY text, compressed, with what proves later that they are whole. */
+/** Objects of rows: what COPY writes, compressed, with what proves later that they are whole. */
 import { createHash, type Hash } from "node:crypto";
 import { type Readable, Transform, type TransformCallback } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createZstdCompress, createZstdDecompress } from "node:zlib";
+import { ARCHIVE_DEFAULTS, type RowFormat } from "../topology/archive";
 import { type RowSum, RowSummer } from "./rows";
 import { type Store, type StoredObject, StoreError } from "./store";
 
 /** What is known of a written object of rows. */
 export interface RowsObject extends StoredObject, RowSum {
+  format: RowFormat;
   /** SHA-256 of the object's bytes as the store has them, in hexadecimal digits. */
   sha256: string;
   /** Size of the text before compression. */
@@ -86,15 +88,18 @@ export function watched(onText: TextWatcher | undefined): Transform {
   return new Watcher((piece) => onText?.(piece.length));
 }
 
-/** Writes rows, given as COPY text, into an object. What it gives was measured on the way; it proves nothing by itself. */
+/** What has to be known of an object to read it. */
+export type RowsAddress = Pick<RowsObject, "key" | "version" | "format">;
+
+/** Writes rows, given as COPY writes them, into an object. What it gives was measured on the way; it proves nothing by itself. */
 export async function writeRows(
   store: Store,
   key: string,
   text: Readable,
-  options: { level?: number; signal?: AbortSignal; onText?: TextWatcher } = {},
+  options: { format?: RowFormat; level?: number; signal?: AbortSignal; onText?: TextWatcher } = {},
 ): Promise<RowsObject> {
-  const { level = DEFAULT_ZSTD_LEVEL, signal, onText } = options;
-  const rows = new RowSummer();
+  const { format = ARCHIVE_DEFAULTS.format, level = DEFAULT_ZSTD_LEVEL, signal, onText } = options;
+  const rows = new RowSummer(format);
   const sha256 = createHash("sha256");
   const before = summing(rows, onText);
   const compress = createZstdCompress({
@@ -118,23 +123,24 @@ export async function writeRows(
   ]);
   if (stored.status === "rejected") throw cause ?? stored.reason;
   if (fed.status === "rejected") throw fed.reason;
-  return { ...stored.value, ...rows.end(), sha256: sha256.digest("hex"), textBytes: before.bytes };
+  return { ...stored.value, format, ...rows.end(), sha256: sha256.digest("hex"), textBytes: before.bytes };
 }
 
 /** What the rows of a text add up to; it is not kept. */
 export async function sumOfText(
   text: Readable,
+  format: RowFormat,
   { signal, onText }: { signal?: AbortSignal; onText?: TextWatcher } = {},
 ): Promise<RowSum> {
-  const rows = new RowSummer();
+  const rows = new RowSummer(format);
   const watcher = summing(rows, onText);
   watcher.resume();
   await pipeline(text, watcher, { signal });
   return rows.end();
 }
 
-/** The COPY text of an object of rows. What cannot be decompressed ends it with an error, after rows that could. */
-export async function readRows(store: Store, { key, version }: StoredObject): Promise<Readable> {
+/** What COPY wrote into an object of rows. What cannot be decompressed ends it with an error, after rows that could. */
+export async function readRows(store: Store, { key, version }: RowsAddress): Promise<Readable> {
   const text = createZstdDecompress({ chunkSize: PIECE_BYTES });
   pipeline(await store.read(key, version), text).catch((error: unknown) => text.destroy(asError(error)));
   return text;
@@ -148,10 +154,10 @@ const asError = (error: unknown) => (error instanceof Error ? error : new Error(
  */
 export async function measureRows(
   store: Store,
-  { key, version }: StoredObject,
+  { key, version, format }: RowsAddress,
   signal?: AbortSignal,
 ): Promise<RowsObject> {
-  const rows = new RowSummer();
+  const rows = new RowSummer(format);
   const sha256 = createHash("sha256");
   const compressed = hashing(sha256);
   const text = summing(rows);
@@ -164,6 +170,7 @@ export async function measureRows(
       key,
       bytes: compressed.bytes,
       ...(version !== undefined && { version }),
+      format,
       ...rows.end(),
       sha256: sha256.digest("hex"),
       textBytes: text.bytes,

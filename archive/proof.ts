@@ -5,7 +5,7 @@ import type { Session } from "../postgres/connection";
 import { qualified } from "../postgres/identifiers";
 import type { RelationName } from "../topology/model";
 import { readManifest } from "./inventory";
-import type { Manifest } from "./manifest";
+import { formatOf, type Manifest } from "./manifest";
 import { sumOfText } from "./object";
 import { ProofError } from "./proofError";
 import { addSums, type RowSum, sameRows } from "./rows";
@@ -81,9 +81,10 @@ export async function requireRows(
   options: { signal?: AbortSignal } = {},
 ): Promise<void> {
   const columns = manifest.columns.map(({ name }) => name);
+  const format = formatOf(manifest);
   const sums: RowSum[] = [];
   for (const leaf of await readLeaves(session, table.oid))
-    sums.push(await copyRowsOut(session, { ...leaf, columns }, (text) => sumOfText(text, options)));
+    sums.push(await copyRowsOut(session, { ...leaf, columns, format }, (text) => sumOfText(text, format, options)));
   const now = addSums(sums);
   if (!sameRows(now, manifest)) {
     const than = now.rows === manifest.rows ? "other rows" : `${now.rows} rows instead of ${manifest.rows}`;

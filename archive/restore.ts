@@ -47,7 +47,9 @@ export async function restoreTable(run: RestoreRun): Promise<"done" | "reached">
       await session.query(COPYING);
       const rows = await readRows(store, part);
       const { signal } = run;
-      await copyRowsIn(session, { ...table, columns }, (into) => pipeline(rows, watched(run.onText), into, { signal }));
+      await copyRowsIn(session, { ...table, columns, format: part.format }, (into) =>
+        pipeline(rows, watched(run.onText), into, { signal }),
+      );
       faultPoint("archive");
       await session.query(markStatement(table, mark).sql);
       faultPoint("beforeCommit");

@@ -1,21 +1,43 @@
-/** What the rows of a partition add up to, whatever their order: the same for a table and for its text in the archive. */
+/** What the rows of a partition add up to, whatever their order: the same for a table and for its rows in the archive. */
 import { createHash, type Hash, hash } from "node:crypto";
+import type { RowFormat } from "../topology/archive";
 
 /** The sum of rows, as manifests hold it. */
 export interface RowSum {
   rows: number;
-  /** 32 hexadecimal digits: the sum, modulo 2^128, of the first 128 bits of the SHA-256 of each row's COPY text. */
+  /** 32 hexadecimal digits: the sum, modulo 2^128, of the first 128 bits of the SHA-256 of each row as COPY writes it. */
   hash: string;
 }
 
 const NEWLINE = 0x0a;
+const QUOTE = 0x22;
 
 /** Lanes hold sums of 32-bit numbers; so many of them stay exact in a double. */
 const CARRY_EVERY = 2 ** 20;
 
+/** Finds where rows end in a text that comes in pieces; -1: not in what is left of this piece. */
+type RowEnd = (piece: Buffer, from: number) => number;
+
+const ROW_ENDS: Record<RowFormat, () => RowEnd> = {
+  /** Inside of values a newline is escaped. */
+  text: () => (piece, from) => piece.indexOf(NEWLINE, from),
+  /** Inside of quotes a newline belongs to the value. A quote in a value is written twice, and so leaves and enters again. */
+  csv: () => {
+    let quoted = false;
+    return (piece, from) => {
+      for (let at = from; at < piece.length; at++) {
+        const byte = piece[at];
+        if (byte === QUOTE) quoted = !quoted;
+        else if (byte === NEWLINE && !quoted) return at;
+      }
+      return -1;
+    };
+  },
+};
+
 /**
- * Adds up rows of COPY text (`\n` ends a row, inside of values it is escaped) as they come, in pieces of any size. A row
- * may be as large as PostgreSQL allows; no more than the piece at hand is kept of it.
+ * Adds up rows as COPY writes them, as they come, in pieces of any size. A row may be as large as PostgreSQL allows; no more
+ * than the piece at hand is kept of it. The header of CSV is no row.
  */
 export class RowSummer {
   private rows = 0;
@@ -23,10 +45,17 @@ export class RowSummer {
   private readonly lanes = [0, 0, 0, 0];
   /** Of a row whose end is still to come. */
   private begun: Hash | undefined;
+  private readonly endOfRow: RowEnd;
+  private inHeader: boolean;
+
+  constructor(format: RowFormat) {
+    this.endOfRow = ROW_ENDS[format]();
+    this.inHeader = format === "csv";
+  }
 
   add(piece: Buffer): void {
     let from = 0;
-    for (let end = piece.indexOf(NEWLINE, from); end >= 0; end = piece.indexOf(NEWLINE, from)) {
+    for (let end = this.endOfRow(piece, from); end >= 0; end = this.endOfRow(piece, from)) {
       this.addRow(this.finish(piece.subarray(from, end)));
       from = end + 1;
     }
@@ -36,9 +65,10 @@ export class RowSummer {
     }
   }
 
-  /** @throws Error when the last row has no end: the text was cut off. */
+  /** @throws Error when the last row has no end, or the header is missing: the text was cut off. */
   end(): RowSum {
     if (this.begun !== undefined) throw new Error("the text ends within a row");
+    if (this.inHeader) throw new Error("the text has no header");
     this.carry();
     return { rows: this.rows, hash: this.lanes.map((lane) => lane.toString(16).padStart(8, "0")).join("") };
   }
@@ -52,6 +82,10 @@ export class RowSummer {
   }
 
   private addRow(digest: string): void {
+    if (this.inHeader) {
+      this.inHeader = false;
+      return;
+    }
     for (let lane = 0; lane < 4; lane++) this.lanes[lane] = (this.lanes[lane] ?? 0) + wordAt(digest, lane * 4);
     this.rows += 1;
     if (this.rows % CARRY_EVERY === 0) this.carry();

@@ -4,7 +4,7 @@ import type { Session } from "../postgres/connection";
 import type { ArchivedCopy } from "../topology/model";
 import { listCopies, newestByName, newestByOid, readManifest } from "./inventory";
 import type { ListedCopy } from "./keys";
-import type { Manifest } from "./manifest";
+import { formatOf, type Manifest } from "./manifest";
 import type { Store } from "./store";
 
 export interface ArchiveView {
@@ -78,6 +78,7 @@ function copyOf({ manifest: { key, version } }: ListedCopy, manifest: Manifest):
     bound,
     ...(partition.under !== undefined && { under: partition.under }),
     manifest: { key, ...(version !== undefined && { version }) },
+    format: formatOf(manifest),
     rows,
     bytes: leaves.flatMap(({ parts }) => parts).reduce((sum, { bytes }) => sum + bytes, 0),
   };

@@ -12,10 +12,16 @@ export const STORAGE_CLASSES = [
   "DEEP_ARCHIVE",
 ] as const;
 
+/** Formats of COPY in which rows are archived; they are written and read back by PostgreSQL itself. */
+export const ROW_FORMATS = ["text", "csv"] as const;
+export type RowFormat = (typeof ROW_FORMATS)[number];
+
 /** What a set declares of its archive. */
 export interface ArchiveSettings {
   /** `file:///directory`, or `s3://bucket/prefix?region=…&endpoint=…&pathStyle=true&profile=…`. */
   store: string;
+  /** Of what is exported from now on; what is there already stays as it is. */
+  format: RowFormat;
   /** zstd, 1 to 19. */
   level: number;
   /** Partitions that are exported at a time. */
@@ -45,7 +51,7 @@ export interface ParquetSettings {
   columns: Record<string, string>;
 }
 
-export const ARCHIVE_DEFAULTS = { level: 3, parallel: 2 } as const;
+export const ARCHIVE_DEFAULTS = { format: "text", level: 3, parallel: 2 } as const;
 
 export type StoreLocation = FileLocation | S3Location;
 

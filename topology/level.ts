@@ -139,6 +139,7 @@ export function setBelow(set: DesiredSet, name: string): DesiredSet | undefined 
     ...(set.comment === undefined ? {} : { comment: set.comment }),
     ...((set.generated || partition.generated) && { generated: { ...set.generated, ...partition.generated } }),
     ...(set.server && { server: set.server }),
+    ...(set.archive && { archive: set.archive }),
     ...(policy?.closedAt && { closedAt: policy.closedAt }),
     ...(isClosed(set, boundOf(partition)) ? { closed: true } : {}),
   };

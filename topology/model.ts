@@ -4,7 +4,7 @@
  * Types only. Everything here is plain data (it travels through Pulumi's state and over gRPC), in PostgreSQL's own
  * terms, so that a plan can be made without a database and compared by value.
  */
-import type { ArchiveSettings } from "./archive";
+import type { ArchiveSettings, RowFormat } from "./archive";
 import type { AttributeDifference, ChildAttribute, ChildrenPolicy } from "./attributes";
 import type { Digits } from "./decimals";
 import type { StorageByTier, StoredAttributes, TierStorage } from "./tierStorage";
@@ -245,6 +245,8 @@ export interface ArchivedCopy extends RelationName {
   /** Name of the partition that it is a partition of, when that is not the set's own table. */
   under?: string;
   manifest: { key: string; version?: string };
+  /** Absent: text. */
+  format?: RowFormat;
   rows: number;
   /** Size of its objects. */
   bytes: number;

@@ -1,4 +1,5 @@
 /** What a plan consists of: steps, and findings about what it cannot or need not do. Types only. */
+import type { RowFormat } from "./archive";
 import type { AttributeDifference } from "./attributes";
 import type { NewLevel, PartitionBound, Question, RelationName, Reorganization } from "./model";
 import type { TierStorage } from "./tierStorage";
@@ -90,6 +91,8 @@ export interface Step {
   tables?: RelationName[];
   /** For `attach`: a restore has made the table, and left its comment and its CHECK on it. */
   restored?: true;
+  /** For `export` and `restore`: how the rows are written. Absent: text. */
+  format?: RowFormat;
   /** For `restore`: what is restored. */
   manifest?: { key: string; version?: string };
   /** For `reorganize` and `abandonReorganization`. */

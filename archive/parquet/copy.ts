@@ -139,7 +139,7 @@ async function written({
   key,
   signal,
 }: Making): Promise<{ stored: StoredObject; claim: FileClaim }> {
-  const rows = new RowSummer();
+  const rows = new RowSummer(part.format);
   let claim: FileClaim | undefined;
   const text = await readRows(archive, part);
   const seen = async function* () {

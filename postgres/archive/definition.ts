@@ -1,4 +1,5 @@
 /** SQL that makes a partition again by itself: for who restores an archive without this product. */
+import type { RowFormat } from "../../topology/archive";
 import type { RelationName } from "../../topology/model";
 import type { Session } from "../connection";
 import { qualified, quoteIdent } from "../identifiers";
@@ -77,6 +78,7 @@ export async function readDefinition(
   oid: number,
   leaves: readonly RelationName[],
   columns: readonly ArchivedColumn[],
+  format: RowFormat,
 ): Promise<RestoreText> {
   const tables = await session.query<TableRow>(TABLES, [oid]);
   const create: string[] = [];
@@ -91,7 +93,7 @@ export async function readDefinition(
     finish.push(...indexes.map(({ definition }) => definition));
   }
   const names = columns.map(({ name }) => name);
-  return { create, copy: leaves.map((leaf) => copyFrom({ ...leaf, columns: names })), finish };
+  return { create, copy: leaves.map((leaf) => copyFrom({ ...leaf, columns: names, format })), finish };
 }
 
 async function createText(session: Session, table: TableRow): Promise<string> {

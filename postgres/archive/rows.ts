@@ -1,5 +1,6 @@
-/** Rows of one table as COPY text, out of the database and into it. */
+/** Rows of one table as COPY writes them, out of the database and into it. */
 import type { Readable, Writable } from "node:stream";
+import type { RowFormat } from "../../topology/archive";
 import type { RelationName } from "../../topology/model";
 import type { Session } from "../connection";
 import { qualified, quoteIdent } from "../identifiers";
@@ -7,7 +8,17 @@ import { qualified, quoteIdent } from "../identifiers";
 /** A table and its columns that hold what was written into them, in the order in which a row is told. */
 export interface RowsTable extends RelationName {
   columns: readonly string[];
+  format: RowFormat;
 }
+
+/**
+ * Text needs none. Of CSV each says how NULL is told from the empty string and how values are quoted, so that the statement
+ * can be read by itself; the names of the columns stand above the rows, for everybody who reads such a file without it.
+ */
+const OPTIONS: Record<RowFormat, string> = {
+  text: "",
+  csv: ` WITH (FORMAT csv, HEADER true, DELIMITER ',', NULL '', QUOTE '"', ESCAPE '"')`,
+};
 
 /** Blocks of a table's main fork: from the first one to the one before `to` (absent: to the end). */
 export interface Blocks {
@@ -45,12 +56,12 @@ export function copyRowsIn(
 }
 
 export function copyTo(table: RowsTable, blocks?: Blocks): string {
-  return `COPY ${source(table, blocks)} TO STDOUT`;
+  return `COPY ${source(table, blocks)} TO STDOUT${OPTIONS[table.format]}`;
 }
 
 /** The columns are always named: a restored table may have them in another order. */
 export function copyFrom(table: RowsTable): string {
-  return `COPY ${target(table)} FROM STDIN`;
+  return `COPY ${target(table)} FROM STDIN${OPTIONS[table.format]}`;
 }
 
 function target(table: RowsTable): string {

@@ -1,4 +1,5 @@
 /** The statements of steps that read or write an archive. */
+import { ARCHIVE_DEFAULTS, type RowFormat } from "../../topology/archive";
 import type { RelationName } from "../../topology/model";
 import type { Step } from "../../topology/steps";
 import { qualified } from "../identifiers";
@@ -16,7 +17,7 @@ interface Rendering {
 /** One for each table that holds rows; a large one is read in parts. */
 export function exportStatements({ step, parent, child }: Rendering): Statement[] {
   return (step.tables ?? [child]).map((table) => ({
-    sql: copyTo({ ...table, columns: storedColumns(parent) }),
+    sql: copyTo({ ...table, columns: storedColumns(parent), format: formatOf(step) }),
     locks: [{ relation: qualified(table), mode: "ACCESS SHARE", hold: "scan" }],
     transactional: true,
     alone: true,
@@ -24,9 +25,9 @@ export function exportStatements({ step, parent, child }: Rendering): Statement[
 }
 
 /** What fills the table that a restore has made. */
-export function fillStatement({ parent, child }: Pick<Rendering, "parent" | "child">): Statement {
+export function fillStatement({ step, parent, child }: Pick<Rendering, "step" | "parent" | "child">): Statement {
   return {
-    sql: copyFrom({ ...child, columns: storedColumns(parent) }),
+    sql: copyFrom({ ...child, columns: storedColumns(parent), format: formatOf(step) }),
     locks: [{ relation: qualified(child), mode: "ROW EXCLUSIVE", hold: "scan" }],
     transactional: true,
     fills: true,
@@ -39,6 +40,10 @@ export function proofStatement({ child, facts }: Pick<Rendering, "child" | "fact
   const locks = tables.map((relation): Lock => ({ relation, mode: "SHARE", hold: "scan" }));
   const list = tables.map((name) => `ONLY ${name}`).join(", ");
   return { sql: `LOCK TABLE ${list} IN SHARE MODE`, locks, transactional: true, recheck: true, prove: true };
+}
+
+function formatOf({ format = ARCHIVE_DEFAULTS.format }: Step): RowFormat {
+  return format;
 }
 
 function storedColumns({ copying }: ParentFacts): string[] {

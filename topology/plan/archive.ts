@@ -1,4 +1,6 @@
 /** Decisions about rows that go into the archive, and about those that come back. */
+
+import type { RowFormat } from "../archive";
 import { describeBound, sameBound } from "../bounds";
 import { besideBound, boundOf, newLevel, setBelow } from "../level";
 import type { ActualPartition, ArchivedCopy } from "../model";
@@ -11,8 +13,12 @@ export function decideExported(context: Context, build: DraftBuilder, declared: 
   for (const { name, partition } of declared) {
     const table = context.settled.get(name);
     if (partition.tier === "exported" && table !== undefined && !isCurrent(table))
-      context.drafts.exports.push(build.export(table, tierReason(context, name, "exported"), []));
+      context.drafts.exports.push(build.export(table, tierReason(context, name, "exported"), [], formatOf(context)));
   }
+}
+
+function formatOf({ desired }: Context): RowFormat | undefined {
+  return desired.archive?.format;
 }
 
 /** Exported, and by all that PostgreSQL tells not changed since. */
@@ -49,7 +55,7 @@ function archive(context: Context, build: DraftBuilder, table: ActualPartition, 
   }
   // Whatever the counters say: the proof compares rows, and what it refuses has to be exported again. What has not changed
   // is read, and not written again.
-  const exported = build.export(table, reason, [...before]);
+  const exported = build.export(table, reason, [...before], formatOf(context));
   drafts.exports.push(exported);
   before.push(exported.id);
   if (table.state === "live") {

@@ -1,4 +1,6 @@
 /** One builder for each kind of step. */
+
+import type { RowFormat } from "../archive";
 import { type AttributeDifference, describeDifference } from "../attributes";
 import { isInPlace, type Placing, schemaOf } from "../level";
 import type {
@@ -230,13 +232,14 @@ export class DraftBuilder {
   }
 
   /** A copy of the rows goes into the archive; the table stays as it is. */
-  export(table: ActualPartition, reason: string, after: string[]): Draft {
+  export(table: ActualPartition, reason: string, after: string[], format: RowFormat | undefined): Draft {
     return {
       ...this.base("export", table, after),
       method: "export",
       ...(table.level && { tables: leavesOf(table.level) }),
       bound: table.bound,
       oid: table.oid,
+      ...(format && { format }),
       reason,
       effect: effect("copies", table),
     };
@@ -250,7 +253,7 @@ export class DraftBuilder {
     declared: Pick<Step, "level" | "storage" | "comment" | "generated">,
     after: string[],
   ): Draft {
-    const { manifest, rows, bytes } = copy;
+    const { manifest, format, rows, bytes } = copy;
     const base = this.base("restore", this.at(name), after);
     return {
       ...base,
@@ -258,6 +261,7 @@ export class DraftBuilder {
       bound,
       ...declared,
       manifest,
+      ...(format && { format }),
       reason: "declared; archived now",
       effect: effect("none", { rows, bytes }),
     };

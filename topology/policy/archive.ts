@@ -1,5 +1,13 @@
 /** What a program says of the archive of a set. */
-import { ARCHIVE_DEFAULTS, type ArchiveSettings, parseStore, QUERY_CLASSES, STORAGE_CLASSES } from "../archive";
+import {
+  ARCHIVE_DEFAULTS,
+  type ArchiveSettings,
+  parseStore,
+  QUERY_CLASSES,
+  ROW_FORMATS,
+  type RowFormat,
+  STORAGE_CLASSES,
+} from "../archive";
 import { record } from "../level";
 import { requireMapping } from "../parquet";
 import { needsArchive, TIERS } from "../tiers";
@@ -8,6 +16,7 @@ import { choice, fail, integer, join, map, object, optional, type Reader, type R
 
 export interface ArchiveInputs {
   store: string;
+  format: RowFormat;
   level: number;
   parallel: number;
   bytesPerSecond: number;
@@ -57,6 +66,7 @@ const parquet = object<ParquetInputs>({
 
 const fields = object<ArchiveInputs>({
   store: required(store),
+  format: optional(choice(ROW_FORMATS)),
   level: optional(level),
   parallel: optional(integer(1)),
   bytesPerSecond: optional(integer(1)),
@@ -79,6 +89,8 @@ export const archive: Reader<Partial<ArchiveInputs>> = (value, path, report) => 
         fail(report, `${path}.${property}`, "is a setting of S3, and the store is a directory");
   if (read?.parquet?.storageClass !== undefined && (read.parquet.store ?? read.store)?.startsWith("file:"))
     fail(report, `${path}.parquet.storageClass`, "is a setting of S3, and the store is a directory");
+  if (read?.parquet !== undefined && read.format === "csv")
+    fail(report, `${path}.format`, "is csv, and a Parquet copy is made from text; leave one of them out");
   return read;
 };
 

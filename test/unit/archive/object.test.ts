@@ -64,7 +64,7 @@ describe("an object of rows in a directory", () => {
     await fc.assert(
       fc.asyncProperty(damages, async (damaged) => {
         await writeFile(join(directory, key), damaged);
-        const measured = await measureRows(store, { key, bytes: whole.length }).catch((error: unknown) => {
+        const measured = await measureRows(store, { key, format: "text" }).catch((error: unknown) => {
           assert.ok(failure("corrupt")(error), String(error));
           return undefined;
         });
@@ -88,6 +88,6 @@ describe("an object of rows in a directory", () => {
   });
 
   it("is missing where there is none", async () => {
-    await assert.rejects(measureRows(store, { key: "none", bytes: 0 }), failure("missing"));
+    await assert.rejects(measureRows(store, { key: "none", format: "text" }), failure("missing"));
   });
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import * as fc from "fast-check";
 import { type RowSum, RowSummer } from "../../../archive/rows";
+import type { RowFormat } from "../../../topology/archive";
 
 /** The definition, in the plainest way. */
 function plainly(rows: string[]): RowSum {
@@ -10,8 +11,8 @@ function plainly(rows: string[]): RowSum {
   return { rows: rows.length, hash: sum.toString(16).padStart(32, "0") };
 }
 
-function summed(pieces: Buffer[]): RowSum {
-  const summer = new RowSummer();
+function summed(pieces: Buffer[], format: RowFormat = "text"): RowSum {
+  const summer = new RowSummer(format);
   for (const piece of pieces) summer.add(piece);
   return summer.end();
 }
@@ -56,6 +57,25 @@ describe("the sum of rows", () => {
       JSON.stringify(summed([text(rows)])),
     );
     assert.equal(new Set(sums).size, sums.length);
+  });
+
+  it("of CSV is that of its rows without the header, wherever newlines and quotes are in values", () => {
+    const value = fc.string({ unit: fc.constantFrom("a", ",", '"', "\n", "\r", "é", "\\") });
+    const quoted = (column: string) => `"${column.replaceAll('"', '""')}"`;
+    const written = fc
+      .tuple(value, fc.boolean())
+      .map(([column, always]) => (always || /[",\n\r]/.test(column) ? quoted(column) : column));
+    const row = fc.array(written, { minLength: 1, maxLength: 3 }).map((columns) => columns.join(","));
+    fc.assert(
+      fc.property(row, fc.array(row), fc.array(fc.nat()), (header, rows, places) => {
+        assert.deepEqual(summed(cut(text([header, ...rows]), places), "csv"), plainly(rows));
+      }),
+    );
+  });
+
+  it("refuses CSV without a header, or that ends within quotes", () => {
+    assert.throws(() => summed([], "csv"), /no header/);
+    assert.throws(() => summed([Buffer.from('id,value\n1,"a\n')], "csv"), /ends within a row/);
   });
 
   it("refuses a text that ends within a row", () => {
