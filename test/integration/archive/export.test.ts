@@ -6,10 +6,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Exported, exportPartition } from "../../../archive/export";
 import { listCopies, newestByOid, readManifest } from "../../../archive/inventory";
+import { proveTable } from "../../../archive/proof";
 import { FileStore } from "../../../archive/stores/file";
 import { type Session, Sessions } from "../../../postgres/connection";
+import { ROW_FORMATS, type RowFormat } from "../../../topology/archive";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import { EVENTS, january, originOf, PART_BLOCKS, type Vandal, vandalOfDirectory } from "./support";
+
+/** What CSV has to quote and text to escape. */
+const ODD_ROWS = String.raw`INSERT INTO events SELECT -row_number() OVER (), '2024-01-05 00:00+00', payload
+  FROM unnest(ARRAY['', NULL, 'a,"b"', E'two\nlines', E'\r\n', E'a\tb\\', '\.', '\N']) AS payload`;
 
 describeOnEachPostgres("an export", (server) => {
   let database: TestDatabase;
@@ -34,7 +40,8 @@ describeOnEachPostgres("an export", (server) => {
   });
 
   const options = async (session: Session) => ({ store, origin: await originOf(session), partBlocks: PART_BLOCKS });
-  const run = async (session: Session) => exportPartition(session, await january(session), await options(session));
+  const run = async (session: Session, format: RowFormat = "text") =>
+    exportPartition(session, await january(session), { ...(await options(session)), format });
   const keysOf = ({ manifest }: Exported) => manifest.leaves.flatMap(({ parts }) => parts.map(({ key }) => key));
   const objects = async () => {
     const keys: string[] = [];
@@ -103,6 +110,34 @@ describeOnEachPostgres("an export", (server) => {
     });
   });
 
+  it("in another format uses nothing of it again, and each is proven as it was written", async () => {
+    await sessions.withSession(async (session) => {
+      const first = await run(session);
+      const second = await run(session, "csv");
+      assert.deepEqual(
+        keysOf(second).filter((key) => keysOf(first).includes(key)),
+        [],
+      );
+      assert.ok(
+        keysOf(second).every((key) => key.endsWith(".csv.zst")),
+        String(keysOf(second)),
+      );
+      assert.equal(second.manifest.rows, first.manifest.rows);
+      assert.notEqual(second.manifest.hash, first.manifest.hash);
+      assert.deepEqual(await readManifest(store, second.stored), second.manifest);
+      const prove = ({ manifest, stored }: Exported) =>
+        session.transaction(async () => {
+          await session.query("LOCK TABLE ONLY public.events_2024_01 IN SHARE MODE");
+          const table = { schema: "public", name: "events_2024_01", oid: manifest.partition.oid };
+          return proveTable(session, store, table, { origin: manifest.origin, manifest: stored });
+        });
+      for (const exported of [first, second]) assert.equal((await prove(exported)).hash, exported.manifest.hash);
+      assert.deepEqual(await run(session, "csv"), second);
+      await session.query("UPDATE public.events_2024_01 SET payload = payload || '\"' WHERE id = 7");
+      await assert.rejects(prove(second), { failure: "stale" });
+    });
+  });
+
   it("goes on with what an interrupted one has written", async () => {
     await sessions.withSession(async (session) => {
       const stop = new AbortController();
@@ -148,47 +183,49 @@ describeOnEachPostgres("an export", (server) => {
     });
   });
 
-  it("is brought back by zstd and psql with the manifest's own text", async function () {
-    const tools = ["psql", "zstd"].filter((tool) => spawnSync(tool, ["--version"]).error !== undefined);
-    if (tools.length > 0) {
-      console.log(`      skipped: ${tools.join(" and ")} is not installed here`);
-      this.skip();
-    }
-    const { manifest, stored } = await sessions.withSession(run);
-    const client = await database.client();
-    await client.query("ALTER TABLE events_2024_01 RENAME TO original");
-    await client.query("ALTER INDEX events_2024_01_pkey RENAME TO original_pkey");
-    const { host, port, user, password, database: name } = database.connection;
-    const environment = {
-      ...process.env,
-      PGHOST: host,
-      PGPORT: String(port),
-      PGUSER: user,
-      PGPASSWORD: password,
-      PGDATABASE: name,
-    };
-    const shell = (script: string) => {
-      const done = spawnSync("bash", ["-eo", "pipefail", "-c", script], { env: environment, cwd: directory });
-      assert.equal(done.status, 0, done.stderr.toString());
-    };
-    const { restore, leaves } = JSON.parse(await readFile(join(directory, stored.key), "utf8")) as typeof manifest;
-    const psql = (sql: string) => `psql -qX -v ON_ERROR_STOP=1 -c '${sql.replaceAll("'", "'\\''")}'`;
-    for (const statement of restore.create) shell(psql(statement));
-    for (const [at, leaf] of leaves.entries())
-      for (const { key } of leaf.parts) shell(`zstd -dc '${key}' | ${psql(restore.copy[at]!)}`);
-    for (const statement of restore.finish) shell(psql(statement));
-    const [one, other] = ["original", "events_2024_01"].map((table) => `SELECT * FROM ${table}`);
-    const { rows } = await client.query(`(${one} EXCEPT ALL ${other}) UNION ALL (${other} EXCEPT ALL ${one})`);
-    assert.deepEqual(rows, []);
-    const shape = async (table: string) =>
-      (
-        await client.query(
-          `SELECT a.attname, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull,
+  for (const format of ROW_FORMATS)
+    it(`as ${format} is brought back by zstd and psql with the manifest's own text`, async function () {
+      const tools = ["psql", "zstd"].filter((tool) => spawnSync(tool, ["--version"]).error !== undefined);
+      if (tools.length > 0) {
+        console.log(`      skipped: ${tools.join(" and ")} is not installed here`);
+        this.skip();
+      }
+      const client = await database.client();
+      await client.query(ODD_ROWS);
+      const { manifest, stored } = await sessions.withSession((session) => run(session, format));
+      await client.query("ALTER TABLE events_2024_01 RENAME TO original");
+      await client.query("ALTER INDEX events_2024_01_pkey RENAME TO original_pkey");
+      const { host, port, user, password, database: name } = database.connection;
+      const environment = {
+        ...process.env,
+        PGHOST: host,
+        PGPORT: String(port),
+        PGUSER: user,
+        PGPASSWORD: password,
+        PGDATABASE: name,
+      };
+      const shell = (script: string) => {
+        const done = spawnSync("bash", ["-eo", "pipefail", "-c", script], { env: environment, cwd: directory });
+        assert.equal(done.status, 0, done.stderr.toString());
+      };
+      const { restore, leaves } = JSON.parse(await readFile(join(directory, stored.key), "utf8")) as typeof manifest;
+      const psql = (sql: string) => `psql -qX -v ON_ERROR_STOP=1 -c '${sql.replaceAll("'", "'\\''")}'`;
+      for (const statement of restore.create) shell(psql(statement));
+      for (const [at, leaf] of leaves.entries())
+        for (const { key } of leaf.parts) shell(`zstd -dc '${key}' | ${psql(restore.copy[at]!)}`);
+      for (const statement of restore.finish) shell(psql(statement));
+      const [one, other] = ["original", "events_2024_01"].map((table) => `SELECT * FROM ${table}`);
+      const { rows } = await client.query(`(${one} EXCEPT ALL ${other}) UNION ALL (${other} EXCEPT ALL ${one})`);
+      assert.deepEqual(rows, []);
+      const shape = async (table: string) =>
+        (
+          await client.query(
+            `SELECT a.attname, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull,
              (SELECT count(*)::integer FROM pg_index WHERE indrelid = a.attrelid AND indisprimary) AS keys
            FROM pg_attribute a WHERE a.attrelid = $1::regclass AND a.attnum > 0 ORDER BY a.attnum`,
-          [table],
-        )
-      ).rows;
-    assert.deepEqual(await shape("events_2024_01"), await shape("original"));
-  });
+            [table],
+          )
+        ).rows;
+      assert.deepEqual(await shape("events_2024_01"), await shape("original"));
+    });
 });
