@@ -204,6 +204,11 @@ export interface Archive {
    * `pathStyle=true` and `profile`; `store` of an `ArchiveBucket` is one. Credentials are found as by other tools of AWS.
    */
   store: Input<string>;
+  /**
+   * How rows are written. `text`: COPY text, which every PostgreSQL reads as it is. `csv`: with a header, NULL as an empty
+   * field and the empty string as `""`; for people and other programs. What is archived already stays as it is. Default: `text`.
+   */
+  format?: Input<"text" | "csv">;
   /** Compression level of zstd, 1 to 19. Default: 3. */
   level?: Input<number>;
   /** Partitions exported at a time. Default: 2. */
@@ -251,6 +256,8 @@ export interface ArchivedCopy {
   under?: string;
   /** Key of the manifest in the store, and the version of that object where the store has versions. */
   manifest: { key: string; version?: string };
+  /** How its rows are written. */
+  format: "text" | "csv";
   rows: number;
   /** Size of its objects. */
   bytes: number;

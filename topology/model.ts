@@ -245,8 +245,7 @@ export interface ArchivedCopy extends RelationName {
   /** Name of the partition that it is a partition of, when that is not the set's own table. */
   under?: string;
   manifest: { key: string; version?: string };
-  /** Absent: text. */
-  format?: RowFormat;
+  format: RowFormat;
   rows: number;
   /** Size of its objects. */
   bytes: number;

@@ -261,7 +261,7 @@ export class DraftBuilder {
       bound,
       ...declared,
       manifest,
-      ...(format && { format }),
+      format,
       reason: "declared; archived now",
       effect: effect("none", { rows, bytes }),
     };

@@ -112,6 +112,23 @@ describeOnEachPostgres("the tiers of a partition", (server) => {
       assert.deepEqual(await objects(), written, "nothing is written again");
     });
 
+    it("restores from the format in which it was archived, whatever is declared by then", async () => {
+      await up();
+      await client.query(ROWS);
+      await client.query(
+        `UPDATE events SET payload = nullif(repeat('"', id::int % 3) || E',\\n', ',\n') WHERE id < 700`,
+      );
+      const before = await content();
+      await up({ ...AGED, archive: { store: url, format: "csv" } });
+      const written = await objects();
+      assert.ok(written.length > 0 && written.every((key) => key.endsWith(".csv.zst")), String(written));
+      await up({ ...AGED, pins: [{ from: "2026-01", to: "2026-02" }] });
+      assert.equal(await content(), before);
+      await up(AGED);
+      const again = (await objects()).filter((key) => /\/events_2026_01\/.*\.copy\.zst$/.test(key));
+      assert.equal(again.length, 1, "what is exported now is written as it is declared now");
+    });
+
     it("changes nothing in a second update", async () => {
       await up();
       await changeRows(database, ROWS);
