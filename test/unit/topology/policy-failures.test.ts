@@ -67,6 +67,11 @@ describe("bad inputs", () => {
       /^lifecycle\[0\]\.tier: needs an archive: declare archive/,
     ],
     [
+      "a Parquet copy of CSV",
+      monthly({ archive: { store: "file:///archive", format: "csv", parquet: {} } }),
+      /^archive\.format: is csv, and a Parquet copy is made from text/,
+    ],
+    [
       "a lifecycle to live",
       monthly({ lifecycle: [{ after: "1 day", tier: "live" }] }),
       /^lifecycle\[0\]\.tier: .* use pins/,
