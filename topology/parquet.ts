@@ -220,9 +220,12 @@ export interface ParquetOrigin {
   table: string;
 }
 
+/** All Parquet copies of a store are below it; tables of archives are below the number of a cluster. */
+export const PARQUET_FOLDER = "parquet";
+
 /** In front of the keys of all files of a table: one table for whoever reads the folder. Ends with `/`. */
 export function parquetPrefix({ systemIdentifier, database, schema, table }: ParquetOrigin): string {
-  return `parquet/${[systemIdentifier, database, schema, table].map(encodeKeyPart).join("/")}/`;
+  return `${PARQUET_FOLDER}/${[systemIdentifier, database, schema, table].map(encodeKeyPart).join("/")}/`;
 }
 
 export function parquetFolder(partition: string): string {

@@ -1,5 +1,7 @@
 /** Who may do what with an archive: IAM policy documents with the least that each needs, and the bucket's own. Pure. */
 
+import { PARQUET_FOLDER } from "../../topology/parquet";
+
 /** Whom a policy is for. */
 export type ArchiveRole = "writer" | "restorer" | "auditor";
 
@@ -23,7 +25,8 @@ export interface PolicyStatement {
   Effect: "Allow" | "Deny";
   Principal?: "*";
   Action: string[] | string;
-  Resource: string[];
+  Resource?: string[];
+  NotResource?: string[];
   Condition?: Record<string, Record<string, string | string[]>>;
 }
 
@@ -84,9 +87,14 @@ function allow(Sid: string, Action: string[], resource: string): PolicyStatement
 /**
  * What nobody may do, whatever other policies say: plain HTTP, old TLS, objects in the place of others, objects encrypted with
  * another key. Source of the third: "Enforce conditional writes on Amazon S3 buckets", Amazon S3 User Guide; parts of uploads
- * take no condition, and copies into the bucket cannot have one.
+ * take no condition, and copies into the bucket cannot have one. A Parquet copy is replaced when its rows have changed.
+ * `prefixes`: where archives are.
  */
-export function bucketPolicy({ arn, kmsKeyArn }: Pick<ArchivePlace, "arn" | "kmsKeyArn">): PolicyDocument {
+export function bucketPolicy({
+  arn,
+  kmsKeyArn,
+  prefixes,
+}: Pick<ArchivePlace, "arn" | "kmsKeyArn"> & { prefixes: readonly string[] }): PolicyDocument {
   const everything = [arn, `${arn}/*`];
   const deny = (Sid: string, Action: string, Resource: string[], Condition: PolicyStatement["Condition"]) =>
     ({
@@ -105,10 +113,14 @@ export function bucketPolicy({ arn, kmsKeyArn }: Pick<ArchivePlace, "arn" | "kms
     Statement: [
       deny("PlainHttp", "s3:*", everything, { Bool: { "aws:SecureTransport": "false" } }),
       deny("OldTls", "s3:*", everything, { NumericLessThan: { "s3:TlsVersion": "1.2" } }),
-      deny("Replace", "s3:PutObject", [`${arn}/*`], {
-        Null: { "s3:if-none-match": "true" },
-        Bool: { "s3:ObjectCreationOperation": "true" },
-      }),
+      {
+        Sid: "Replace",
+        Effect: "Deny",
+        Principal: "*",
+        Action: "s3:PutObject",
+        NotResource: prefixes.map((prefix) => `${arn}/${prefix === "" ? "" : `${prefix}/`}${PARQUET_FOLDER}/*`),
+        Condition: { Null: { "s3:if-none-match": "true" }, Bool: { "s3:ObjectCreationOperation": "true" } },
+      },
       ...(kmsKeyArn === undefined
         ? []
         : [

@@ -2,7 +2,7 @@
 import * as s3 from "@pulumi/aws/s3";
 import { type ComponentResource, type CustomResourceOptions, output, type Resource } from "@pulumi/pulumi";
 import type { ArchiveBucketArgs } from "./archiveBucket";
-import { lifecycleRules } from "./lifecycleRules";
+import { lifecycleRules, placeOf } from "./lifecycleRules";
 import { bucketPolicy } from "./policies";
 
 /**
@@ -29,8 +29,10 @@ export function makeSettings(
     kmsKeyArn === undefined ? { sseAlgorithm: "AES256" } : { sseAlgorithm: "aws:kms", kmsMasterKeyId: kmsKeyArn };
   const rules = [{ applyServerSideEncryptionByDefault, bucketKeyEnabled: kmsKeyArn !== undefined }];
   const encryption = new s3.BucketServerSideEncryptionConfiguration(name, { bucket, rules }, kept);
+  const { prefix = "", tables = {} } = args;
+  const prefixes = [prefix, ...Object.keys(tables).map((table) => placeOf(prefix, table))];
   const text = output([arn, output(kmsKeyArn)] as const).apply(([of, key]) =>
-    JSON.stringify(bucketPolicy({ arn: of, kmsKeyArn: key })),
+    JSON.stringify(bucketPolicy({ arn: of, kmsKeyArn: key, prefixes })),
   );
   const policy = new s3.BucketPolicy(name, { bucket, policy: text }, { ...kept, dependsOn: [block] });
   // Rules about versions that are not current need versioning first.

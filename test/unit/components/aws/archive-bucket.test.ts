@@ -69,6 +69,8 @@ describe("an ArchiveBucket (mocked AWS)", () => {
     const policy = JSON.parse(String(of("bucketPolicy:BucketPolicy")?.policy));
     const denied = policy.Statement.map(({ Sid, Effect }: { Sid: string; Effect: string }) => `${Effect} ${Sid}`);
     assert.deepEqual(denied, ["Deny PlainHttp", "Deny OldTls", "Deny Replace"]);
+    // Copies for queries follow their rows.
+    assert.deepEqual(policy.Statement[2].NotResource, ["arn:aws:s3:::archive-1a2b/parquet/*"]);
     assert.equal(of("bucket:Bucket")?.forceDestroy, false);
     assert.equal(await value(component.store), "s3://archive-1a2b?region=eu-central-1");
   });
