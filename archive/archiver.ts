@@ -54,7 +54,8 @@ export class TableArchive implements Archiver {
     return before?.manifest.key === stored.key ? "reached" : "done";
   }
 
-  async prove({ session, step, signal }: ArchiveRun): Promise<void> {
+  async prove(run: ArchiveRun): Promise<void> {
+    const { session, step, signal } = run;
     const { schema, partition: name, oid } = step;
     if (oid === undefined) throw new RangeError(`Step ${step.id} does not say what is dropped.`);
     const newest = newestByOid(await listCopies(this.store, this.origin)).get(oid);
@@ -65,7 +66,7 @@ export class TableArchive implements Archiver {
       this.store,
       { schema, name, oid },
       { origin: this.origin, manifest: newest.manifest },
-      { signal },
+      { signal, onText: this.watching(run) },
     );
   }
 
