@@ -9,7 +9,14 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { CreateBucketCommand, ListBucketsCommand, PutBucketVersioningCommand, S3Client } from "@aws-sdk/client-s3";
+import {
+  CreateBucketCommand,
+  DeleteObjectCommand,
+  ListBucketsCommand,
+  ListObjectsV2Command,
+  PutBucketVersioningCommand,
+  S3Client,
+} from "@aws-sdk/client-s3";
 import { freePort } from "../../tools/ports";
 import { errorMessage, logToStderr } from "../../tools/processes";
 import { ensureS3Server } from "../../tools/s3";
@@ -74,6 +81,12 @@ export class S3Server {
     return Bucket;
   }
 
+  /** Removes its objects; those of a versioned bucket stay as versions. */
+  async emptyBucket(Bucket: string): Promise<void> {
+    const { Contents = [] } = await this.client.send(new ListObjectsV2Command({ Bucket }));
+    for (const { Key } of Contents) await this.client.send(new DeleteObjectCommand({ Bucket, Key }));
+  }
+
   private answers(): Promise<boolean> {
     return this.client.send(new ListBucketsCommand()).then(
       () => true,
@@ -83,6 +96,12 @@ export class S3Server {
 }
 
 let shared: Promise<S3Server> | undefined;
+
+/** The server of this run. @throws where its program cannot be had. */
+export function sharedS3(): Promise<S3Server> {
+  shared ??= startServer();
+  return shared;
+}
 
 async function startServer(): Promise<S3Server> {
   const server = new S3Server(await ensureS3Server(logToStderr), await freePort(HOST));
@@ -102,8 +121,7 @@ export function describeOnS3(title: string, suite: (server: () => S3Server) => v
         logToStderr(`      skipped, since the S3 server cannot be had here: ${errorMessage(error)}`);
         this.skip();
       }
-      shared ??= startServer();
-      server = await shared;
+      server = await sharedS3();
     });
     suite(() => {
       if (server === undefined) throw new Error("server() is there in hooks and tests only");
