@@ -1,6 +1,7 @@
 /** The stack of this repository: five partitioned tables of four systems, per environment. */
 import { Config, getStack, type Output, runtime } from "@pulumi/pulumi";
 import { PartitionedTable, type PartitionedTableArgs, Provider, type ProviderArgs } from "./components";
+import { storeOf } from "./systems/archive";
 import { parseConfiguration } from "./systems/configuration";
 import { partitionedTables } from "./systems/systems";
 
@@ -37,7 +38,10 @@ const connection: ProviderArgs = {
 };
 const provider = new Provider("database", connection, options);
 
-const tables = Object.entries<PartitionedTableArgs>(partitionedTables(environment)).map(
+const { archive, ...surroundings } = environment;
+const store = archive && storeOf(archive, options);
+
+const tables = Object.entries<PartitionedTableArgs>(partitionedTables({ ...surroundings, store })).map(
   ([name, args]) => [name, new PartitionedTable(name, args, { ...options, provider })] as const,
 );
 

@@ -69,11 +69,35 @@ const flag: Check = (value) => (typeof value === "boolean" ? undefined : "must b
 const date = matches(/^\d{4}-\d{2}(-\d{2})?$/, "a date such as 2026-11 or 2026-11-21");
 const age = matches(/^\d+ (day|week|month|year)s?$/, "an age such as 12 months");
 
+const PIN: Shape = {
+  from: { check: date, required: true },
+  to: { check: date, required: true },
+  until: { check: date },
+};
+
+const pins: Check = (value) => {
+  if (!Array.isArray(value)) return "must be a list";
+  const failures = value.flatMap((pin, at) => failuresOf(PIN, pin, `[${at}]`));
+  return failures.length === 0 ? undefined : failures.join("; ");
+};
+
 const WINDOW: Shape = {
   from: { check: date, required: true },
   ahead: { check: wholeNumber(0, 1000), required: true },
+  exportAfter: { check: age },
   detachAfter: { check: age },
+  archiveAfter: { check: age },
   dropAfter: { check: age },
+  pins: { check: pins },
+};
+
+const DAYS: Field = { check: wholeNumber(1, 100 * 365) };
+
+const ARCHIVE: Shape = {
+  in: { check: oneOf("directory", "bucket"), required: true },
+  moveAfterDays: DAYS,
+  expireAfterDays: DAYS,
+  lock: { mode: { check: oneOf("GOVERNANCE", "COMPLIANCE"), required: true }, days: { ...DAYS, required: true } },
 };
 
 const CONFIGURATION: Shape = {
@@ -89,6 +113,7 @@ const CONFIGURATION: Shape = {
   protect: { check: flag },
   unmanaged: { check: oneOf("ignore", "report", "refuse") },
   onDelete: { check: oneOf("refuse", "detach", "drop") },
+  archive: ARCHIVE,
   windows: Object.fromEntries(WINDOWED.map((table) => [table, WINDOW])),
 };
 

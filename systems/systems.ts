@@ -3,7 +3,7 @@ import { chatMessageRows } from "./chat-messages/generate";
 import { chatMessages } from "./chat-messages/topology";
 import { conversationMessageRows, messageQueueRows } from "./church-messaging/generate";
 import { conversationMessages, messageQueue } from "./church-messaging/topology";
-import type { Environment } from "./environment";
+import type { Surroundings } from "./environment";
 import { regionalOrderRows } from "./regional-orders/generate";
 import { regionalOrders } from "./regional-orders/topology";
 import type { Generator } from "./rows";
@@ -24,7 +24,7 @@ export const SYSTEMS: System[] = [
 ];
 
 /** Arguments for one `PartitionedTable` each, by the name of table and resource. */
-export function partitionedTables(environment: Environment) {
+export function partitionedTables(environment: Surroundings) {
   return {
     chat_messages: chatMessages(environment),
     ConversationMessage: conversationMessages(environment),

@@ -4,10 +4,10 @@
  * partition.
  */
 import type { PartitionedTableArgs } from "../../components";
-import { type Environment, guards, windowOf } from "../environment";
+import { guards, type Surroundings, windowOf } from "../environment";
 
 /** `chat_messages`. */
-export function chatMessages(environment: Environment) {
+export function chatMessages(environment: Surroundings) {
   return {
     ...guards(environment),
     table: "chat_messages",

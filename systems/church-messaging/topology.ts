@@ -1,12 +1,13 @@
 /**
- * A Prisma application: camelCase names, `timestamp(3)`. Conversations by month; the queue by ISO week, whose old weeks
- * are of no use to anybody and are dropped whole.
+ * A Prisma application: camelCase names, `timestamp(3)`. Conversations by month, whose old months are exported, leave the
+ * database for the archive, and come back on demand; the queue by ISO week, whose old weeks are of no use to anybody and are
+ * dropped whole.
  */
 import type { PartitionedTableArgs } from "../../components";
-import { type Environment, guards, lifecycle, windowOf } from "../environment";
+import { guards, lifecycle, type Surroundings, windowOf } from "../environment";
 
 /** `ConversationMessage`. */
-export function conversationMessages(environment: Environment) {
+export function conversationMessages({ store, ...environment }: Surroundings) {
   const window = environment.windows.conversationMessages;
   return {
     ...guards(environment),
@@ -16,6 +17,8 @@ export function conversationMessages(environment: Environment) {
     asOf: environment.asOf,
     window: windowOf(window),
     lifecycle: lifecycle(window),
+    ...(window.pins && { pins: window.pins }),
+    ...(store !== undefined && { archive: { store } }),
     columns: [
       { name: "id", type: "text" },
       { name: "conversationId", type: "text", nullable: false },
@@ -44,7 +47,7 @@ export function conversationMessages(environment: Environment) {
 }
 
 /** `MessageQueue`. */
-export function messageQueue(environment: Environment) {
+export function messageQueue(environment: Surroundings) {
   const window = environment.windows.messageQueue;
   return {
     ...guards(environment),

@@ -1,9 +1,9 @@
 /** Orders by region. A region that nobody has declared yet goes to the DEFAULT partition, so no order is ever refused. */
 import type { PartitionedTableArgs } from "../../components";
-import { type Environment, guards } from "../environment";
+import { guards, type Surroundings } from "../environment";
 
 /** `sales.orders`. */
-export function regionalOrders(environment: Environment) {
+export function regionalOrders(environment: Surroundings) {
   return {
     ...guards(environment),
     schema: "sales",

@@ -3,10 +3,10 @@
  * PostgreSQL enforces uniqueness partition by partition.
  */
 import type { PartitionedTableArgs } from "../../components";
-import { type Environment, guards } from "../environment";
+import { guards, type Surroundings } from "../environment";
 
 /** `messages`. */
-export function shardedMessages(environment: Environment) {
+export function shardedMessages(environment: Surroundings) {
   return {
     ...guards(environment),
     table: "messages",

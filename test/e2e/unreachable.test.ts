@@ -21,11 +21,12 @@ async function copyOfTheCheckout(): Promise<Project> {
 
 const PLANNED_FROM_STATE = /Planned from the state alone, without the database: /;
 
-describe("the stacks of this repository without their databases", () => {
+describe("the stacks of this repository without their databases, with a stand-in for the aws plugin", () => {
   let project: Project;
 
   before(async () => {
     project = await copyOfTheCheckout();
+    project.findPluginsIn(join(ROOT, "test", "stand-ins", "bin"));
     for (const stack of ["staging", "prod"]) await project.mustRun("pulumi", ["stack", "init", stack]);
   });
   after(() => project?.remove());
@@ -76,7 +77,12 @@ describe("the stacks of this repository without their databases", () => {
   });
 
   it("up fails in one line that says where it could not connect, and makes nothing", async () => {
+    // The bucket can be made without the database.
+    const file = join(project.directory, "Pulumi.staging.yaml");
+    const config = await readFile(file, "utf8");
+    await writeFile(file, config.replace(/.*:archive: .*\n/, "").replace(/exportAfter: .*, dropAfter/, "dropAfter"));
     const { code, output } = await project.pulumi(["up", "--yes", "--skip-preview", "--stack", "staging"]);
+    await writeFile(file, config);
     assert.notEqual(code, 0);
     const diagnostics = output.slice(output.indexOf("\nDiagnostics:"), output.indexOf("\nResources:"));
     const errors = new Set(diagnostics.match(/error: .*/g));

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { logToStderr } from "../../tools/processes";
 import { ensurePulumi } from "../../tools/pulumi";
 import { type CommandResult, collect, stackEnvironment } from "./stack";
@@ -19,6 +19,11 @@ export class Project {
     const directory = await mkdtemp(join(tmpdir(), "pgpartition-project-"));
     await mkdir(join(directory, "backend"));
     return new Project(directory, stackEnvironment(directory, engine.binDir));
+  }
+
+  /** Puts a directory in front of PATH. */
+  findPluginsIn(directory: string): void {
+    this.env.PATH = [directory, this.env.PATH].join(delimiter);
   }
 
   /** Runs a program in the directory. */

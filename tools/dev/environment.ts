@@ -1,12 +1,16 @@
 /**
- * The development environment: a PostgreSQL 18 of its own, a Pulumi engine with a file backend of its own, and the
- * environment variables with which both the tools and a person work on them. All of it is kept in `.dev`.
+ * The development environment: a PostgreSQL 18 of its own, a Pulumi engine with a file backend of its own, an archive, and
+ * the environment variables with which both the tools and a person work on them. All of it is kept in `.dev`; only the archive
+ * lies outside the checkout, as archives should.
  */
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { Client } from "pg";
-import { DEV_ROOT, NODE_PROGRAMS, PROVIDER_BIN } from "../paths";
+import { DIRECTORY_VARIABLE } from "../../systems/archive";
+import { cacheRoot } from "../cache";
+import { CHECKOUT, DEV_ROOT, NODE_PROGRAMS, PROVIDER_BIN } from "../paths";
 import { ensurePostgres, type PostgresServer, removeServer, startServer, stopServer } from "../postgres";
 import { errorCode, type Log } from "../processes";
 import { ensurePulumi } from "../pulumi";
@@ -16,6 +20,8 @@ const MAJOR = 18;
 const DATA_DIR = join(DEV_ROOT, "postgres");
 const PORT_FILE = join(DEV_ROOT, "port");
 const BACKEND = join(DEV_ROOT, "backend");
+/** One for each checkout on this machine. */
+const ARCHIVE = join(cacheRoot(), "archives", createHash("sha256").update(CHECKOUT).digest("hex").slice(0, 16));
 const DATABASE = "app";
 const UNDEFINED_DATABASE = "3D000";
 
@@ -43,6 +49,7 @@ export async function ensureDevEnvironment(log: Log): Promise<DevEnvironment> {
       PGPASSWORD: server.password,
       PGDATABASE: DATABASE,
       PGSSLMODE: "disable",
+      [DIRECTORY_VARIABLE]: ARCHIVE,
       PULUMI_BACKEND_URL: `file://${BACKEND}`,
       PULUMI_HOME: join(DEV_ROOT, "pulumi-home"),
       PULUMI_CONFIG_PASSPHRASE: "",
@@ -68,9 +75,10 @@ export function stopDevServer(): Promise<boolean> {
   return stopServer(DATA_DIR);
 }
 
-/** Stops the server and forgets everything: data, stack, point in time. */
+/** Stops the server and forgets everything: data, archive, stack, point in time. */
 export async function resetDevEnvironment(): Promise<void> {
   await removeServer(DATA_DIR);
+  await rm(ARCHIVE, { recursive: true, force: true });
   await rm(DEV_ROOT, { recursive: true, force: true });
 }
 

@@ -1,13 +1,14 @@
 /**
  * What `npm start` shows: the declared tables come up in a real database, rows flow in, time moves on by one month, and
- * the next preview shows exactly what that changes. Run again, it finds everything done and says so.
+ * the next preview shows exactly what that changes: partitions come, others go into the archive. Then a pin brings one back.
+ * Run again, it finds everything done and says so.
  */
 import type { Client } from "pg";
 import { build } from "../build";
 import { errorMessage, type Log } from "../processes";
 import { connectToDevDatabase, type DevEnvironment, ensureDevEnvironment } from "./environment";
 import { nextMonth } from "./next-month";
-import { canPreview, pulumi, readAsOf, selectStack, setAsOf } from "./pulumi-cli";
+import { canPreview, pulumi, readAsOf, readOldestMonth, selectStack, setAsOf, setPin } from "./pulumi-cli";
 import { type Clock, readClock, renewStackFiles, writeClock } from "./stack-files";
 
 /** The application's side: what its migrations make before partitioning, and what it writes. */
@@ -48,11 +49,10 @@ async function firstRun(environment: DevEnvironment, application: Application, a
   await previewAndApply(environment, `asOf ${asOf}`);
   await phase("Rows: the applications write through the parents", () =>
     withDatabase(environment, async (client) => {
-      for (const { table, rows } of await application.insertRows(client, { asOf }, log)) {
-        log(`${table}: ${rows.toLocaleString("en-US")} rows`);
-      }
+      for (const { table, rows } of await application.insertRows(client, { asOf }, log)) log(rowsText(table, rows));
     }),
   );
+  const before = await countConversations(environment);
   const next = nextMonth(asOf);
   await phase(`Time: asOf moves from ${asOf} to ${next}`, async () => {
     await setAsOf(environment, next);
@@ -61,6 +61,19 @@ async function firstRun(environment: DevEnvironment, application: Application, a
     log(`pulumi config set asOf ${next}`);
   });
   await previewAndApply(environment, `asOf ${next}`);
+  const oldest = await readOldestMonth(environment);
+  const pin = { from: oldest, to: nextMonth(oldest) };
+  await phase(`Pin: the conversations of ${oldest} are wanted back from the archive`, async () => {
+    await setPin(environment, pin);
+    await writeClock({ from: asOf, to: next, pin });
+    log(`pulumi config set windows.conversationMessages.pins from ${pin.from} to ${pin.to}`);
+  });
+  await previewAndApply(environment, `${oldest} pinned`);
+  await phase("Rows: the conversations that were archived are all there again", async () => {
+    const after = await countConversations(environment);
+    if (after !== before) throw new Error(`${CONVERSATIONS} had ${before} rows and has ${after} now`);
+    log(rowsText(CONVERSATIONS, after));
+  });
   await phase("Check: nothing is left to change", () =>
     command(environment, ["preview", "--expect-no-changes"], "The preview still shows changes."),
   );
@@ -103,6 +116,7 @@ async function prepareStack(environment: DevEnvironment, log: Log): Promise<Cloc
     return { from: committed, to: committed };
   }
   await setAsOf(environment, clock.to);
+  if (clock.pin !== undefined) await setPin(environment, clock.pin);
   log(`asOf is ${clock.to}: an earlier run has moved it on from ${clock.from} (npm run dev:reset starts over)`);
   return clock;
 }
@@ -112,6 +126,18 @@ async function command(environment: DevEnvironment, args: readonly string[], fai
   if (status !== 0) {
     throw new Error(`${failure} (pulumi ${args[0]} ended with exit status ${status})`);
   }
+}
+
+const CONVERSATIONS = 'public."ConversationMessage"';
+
+async function countConversations(environment: DevEnvironment): Promise<number> {
+  const text = `SELECT count(*)::int AS n FROM ${CONVERSATIONS}`;
+  const { rows } = await withDatabase(environment, (client) => client.query<{ n: number }>(text));
+  return rows[0]?.n ?? 0;
+}
+
+function rowsText(table: string, rows: number): string {
+  return `${table}: ${rows.toLocaleString("en-US")} rows`;
 }
 
 async function withDatabase<T>(environment: DevEnvironment, action: (client: Client) => Promise<T>): Promise<T> {

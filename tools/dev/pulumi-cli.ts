@@ -52,4 +52,25 @@ export async function setAsOf(environment: DevEnvironment, asOf: string): Promis
   await run("pulumi", ["config", "set", "asOf", asOf, ...STACK_FLAGS], { env: processEnvironment(environment) });
 }
 
+/** The first month of the conversations: the oldest one that there is. */
+export async function readOldestMonth(environment: DevEnvironment): Promise<string> {
+  const { stdout } = await run("pulumi", ["config", "get", "--path", `${CONVERSATIONS}.from`, ...STACK_FLAGS], {
+    env: processEnvironment(environment),
+  });
+  return stdout.trim();
+}
+
+/** Pins months of the conversations, in the copy of the configuration. */
+export async function setPin(environment: DevEnvironment, { from, to }: { from: string; to: string }): Promise<void> {
+  const values = Object.entries({ from, to }).flatMap(([name, value]) => [
+    "--plaintext",
+    `${CONVERSATIONS}.pins[0].${name}=${value}`,
+  ]);
+  await run("pulumi", ["config", "set-all", "--path", ...values, ...STACK_FLAGS], {
+    env: processEnvironment(environment),
+  });
+}
+
+const CONVERSATIONS = "windows.conversationMessages";
+
 const STACK_FLAGS = ["--cwd", CHECKOUT, "--stack", STACK, "--config-file", CONFIG_FILE, "--non-interactive"];

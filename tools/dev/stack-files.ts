@@ -34,12 +34,14 @@ export async function renewStackFiles(): Promise<void> {
   await writeFile(CONFIG_FILE, salt === undefined ? committed : `${committed.trimEnd()}\n${salt}\n`);
 }
 
-/** How far the development stack's point in time has been moved. */
+/** How far the development stack's point in time has been moved, and what was asked back from its archive. */
 export interface Clock {
   /** The committed `asOf` from which it was moved. */
   from: string;
   /** The `asOf` that holds now. */
   to: string;
+  /** The month that is brought back. */
+  pin?: { from: string; to: string };
 }
 
 /** The clock as the last `npm start` left it; undefined before the first move. */

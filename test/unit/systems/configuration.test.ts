@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { load } from "js-yaml";
 import { ConfigurationError, parseConfiguration } from "../../../systems/configuration";
+import { lifecycle } from "../../../systems/environment";
 
 const ROOT = join(__dirname, "../../..");
 
@@ -11,7 +12,9 @@ function committed(stack: string): Record<string, unknown> {
     config: Record<string, unknown>;
   };
   return Object.fromEntries(
-    Object.entries(document.config).map(([key, value]) => [key.replace("pgpartition-stack:", ""), value]),
+    Object.entries(document.config)
+      .filter(([key]) => key.startsWith("pgpartition-stack:"))
+      .map(([key, value]) => [key.replace("pgpartition-stack:", ""), value]),
   );
 }
 
@@ -43,6 +46,19 @@ describe("configuration of the stack", () => {
     assert.deepEqual([prod.protect, prod.unmanaged, prod.onDelete], [true, "refuse", "refuse"]);
   });
 
+  it("archives conversations in every environment: exported, then archived, and in staging given up at last", () => {
+    const tiers = (stack: string) =>
+      lifecycle(parseConfiguration(committed(stack), stack).windows.conversationMessages).map(({ tier }) => tier);
+    assert.deepEqual(["dev", "prod", "staging"].map(tiers), [
+      ["exported", "archived"],
+      ["exported", "archived"],
+      ["exported", "archived", "dropped"],
+    ]);
+    const place = (stack: string) => parseConfiguration(committed(stack), stack).archive;
+    assert.deepEqual([place("dev")?.in, place("staging")?.in, place("prod")?.in], ["directory", "bucket", "bucket"]);
+    assert.ok(place("prod")?.lock);
+  });
+
   it("is refused for another stack than its own", () => {
     assert.throws(() => parseConfiguration(committed("dev"), "prod"), /environment: the configuration is for "dev"/);
   });
@@ -62,6 +78,21 @@ describe("configuration of the stack", () => {
       "an unknown key of a window",
       (raw) => Object.assign((raw.windows as Windows).chatMessages!, { behind: 1 }),
       /^windows\.chatMessages\.behind: unknown/,
+    ],
+    [
+      "an archive in no known place",
+      (raw) => Object.assign(raw, { archive: { in: "cloud" } }),
+      /^archive\.in: must be one of directory, bucket, not "cloud"/,
+    ],
+    [
+      "a lock without its days",
+      (raw) => Object.assign(raw, { archive: { in: "bucket", lock: { mode: "GOVERNANCE" } } }),
+      /^archive\.lock\.days: missing/,
+    ],
+    [
+      "a pin without its end",
+      (raw) => Object.assign((raw.windows as Windows).conversationMessages!, { pins: [{ from: "2026-09" }] }),
+      /^windows\.conversationMessages\.pins: \[0\]\.to: missing, not \[/,
     ],
     [
       "a wrong port",
