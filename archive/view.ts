@@ -2,6 +2,7 @@
 import { isUnchanged, readChanges } from "../postgres/archive/changes";
 import type { Session } from "../postgres/connection";
 import type { ArchivedCopy } from "../topology/model";
+import { inTurns } from "./inTurns";
 import { listCopies, newestByName, newestByOid, readManifest } from "./inventory";
 import type { ListedCopy } from "./keys";
 import { formatOf, type Manifest } from "./manifest";
@@ -42,13 +43,14 @@ export async function viewArchive(session: Session, request: ViewRequest): Promi
   const gone = [...newestByName(listed).values()].filter(
     ({ oid, partition }) => !there.has(oid) && isWanted(partition),
   );
-  const manifests = await inTurns(present, ({ manifest }) => readManifest(store, manifest));
+  const manifests = await inTurns(present, AT_A_TIME, ({ manifest }) => readManifest(store, manifest));
   const changes = await readChanges(
     session,
     present.map(({ oid }) => oid),
   );
   const archived = await inTurns(
     gone,
+    AT_A_TIME,
     async (copy) => known.get(copy.manifest.key) ?? copyOf(copy, await readManifest(store, copy.manifest)),
   );
   return {
@@ -91,12 +93,4 @@ async function existing(session: Session, oids: readonly number[]): Promise<Set<
     oids,
   ]);
   return new Set(rows.map(({ oid }) => oid));
-}
-
-/** Some at a time, results in their order. */
-async function inTurns<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  for (let from = 0; from < items.length; from += AT_A_TIME)
-    results.push(...(await Promise.all(items.slice(from, from + AT_A_TIME).map(work))));
-  return results;
 }

@@ -1,29 +1,22 @@
-/** `pgpartition`: looks at partitioned tables from a shell. */
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { type ConnectionArgs, Sessions } from "../postgres/connection";
+/** `pgpartition`: partitioned tables and their archives from a shell. */
+import { Command, CommanderError, Option } from "commander";
+import { Sessions } from "../postgres/connection";
 import { explainError } from "../postgres/errors";
-import { SSL_MODES } from "../postgres/settings";
 import type { RelationName } from "../topology/model";
+import { archiveCommand } from "./archive/command";
+import { type ConnectionOptions, withConnection } from "./connectionOptions";
 import { look } from "./look";
-import { parseRelationName } from "./relationName";
+import { relationName } from "./relationName";
+import { STATUS, type Streams } from "./streams";
 import { FORMATS, type Format, write } from "./write";
 
-/** Exit statuses. */
-const STATUS = { done: 0, impossible: 1, usage: 2 } as const;
-
-type InspectOptions = ConnectionArgs & { format: Format; table: boolean };
-
-/** Where the command's text goes. */
-export interface Streams {
-  out: (text: string) => void;
-  err: (text: string) => void;
-}
+type InspectOptions = ConnectionOptions & { format: Format; table: boolean };
 
 /** Runs the command with the arguments that follow its name; gives its exit status. */
 export async function run(args: readonly string[], { out, err }: Streams): Promise<number> {
   let status: number = STATUS.done;
   const program = new Command("pgpartition")
-    .description("Looks at partitioned PostgreSQL tables. It changes nothing.")
+    .description("Looks at partitioned PostgreSQL tables and at their archives.")
     .exitOverride()
     .configureOutput({ writeOut: out, writeErr: err });
   program.addCommand(
@@ -31,7 +24,12 @@ export async function run(args: readonly string[], { out, err }: Streams): Promi
       status = await inspect(relation, options, { out, err });
     }),
   );
-  program.commands.forEach((command) => void command.copyInheritedSettings(program));
+  program.addCommand(
+    archiveCommand({ out, err }, (reached) => {
+      status = reached;
+    }),
+  );
+  inheritSettings(program);
   try {
     await program.parseAsync([...args], { from: "user" });
   } catch (error) {
@@ -42,29 +40,22 @@ export async function run(args: readonly string[], { out, err }: Streams): Promi
   return status;
 }
 
+/** Commander copies them when it makes a command itself only. */
+function inheritSettings(parent: Command): void {
+  for (const command of parent.commands) {
+    command.copyInheritedSettings(parent);
+    inheritSettings(command);
+  }
+}
+
 function inspectCommand(action: (relation: RelationName, options: InspectOptions) => Promise<void>): Command {
-  return new Command("inspect")
+  const command = new Command("inspect")
     .description("Prints the declaration that describes an existing partitioned table. Applied, it changes nothing.")
     .argument("<table>", "[schema.]table, case kept; quoted as in SQL when it holds a dot", relationName)
     .addOption(new Option("--format <format>", "what to print").choices(FORMATS).default("typescript"))
     .option("--table", "declare columns, keys and indexes, too", true)
-    .option("--no-table", "leave out columns, keys and indexes: they belong to an ORM or to migrations")
-    .option("--host <host>", "default: PGHOST, localhost")
-    .option("--port <port>", "default: PGPORT, 5432", Number)
-    .option("--database <name>", "default: PGDATABASE, the user's name")
-    .option("--username <role>", "default: PGUSER; the password comes from PGPASSWORD or the password file")
-    .option("--connection-string <text>", "a postgresql:// URL or keyword=value pairs")
-    .addOption(new Option("--sslmode <mode>", "default: PGSSLMODE, prefer").choices(SSL_MODES))
-    .option("--sslrootcert <file>", "default: PGSSLROOTCERT")
-    .option("--sslcert <file>", "default: PGSSLCERT")
-    .option("--sslkey <file>", "default: PGSSLKEY")
-    .action(action);
-}
-
-function relationName(text: string): RelationName {
-  const relation = parseRelationName(text);
-  if (relation === undefined) throw new InvalidArgumentError("write [schema.]table.");
-  return relation;
+    .option("--no-table", "leave out columns, keys and indexes: they belong to an ORM or to migrations");
+  return withConnection(command).action(action);
 }
 
 async function inspect(relation: RelationName, options: InspectOptions, { out, err }: Streams): Promise<number> {

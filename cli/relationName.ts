@@ -1,4 +1,5 @@
 /** A table as people write it on a command line. */
+import { InvalidArgumentError } from "commander";
 import type { RelationName } from "../topology/model";
 import { DEFAULTS } from "../topology/policy/inputs";
 
@@ -15,4 +16,11 @@ export function parseRelationName(text: string): RelationName | undefined {
 
 function unquoted(part: string): string {
   return part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : part;
+}
+
+/** The same as an argument of a command. */
+export function relationName(text: string): RelationName {
+  const relation = parseRelationName(text);
+  if (relation === undefined) throw new InvalidArgumentError("write [schema.]table.");
+  return relation;
 }

@@ -55,6 +55,8 @@ export class S3Server {
     const root = ["--access", "test", "--secret", this.secret];
     const backend = ["posix", "--versioning-dir", join(this.root, "versions"), join(this.root, "data")];
     this.child = spawn(this.program, [...root, ...listen, ...backend], { stdio: "ignore" });
+    // A run of tests may end while it is there.
+    this.child.unref();
     while (!(await this.answers())) {
       if (this.child.exitCode !== null) throw new Error(`${this.program} ended with ${this.child.exitCode}`);
       await pause(POLL_MS);
@@ -65,6 +67,7 @@ export class S3Server {
 
   /** Ends it as a failing machine would. */
   async kill(): Promise<void> {
+    this.child?.ref();
     const ended = this.child && once(this.child, "exit");
     this.child?.kill("SIGKILL");
     await ended;
