@@ -336,11 +336,12 @@ function restore(rendering: Rendering): Statement[] {
   const divided = partitionByClause(step.level);
   const check = proofOfBound(rendering);
   const add = `ALTER TABLE ${childName} ADD CONSTRAINT ${quoteIdent(BOUND_CHECK)} CHECK (${check})`;
+  const descendants = relationsBelow(step.level, step.schema);
   return [
     ...likeStatements(parent, child, { ...step, divided }),
     ...insideStatements(parent, child, step.level, "like"),
-    ...(check === undefined ? [] : [locking(rendering, "addGuard", add)]),
-    { ...fillStatement(rendering), alone: true },
+    ...(check === undefined ? [] : [locking(rendering, "addGuard", add, { descendants })]),
+    { ...fillStatement(rendering, descendants), alone: true },
   ];
 }
 

@@ -64,7 +64,9 @@ export function copyFrom(table: RowsTable): string {
   return `COPY ${target(table)} FROM STDIN${OPTIONS[table.format]}`;
 }
 
+/** Without columns (a preview that has asked no database does not know them) COPY takes all that hold values. */
 function target(table: RowsTable): string {
+  if (table.columns.length === 0) return qualified(table);
   return `${qualified(table)} (${table.columns.map(quoteIdent).join(", ")})`;
 }
 

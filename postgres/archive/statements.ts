@@ -24,11 +24,15 @@ export function exportStatements({ step, parent, child }: Rendering): Statement[
   }));
 }
 
-/** What fills the table that a restore has made. */
-export function fillStatement({ step, parent, child }: Pick<Rendering, "step" | "parent" | "child">): Statement {
+/** What fills the table that a restore has made; rows find their places below it. */
+export function fillStatement(
+  { step, parent, child }: Pick<Rendering, "step" | "parent" | "child">,
+  descendants: readonly RelationName[],
+): Statement {
+  const filled = [child, ...descendants].map(qualified);
   return {
     sql: copyFrom({ ...child, columns: storedColumns(parent), format: formatOf(step) }),
-    locks: [{ relation: qualified(child), mode: "ROW EXCLUSIVE", hold: "scan" }],
+    locks: filled.map((relation): Lock => ({ relation, mode: "ROW EXCLUSIVE", hold: "scan" })),
     transactional: true,
     fills: true,
   };

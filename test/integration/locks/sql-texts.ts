@@ -5,8 +5,8 @@ import ts from "typescript";
 
 const CHECKOUT = resolve(__dirname, "../../..");
 
-/** Where SQL is written: the provider and the command send some looks of their own. */
-const FOLDERS = ["postgres", "provider", "cli"];
+/** Where SQL is written: archive, provider and command send some of their own. */
+const FOLDERS = ["postgres", "archive", "provider", "cli"];
 
 export interface SqlText {
   /** `postgres/statements.ts:75` */

@@ -1,12 +1,13 @@
 /** Locks of steps below the first level, and of subtrees that are made whole. */
 
 import type { Client } from "pg";
+import { withCopyFacts } from "../../../postgres/catalog/copying";
 import { renderStep } from "../../../postgres/statements";
 import type { NewLevel } from "../../../topology/model";
 import type { Step } from "../../../topology/steps";
 import type { TestDatabase, TestServer } from "../../support/postgres";
 import { expectPredictedLocks } from "../postgres/predicted-locks";
-import { createFamily, type Family, oidOf, range, readParentOf, sessionsOn, step } from "../postgres/support";
+import { createFamily, type Family, oidOf, range, read, readParentOf, sessionsOn, step } from "../postgres/support";
 
 const FAMILIES: [string, Family][] = [
   ["alone", {}],
@@ -38,7 +39,16 @@ const NEW = { bound: range("20", "30"), level: INSIDE };
 
 type Under = NonNullable<Step["under"]>;
 
-const CASES: Record<string, { prepare?: string[]; make(client: Client, under: Under): Promise<Step> | Step }> = {
+interface Case {
+  prepare?: string[];
+  make(client: Client, under: Under): Promise<Step> | Step;
+  /** Lines that fill a table. */
+  copied?: string[];
+}
+
+const MANIFEST = { key: "manifest.json" };
+
+const CASES: Record<string, Case> = {
   "a subtree, attached once": { make: () => step("likeAttach", "n", NEW) },
   "a subtree of a parent that nobody uses": { make: () => step("partitionOf", "n", NEW) },
   "a subtree below a partition": {
@@ -51,6 +61,28 @@ const CASES: Record<string, { prepare?: string[]; make(client: Client, under: Un
     prepare: ["CREATE TABLE s.n (LIKE s.p INCLUDING ALL)"],
     make: async (client, under) =>
       step("attach", "n", { under, bound: range("17", "20"), oid: await oidOf(client, "s.n") }),
+  },
+  "a restored subtree": {
+    make: () => step("restore", "n", { ...NEW, manifest: MANIFEST }),
+    copied: ["1\t20\t20\tn\n", "1\t25\t25\tn\n"],
+  },
+  "a restored leaf below a partition": {
+    make: (_, under) => step("restore", "n", { under, bound: range("17", "20"), manifest: MANIFEST }),
+    copied: ["1\t17\t17\tn\n"],
+  },
+  "an attachment of a restored subtree": {
+    prepare: [
+      "CREATE TABLE s.n (LIKE s.p INCLUDING ALL) PARTITION BY RANGE (k)",
+      "CREATE TABLE s.n1 PARTITION OF s.n FOR VALUES FROM (20) TO (30)",
+      "ALTER TABLE s.n ADD CONSTRAINT pgpartition_bound CHECK (tenant = 1 AND k >= 20 AND k < 30)",
+      "COMMENT ON TABLE s.n IS 'pgpartition restores'",
+    ],
+    make: async (client) =>
+      step("attach", "n", { bound: range("20", "30"), oid: await oidOf(client, "s.n"), restored: true }),
+  },
+  "a drop of an archived subtree": {
+    prepare: ["ALTER TABLE s.p DETACH PARTITION s.c1"],
+    make: async (client) => step("dropArchived", "c1", { oid: await oidOf(client, "s.c1") }),
   },
   "a detach below a partition": {
     make: async (client, under) => step("detachPlain", "c1a", { under, oid: await oidOf(client, "s.c1a") }),
@@ -78,7 +110,7 @@ export function comparesTrees(server: () => TestServer): void {
   }
 
   for (const [name, family] of FAMILIES) {
-    for (const [title, { prepare = [], make }] of Object.entries(CASES)) {
+    for (const [title, { prepare = [], make, copied }] of Object.entries(CASES)) {
       it(`${title}, ${name}`, () =>
         withTree(family, async (database, client) => {
           const under = { schema: "s", name: "c1", oid: await oidOf(client, "s.c1") };
@@ -86,9 +118,11 @@ export function comparesTrees(server: () => TestServer): void {
           const before = await readParentOf(sessions);
           for (const sql of prepare) await client.query(sql);
           const planned = await make(client, under);
-          const facts = prepare.length > 0 && planned.method === "dropTable" ? before : await readParentOf(sessions);
+          const gone = prepare.length > 0 && planned.kind === "drop";
+          const facts = gone ? before : (await read(sessions, [planned.partition])).parent;
+          const complete = await sessions.withSession((session) => withCopyFacts(session, [planned], facts ?? before));
           await sessions.close();
-          await expectPredictedLocks(database, renderStep(planned, facts));
+          await expectPredictedLocks(database, renderStep(planned, complete), copied);
         }));
     }
   }

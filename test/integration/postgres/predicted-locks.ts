@@ -3,7 +3,10 @@
  * goes through here: whoever adds one calls {@link expectPredictedLocks} with it, in each situation that changes its locks.
  */
 import assert from "node:assert/strict";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import type { Client } from "pg";
+import { from } from "pg-copy-streams";
 import { hasSqlstate, SQLSTATE } from "../../../postgres/errors";
 import { conflicts, strongest } from "../../../postgres/locks";
 import { LOCK_MODES, type LockMode, type Statement } from "../../../postgres/statement";
@@ -27,9 +30,13 @@ export function recordCompared(): ReadonlySet<string> {
  * Runs the statements and compares, after each of them, the locks that it holds with those it declares. Each has a
  * transaction and a session of its own, so that neither an earlier statement nor a warm cache hides a lock; what they do
  * stays done. Indexes count when they are locked more strongly than their table. For a statement that no transaction may
- * hold there is {@link expectPredictedWaits}.
+ * hold there is {@link expectPredictedWaits}. `copied`: lines for a COPY FROM STDIN.
  */
-export async function expectPredictedLocks(database: TestDatabase, statements: Statement[]): Promise<void> {
+export async function expectPredictedLocks(
+  database: TestDatabase,
+  statements: Statement[],
+  copied: readonly string[] = [],
+): Promise<void> {
   const settings: string[] = [];
   const client = await database.client("names");
   // What a statement locks is told by the name that it has before all of them.
@@ -37,7 +44,7 @@ export async function expectPredictedLocks(database: TestDatabase, statements: S
   await client.end();
   for (const statement of statements) {
     if (statement.sql.startsWith("SET LOCAL")) settings.push(statement.sql);
-    else await expectHeld(database, statement, settings, names);
+    else await expectHeld(database, statement, settings, { names, copied });
   }
 }
 
@@ -45,14 +52,15 @@ async function expectHeld(
   database: TestDatabase,
   statement: Statement,
   settings: string[],
-  names: Map<number, Relation>,
+  { names, copied }: { names: Map<number, Relation>; copied: readonly string[] },
 ): Promise<void> {
   const client = await database.client("traced");
   try {
     const before = new Map([...(await relations(client)), ...names]);
     await client.query("BEGIN");
     for (const sql of settings) await client.query(sql);
-    await client.query(statement.sql);
+    if (statement.fills) await pipeline(Readable.from(copied), client.query(from(statement.sql)));
+    else await client.query(statement.sql);
     const traced = await heldBy(client, before);
     await client.query("COMMIT");
     const predicted = strongest(statement.locks).map(({ relation, mode }) => [relation, mode]);
