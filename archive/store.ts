@@ -61,6 +61,6 @@ export class StoreError extends ArchiveError {
     message: string,
     options?: ErrorOptions,
   ) {
-    super(message, options);
+    super(`${message} (${STORE_FAILURES[failure]})`, options);
   }
 }

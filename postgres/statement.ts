@@ -49,6 +49,8 @@ export interface Statement {
   prove?: boolean;
   /** Sent once for each object of an archive, with its rows. */
   fills?: boolean;
+  /** Sent by the proof that the statement before it has begun. */
+  proves?: boolean;
   /** Sent under a savepoint and tried again by itself, since what came before it in its transaction took long. */
   patient?: boolean;
   /**

@@ -3,7 +3,7 @@ import { relationsBelow } from "../topology/level";
 import type { PartitionBound, RelationName } from "../topology/model";
 import type { Step, StepMethod } from "../topology/steps";
 import { adjustStatements } from "./adjust";
-import { exportStatements, fillStatement, proofStatement } from "./archive/statements";
+import { comparedStatements, exportStatements, fillStatement, proofStatement } from "./archive/statements";
 import { boundClause, boundPredicate } from "./boundSql";
 import { attributeStatements, indexStatements, likeStatements } from "./childAttributes";
 import { expressionClause } from "./generated";
@@ -327,7 +327,7 @@ function dropTable(rendering: Rendering): Statement[] {
 /** Nothing before the proof is committed; what follows it is tried for by itself, so that it need not be made again. */
 function dropArchived(rendering: Rendering): Statement[] {
   const dropping = dropTable(rendering).map((statement) => ({ ...statement, alone: false, patient: true }));
-  return [proofStatement(rendering), ...dropping];
+  return [proofStatement(rendering), ...comparedStatements(rendering), ...dropping];
 }
 
 function restore(rendering: Rendering): Statement[] {

@@ -169,7 +169,7 @@ export class Worker {
           current = step;
           skip = statement.afterwards ? false : await this.begin(step);
         }
-        if (skip) continue;
+        if (skip || statement.proves) continue;
         faultPoint("betweenStatements");
         if (statement.patient) await this.patiently(step, statement);
         else await session.query(statement.sql);

@@ -262,6 +262,8 @@ export interface ArchivedCopy {
   /** Size of its objects. */
   bytes: number;
   bound: Bound;
+  /** True: the store had it no more when it was last looked at. */
+  missing?: boolean;
 }
 
 /** Policy of all partitions of one parent. */

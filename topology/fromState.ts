@@ -1,6 +1,6 @@
 /** What is there, as far as the state knows: for previews that reach no database. */
-import { levelKey, parentOf, record } from "./level";
-import type { ActualLevel, ActualPartition, ActualSet, PartitionBound } from "./model";
+import { entriesOf, levelKey, parentOf, record } from "./level";
+import type { ActualLevel, ActualPartition, ActualSet, ArchivedCopy, PartitionBound } from "./model";
 
 /** The part of a PartitionSet's outputs that tells what was there. */
 export interface RecordedSet {
@@ -10,6 +10,7 @@ export interface RecordedSet {
   identity?: unknown;
   partitions?: unknown;
   oids?: unknown;
+  archives?: unknown;
 }
 
 /** Tiers of recorded partitions, as states of a table; a dropped one is not there. */
@@ -28,18 +29,42 @@ export function actualFromState(outputs: RecordedSet): ActualSet {
   const schema = typeof outputs.schema === "string" ? outputs.schema : "public";
   const name = typeof outputs.table === "string" ? outputs.table : "";
   const oid = record(outputs.identity).parentOid;
-  const level = recordedLevel(schema, outputs.partitionBy, outputs.partitions, record(outputs.oids));
+  const known: Known = { oids: record(outputs.oids), archives: copiesOf(outputs) };
+  const level = recordedLevel(schema, outputs.partitionBy, outputs.partitions, known);
   if (typeof oid !== "number") return { source: "state", children: [], detached: [], strangers: [] };
-  const { children, detached } = level;
-  return { source: "state", parent: parentOf({ schema, name, oid }, level), children, detached, strangers: [] };
+  const { children, detached, archived } = level;
+  const parent = parentOf({ schema, name, oid }, level);
+  return { source: "state", parent, children, detached, ...(archived && { archived }), strangers: [] };
 }
 
-function recordedLevel(
-  schema: string,
-  partitionBy: unknown,
-  recorded: unknown,
-  oids: Record<string, unknown>,
-): ActualLevel {
+/** What a state knows of all levels, by name. */
+interface Known {
+  oids: Record<string, unknown>;
+  archives: ReadonlyMap<string, ArchivedCopy>;
+}
+
+/** Copies that outputs tell of, by name of the partition. */
+export function copiesOf({ archives }: RecordedSet): Map<string, ArchivedCopy> {
+  return new Map(Object.entries(record(archives) as Record<string, ArchivedCopy>));
+}
+
+/** Those of them that are all that is left of a partition. */
+export function archivedOf(outputs: RecordedSet): ArchivedCopy[] {
+  const copies = copiesOf(outputs);
+  const places = entriesOf(record(outputs.partitions) as Record<string, { tier?: unknown; partitions?: never }>, "");
+  return [...places].flatMap(({ name, entry: { tier } }) => (isArchived(tier) ? (copies.get(name) ?? []) : []));
+}
+
+/** `missing`: archived, and the store did not have it the last time. */
+function isArchived(tier: unknown): boolean {
+  return tier === "archived" || tier === "missing";
+}
+
+function recordedLevel(schema: string, partitionBy: unknown, recorded: unknown, known: Known): ActualLevel {
+  const { oids, archives } = known;
+  const archived = Object.entries(record(recorded)).flatMap(([name, value]) =>
+    isArchived(record(value).tier) ? (archives.get(name) ?? []) : [],
+  );
   const partitions = Object.entries(record(recorded)).flatMap(([key, value]): ActualPartition[] => {
     const { tier, schema: own = schema, partitionBy: divided, partitions: inside, ...rest } = record(value);
     const { differs: _, noticed: __, generated: ___, wasPartitionOf, ...bound } = rest;
@@ -49,9 +74,10 @@ function recordedLevel(
     // Where a partition of that name is not to be, the key begins with the schema.
     const name = key.startsWith(`${own}.`) ? key.slice(own.length + 1) : key;
     const former = typeof wasPartitionOf === "string" ? { wasPartitionOf } : {};
-    if (divided === undefined) return [{ schema: own, name, oid, bound, state, relkind: "r", ...former }];
-    const level = recordedLevel(own, divided, inside, oids);
-    return [{ schema: own, name, oid, bound, state, relkind: "p", ...former, level }];
+    const copy = archives.get(name);
+    const table = { schema: own, name, oid, bound, state, ...former, ...(copy?.oid === oid && { copy }) };
+    if (divided === undefined) return [{ ...table, relkind: "r" }];
+    return [{ ...table, relkind: "p", level: recordedLevel(own, divided, inside, known) }];
   });
   const children = partitions.filter(({ state }) => state !== "detached");
   const fallback = children.find(({ bound }) => "default" in bound);
@@ -64,6 +90,7 @@ function recordedLevel(
     referencedBy: [],
     children,
     detached: partitions.filter(({ state }) => state === "detached"),
+    ...(archived.length > 0 && { archived }),
   };
 }
 

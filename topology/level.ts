@@ -147,7 +147,7 @@ export function setBelow(set: DesiredSet, name: string): DesiredSet | undefined 
 
 /** A partition's level as if it were a set of its own. */
 export function parentOf(table: RelationName & { oid: number }, level: ActualLevel): ActualParent {
-  const { children: _, detached: __, ...key } = level;
+  const { children: _, detached: __, archived: ___, ...key } = level;
   return { schema: table.schema, name: table.name, oid: table.oid, ...key };
 }
 

@@ -251,6 +251,8 @@ export interface ArchivedCopy extends RelationName {
   bytes: number;
   /** The table may have changed since; only of a table that is there. */
   changed?: boolean;
+  /** Recorded, while the store has it no more (or no archive is declared): the rows are not to be had. */
+  missing?: true;
 }
 
 /** What a partitioned table consists of: its key, and everything that is or was a partition of it. */

@@ -91,7 +91,7 @@ export interface Step {
   tables?: RelationName[];
   /** For `attach`: a restore has made the table, and left its comment and its CHECK on it. */
   restored?: true;
-  /** For `export` and `restore`: how the rows are written. Absent: text. */
+  /** For `export`, `restore` and `dropArchived`: how the rows are written. Absent: text. */
   format?: RowFormat;
   /** For `restore`: what is restored. */
   manifest?: { key: string; version?: string };
@@ -108,9 +108,9 @@ export interface Step {
     /**
      * `none`: no row changes place. `hides`: rows are no longer seen through the parent. `deletes`: rows are gone. `shows`:
      * rows appear. `moves`: rows change tables below the parent. `copies`: rows are copied into the archive. `archives`: rows
-     * are in the archive only.
+     * are in the archive only. `restores`: rows of the archive fill a table that nobody uses yet.
      */
-    data: "none" | "hides" | "shows" | "deletes" | "moves" | "copies" | "archives";
+    data: "none" | "hides" | "shows" | "deletes" | "moves" | "copies" | "archives" | "restores";
     /** Estimates from pg_class; undefined when unknown. */
     rows?: number;
     bytes?: number;

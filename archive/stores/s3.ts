@@ -149,7 +149,7 @@ export class S3Store implements QueryStore {
     const input = { Bucket: this.location.bucket, Prefix: this.keyOf(prefix) };
     const pages = paginateListObjectsV2({ client: this.client }, input)[Symbol.asyncIterator]();
     for (;;) {
-      const page = await this.attempt(prefix, () => pages.next());
+      const page = await this.attempt(prefix, () => pages.next(), "refused");
       if (page.done) return;
       for (const { Key, Size, StorageClass = "STANDARD", LastModified: written } of page.value.Contents ?? []) {
         if (Key === undefined) continue;
@@ -206,11 +206,12 @@ export class S3Store implements QueryStore {
     };
   }
 
-  private async attempt<T>(key: string, action: () => Promise<T>): Promise<T> {
+  /** `otherwise`: what the failure is that only the client itself knows of, such as credentials that nobody has given it. */
+  private async attempt<T>(key: string, action: () => Promise<T>, otherwise?: StoreFailure): Promise<T> {
     try {
       return await action();
     } catch (error) {
-      const failure = failureOf(error);
+      const failure = failureOf(error) ?? otherwise;
       if (failure === undefined) throw error;
       const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
       throw new StoreError(failure, `${this.url}/${key}: ${reason}`, { cause: error });

@@ -46,6 +46,17 @@ export function proofStatement({ child, facts }: Pick<Rendering, "child" | "fact
   return { sql: `LOCK TABLE ${list} IN SHARE MODE`, locks, transactional: true, recheck: true, prove: true };
 }
 
+/** How the rows are read that are compared with those of the archive. */
+export function comparedStatements({ step, parent, child, facts }: Rendering): Statement[] {
+  const leaves = facts.leaves.length > 0 ? facts.leaves : [child];
+  return leaves.map((table) => ({
+    sql: copyTo({ ...table, columns: storedColumns(parent), format: formatOf(step) }),
+    locks: [{ relation: qualified(table), mode: "ACCESS SHARE", hold: "scan" }],
+    transactional: true,
+    proves: true,
+  }));
+}
+
 function formatOf({ format = ARCHIVE_DEFAULTS.format }: Step): RowFormat {
   return format;
 }

@@ -10,6 +10,7 @@ import type { DesiredSet } from "../../topology/model";
 import type { Plan, Step } from "../../topology/steps";
 import type { Context } from "../handler";
 import type { Properties } from "../values";
+import { tellingUnreadable } from "./archive";
 import { type Observation, observe } from "./observe";
 
 /** A restarted server is waited for so long, in milliseconds; who wants more runs again. */
@@ -36,7 +37,7 @@ export async function afterLoss(
     try {
       return await context.database.sessions.withSession(async (session) => {
         if (guards.length > 0) await removeGuards(context, session, guards, before);
-        return observe(session, desired, olds);
+        return observe(session, desired, olds, { unreadable: tellingUnreadable(context) });
       });
     } catch (error) {
       const over = context.signal.aborted || systemClock.now() - started >= RECONNECT_MS;

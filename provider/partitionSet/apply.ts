@@ -3,6 +3,7 @@ import type { DesiredSet } from "../../topology/model";
 import type { Context } from "../handler";
 import { recordedIdentity } from "../identity";
 import type { Properties } from "../values";
+import { tellingUnreadable } from "./archive";
 import { decide } from "./decide";
 import { completeIndexes } from "./indexes";
 import { type Observation, observe } from "./observe";
@@ -43,7 +44,7 @@ export async function applySet(
   if (indexes.length === 0) return { outputs, reasons };
   return context.database.sessions.withSession(async (session) => {
     const left = await completeIndexes(context, session, after.actual.parent, indexes);
-    const completed = await observe(session, desired, outputs);
+    const completed = await observe(session, desired, outputs, { unreadable: tellingUnreadable(context) });
     return { outputs: outputsOf(desired, news, completed), reasons: [...reasons, ...left] };
   });
 }

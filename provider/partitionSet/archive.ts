@@ -5,56 +5,150 @@ import { type ArchiveView, viewArchive } from "../../archive/view";
 import type { Archiver } from "../../postgres/archive/archiver";
 import type { MarkedTable, RestoreMark } from "../../postgres/archive/mark";
 import type { Session } from "../../postgres/connection";
+import { ArchiveError } from "../../postgres/errors";
+import type { ArchiveSettings } from "../../topology/archive";
+import { archivedOf, copiesOf } from "../../topology/fromState";
 import { entriesOf } from "../../topology/level";
-import type { ActualLevel, ActualPartition, ActualSet, ArchivedCopy, DesiredSet } from "../../topology/model";
+import type { ActualLevel, ActualPartition, ActualSet, ArchivedCopy, DesiredSet, Tier } from "../../topology/model";
 import { isAttached, needsArchive } from "../../topology/tiers";
+import type { Context } from "../handler";
 import type { Identity } from "../identity";
-import { isRecord, type Properties } from "../values";
+import type { Properties } from "../values";
 
 export interface WithArchive {
   actual: ActualSet;
   archiver?: Archiver;
 }
 
-/** What is there with what the archive has of it. @throws StoreError when the archive cannot be read. */
+/** Where it is no reason to stop that the archive cannot be read: what the state knows of it has to do. */
+export interface ArchiveReading {
+  /** Its store is an output of something that does not exist yet. */
+  toBeMade?: boolean;
+  /** Told why it cannot be read. */
+  unreadable?(reason: string): Promise<void>;
+}
+
+/** Says it and goes on. */
+export function tellingUnreadable({ log }: Pick<Context, "log">): NonNullable<ArchiveReading["unreadable"]> {
+  return (reason) =>
+    log.diagnostic("warning", `Looked at without the archive, by what the state knows of it: ${reason}.`);
+}
+
+export interface ArchiveKnowledge extends ArchiveReading {
+  /** Outputs that are about this very table; empty after a move to another. */
+  olds: Properties;
+  restored: readonly MarkedTable[];
+}
+
+/** What is there with what the archive has of it. @throws ArchiveError when it cannot be read, unless `unreadable` is given. */
 export async function withArchive(
   session: Session,
   desired: DesiredSet,
   actual: ActualSet,
   identity: Identity | undefined,
-  { olds, restored }: { olds: Properties; restored: readonly MarkedTable[] },
+  { olds, restored, toBeMade, unreadable }: ArchiveKnowledge,
 ): Promise<WithArchive> {
+  if (identity === undefined) return { actual };
+  const marks = new Map(restored.map(({ oid, mark }) => [oid, mark]));
+  const recorded = archivedOf(olds).filter(({ name }) => isWantedBy(desired)(name));
   const settings = desired.archive;
-  if (settings === undefined || identity === undefined) return { actual };
+  if (toBeMade) return { actual: withView(actual, { ...viewOfState(olds, recorded), marks }) };
+  if (settings === undefined) {
+    const gone = recorded.map((copy): [string, ArchivedCopy] => [copy.name, { ...copy, missing: true }]);
+    return { actual: withView(actual, { copies: new Map(), gone: new Map(gone), marks }) };
+  }
+  try {
+    return await readArchive(session, desired, actual, identity, { settings, olds, recorded, marks });
+  } catch (error) {
+    if (!(error instanceof ArchiveError) || unreadable === undefined) throw error;
+    await unreadable(error.message);
+    return { actual: withView(actual, { ...viewOfState(olds, recorded), marks }) };
+  }
+}
+
+/** As if nothing had changed since the last update. */
+function viewOfState(olds: Properties, recorded: readonly ArchivedCopy[]): ArchiveView {
+  return {
+    copies: new Map([...copiesOf(olds).values()].map((copy) => [copy.oid, copy])),
+    gone: new Map(recorded.map((copy) => [copy.name, copy])),
+  };
+}
+
+interface Reading {
+  settings: ArchiveSettings;
+  olds: Properties;
+  /** Copies that are all that was left of declared partitions. */
+  recorded: readonly ArchivedCopy[];
+  marks: ReadonlyMap<number, RestoreMark>;
+}
+
+async function readArchive(
+  session: Session,
+  desired: DesiredSet,
+  actual: ActualSet,
+  identity: Identity,
+  { settings, olds, recorded, marks }: Reading,
+): Promise<WithArchive> {
   const now = new Date();
   const store = openStore(settings, now);
   const { schema, table: name } = desired;
   const origin = { ...identity, parent: { schema, name } };
-  const declared = new Map([...entriesOf(desired.partitions, "")].map(({ name: of, entry }) => [of, entry.tier]));
+  const declared = tiersOf(desired);
   const view = await viewArchive(session, {
     store,
     origin,
-    isWanted: (partition) => {
-      const tier = declared.get(partition);
-      return tier !== undefined && (isAttached(tier) || needsArchive(tier));
-    },
+    isWanted: isWantedBy(desired),
     isCompared: (partition) => {
       const tier = declared.get(partition);
       return tier !== undefined && needsArchive(tier);
     },
-    known: new Map(Object.values(recordedArchives(olds)).map((copy) => [copy.manifest.key, copy])),
+    known: new Map(
+      [...copiesOf(olds).values()].map(({ changed: _, missing: __, ...copy }) => [copy.manifest.key, copy]),
+    ),
   });
   const archiver = new TableArchive(store, origin, settings, openParquet(settings, now));
-  const marks = new Map(restored.map(({ oid, mark }) => [oid, mark]));
-  return { actual: { ...actual, ...levelWith(actual, undefined, { ...view, marks }) }, archiver };
+  return { actual: withView(actual, { ...view, gone: withMissing(view, recorded, actual), marks }), archiver };
+}
+
+/** What the state knows to be archived, and is neither in the store nor a table. */
+function withMissing({ gone }: ArchiveView, recorded: readonly ArchivedCopy[], actual: ActualSet): ArchiveView["gone"] {
+  const there = new Set([...tablesOf(actual)].map(({ name }) => name));
+  const lost = recorded.filter(({ name }) => !gone.has(name) && !there.has(name));
+  return new Map([...lost.map((copy): [string, ArchivedCopy] => [copy.name, { ...copy, missing: true }]), ...gone]);
+}
+
+function tiersOf({ partitions }: DesiredSet): Map<string, Tier> {
+  return new Map([...entriesOf(partitions, "")].map(({ name, entry }) => [name, entry.tier]));
+}
+
+/** Partitions that are to be in their place, or in the archive: manifests of others are of no use. */
+function isWantedBy(desired: DesiredSet): (partition: string) => boolean {
+  const declared = tiersOf(desired);
+  return (partition) => {
+    const tier = declared.get(partition);
+    return tier !== undefined && (isAttached(tier) || needsArchive(tier));
+  };
 }
 
 type Level = Pick<ActualLevel, "children" | "detached" | "archived">;
 
+function* tablesOf({ children, detached }: Level): Generator<ActualPartition> {
+  for (const table of [...children, ...detached]) {
+    yield table;
+    if (table.level !== undefined) yield* tablesOf(table.level);
+  }
+}
+
+type View = ArchiveView & { marks: ReadonlyMap<number, RestoreMark> };
+
+function withView(actual: ActualSet, view: View): ActualSet {
+  return { ...actual, ...levelWith(actual, undefined, view) };
+}
+
 function levelWith(
   { children, detached }: Pick<ActualLevel, "children" | "detached">,
   under: string | undefined,
-  view: ArchiveView & { marks: ReadonlyMap<number, RestoreMark> },
+  view: View,
 ): Level {
   const withCopy = (partition: ActualPartition): ActualPartition => {
     const copy = view.copies.get(partition.oid);
@@ -74,11 +168,6 @@ function levelWith(
     detached: detached.map(withCopy),
     ...(archived.length > 0 && { archived }),
   };
-}
-
-/** Copies that the state knows, by name of the partition. */
-export function recordedArchives({ archives }: Properties): Record<string, ArchivedCopy> {
-  return (isRecord(archives) ? archives : {}) as Record<string, ArchivedCopy>;
 }
 
 /** What outputs say of copies: those of partitions that are declared to have one. */

@@ -5,10 +5,12 @@ import { detachedBelow, plan } from "../../topology/plan";
 import { desiredFromChecked } from "../../topology/policy";
 import type { Plan } from "../../topology/steps";
 import type { Context, DeleteRequest } from "../handler";
+import { tellingUnreadable } from "./archive";
+import { remainingText } from "./archived";
 import type { Observation } from "./observe";
 import { withOccupancy } from "./occupancy";
 import { checkedInputs } from "./read";
-import { reconcile } from "./reconcile";
+import { type MakePlan, reconcile } from "./reconcile";
 
 /** Where the partitions of a destroyed set go. */
 const TARGET: Record<OnDelete, Tier> = { refuse: "dropped", detach: "detached", drop: "dropped" };
@@ -16,13 +18,18 @@ const TARGET: Record<OnDelete, Tier> = { refuse: "dropped", detach: "detached", 
 export async function deleteSet(context: Context, { olds, oldInputs }: DeleteRequest): Promise<void> {
   const desired = desiredFromChecked(checkedInputs(oldInputs));
   const mode = (oldInputs.onDelete ?? "refuse") as OnDelete;
-  const { reasons } = await reconcile(context, desired, olds, async (session, observation) => {
+  const makePlan: MakePlan = async (session, observation) => {
     if (observation.actual.parent === undefined) return { steps: [], findings: [], unchanged: [] };
     const tables = ours(desired, observation);
     if (mode === "refuse") await withOccupancy(session, [...tables, ...tables.flatMap(detachedBelow)], refuse);
     return goingAway(desired, observation, mode);
-  });
+  };
+  // The archive stays as it is, so that nobody has to be able to read it for this.
+  const reading = { unreadable: tellingUnreadable(context) };
+  const { reasons } = await reconcile(context, desired, olds, makePlan, reading);
   if (reasons.length > 0) throw new Error(reasons.join("\n"));
+  const left = remainingText(olds, desired);
+  if (left !== undefined) await context.log.diagnostic("info", left);
   await context.views.withdraw();
 }
 

@@ -14,6 +14,7 @@ import type { IndexPreview } from "../index/build";
 import { PartialFailure } from "../rpcErrors";
 import type { Properties } from "../values";
 import { applySet } from "./apply";
+import { forgottenText } from "./archived";
 import { decide, factsFor } from "./decide";
 import { deleteSet } from "./delete";
 import { diffSet } from "./diff";
@@ -65,12 +66,15 @@ async function preview(
   // A bucket that the same update makes has no URL yet; what is planned does not depend on it.
   const { archive, ...others } = news;
   if (containsUnknown(others)) return { ...news, partitions: UNKNOWN, identity: UNKNOWN };
+  const unknown = containsUnknown(archive);
   const olds = recorded(request, oldOutputs);
-  const desired = desiredFromChecked(news);
+  const desired = desiredFromChecked(unknown ? others : news);
+  const unreadable = (reason: string) => context.log.diagnostic("warning", withoutArchiveText(reason));
+  if (unknown) await context.log.diagnostic("info", TO_BE_MADE);
   const { observation, planned, indexes } = await context.database.orElse(
     () =>
       context.database.sessions.withSession(async (session) => {
-        const seen = await observe(session, desired, olds);
+        const seen = await observe(session, desired, olds, { toBeMade: unknown, unreadable });
         const made = await decide(session, seen);
         const builds = await previewIncomplete(session, seen.actual.parent, made);
         const observed = { ...seen, facts: await factsFor(session, made, seen) };
@@ -83,10 +87,22 @@ async function preview(
     },
   );
   await showPlan(context, desired, planned, observation, indexes);
+  const forgotten = forgottenText(olds, desired);
+  if (forgotten !== undefined) await context.log.diagnostic("info", forgotten);
   const ours = ownPart(desired, observation.actual, observation.known);
   const outputs = outputsFromPlan(news, ours, planned, observation.identity, observation.known);
   await context.views.publish(viewRows(context.name, outputs, context.views.old));
   return outputs;
+}
+
+const TO_BE_MADE =
+  "archive.store is known when its bucket has been made; planned as if nothing but what the state knows were in it.";
+
+function withoutArchiveText(reason: string): string {
+  return (
+    `Planned without the archive, from what the state knows of it: ${reason}. ` +
+    "Whether a copy is still there, and whether rows have changed since, does not show; `up` stops until it can be read."
+  );
 }
 
 function fromStateText(reason: string): string {

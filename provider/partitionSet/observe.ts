@@ -11,7 +11,7 @@ import type { ActualSet, DesiredSet, KnownOids } from "../../topology/model";
 import { withRecordedDifferences } from "../../topology/plan/recorded";
 import { foundIdentity, type Identity, identityOf, recordedIdentity, requireIdentity } from "../identity";
 import type { Properties } from "../values";
-import { withArchive } from "./archive";
+import { type ArchiveReading, withArchive } from "./archive";
 import { asServerSays } from "./expressions";
 import { knownOids, recordedPlaces } from "./state";
 
@@ -33,7 +33,12 @@ export interface Observation {
 }
 
 /** @throws IdentityMismatch before anything else when the state belongs to another cluster, database or table. */
-export async function observe(session: Session, desired: DesiredSet, olds: Properties): Promise<Observation> {
+export async function observe(
+  session: Session,
+  desired: DesiredSet,
+  olds: Properties,
+  reading: ArchiveReading = {},
+): Promise<Observation> {
   const server = await readServer(session);
   const marked = desired.archive === undefined ? [] : await readMarked(session);
   const ofThis = new Set([desired.table, ...[...entriesOf(desired.partitions, "")].map(({ name }) => name)]);
@@ -64,7 +69,8 @@ export async function observe(session: Session, desired: DesiredSet, olds: Prope
   const trusted = moved ? await read(own) : catalog;
   const said = trusted.parent === undefined ? desired : await asServerSays(session, desired, server);
   const identity = trusted.parent && identityOf(server, trusted.parent.oid);
-  const { actual, archiver } = await withArchive(session, said, trusted, identity, { olds, restored });
+  const knowledge = { olds: moved ? {} : olds, restored, ...reading };
+  const { actual, archiver } = await withArchive(session, said, trusted, identity, knowledge);
   return {
     desired: said,
     actual: withRecordedDifferences(actual, said),

@@ -13,8 +13,11 @@ import { longPlanText } from "../longPlanText";
 /** Statements of one step shown one by one. */
 const STATEMENTS_IN_FULL = 24;
 
-/** Step kinds as the Info column counts them; those that only help others are left out. */
-const COUNTED: [StepKind, string][] = [
+/** What the Info column counts, in its order; what only helps others is left out. */
+type Counted = StepKind | "archive";
+
+/** `archive`: everything that an archived partition takes. */
+const COUNTED: [Counted, string][] = [
   ["create", "to create"],
   ["attach", "to attach"],
   ["rebound", "to re-bound"],
@@ -25,6 +28,7 @@ const COUNTED: [StepKind, string][] = [
   ["validateForeignKeys", "interrupted detach to finish"],
   ["restore", "to restore"],
   ["export", "to export"],
+  ["archive", "to archive"],
   ["detach", "to detach"],
   ["drop", "to drop"],
 ];
@@ -40,23 +44,45 @@ const DONE: Record<string, string> = {
   "interrupted detach to finish": "interrupted detach finished",
   "to restore": "restored",
   "to export": "exported",
+  "to archive": "archived",
   "to detach": "detached",
   "to drop": "dropped",
 };
 
 /** `+1 to create, 2 to drop (≈12,000 rows, 3.2 MB)`; `no changes` for an empty plan. */
 export function summary(steps: Step[], done: boolean): string {
-  const dropped = new Set(steps.flatMap(({ kind, partition }) => (kind === "drop" ? [partition] : [])));
+  const counted = steps.filter(countedAmong(steps));
   const parts = COUNTED.flatMap(([kind, words]) => {
-    const some = steps.filter((step) => step.kind === kind && !(kind === "detach" && dropped.has(step.partition)));
+    const some = counted.filter((step) => countedAs(step) === kind);
     if (some.length === 0) return [];
     const tables = some.reduce((sum, step) => sum + 1 + relationsBelow(step.level, step.schema).length, 0);
     const label = `${tables} ${done ? DONE[words] : words}`;
-    const size = kind === "drop" || kind === "detach" ? estimate(some) : "";
+    const size = SIZED.has(kind) ? estimate(some) : "";
     return [size === "" ? label : `${label} (${size})`];
   });
   const all = [...movedTexts(steps, done), ...parts];
   return all.length === 0 ? "no changes" : all.join(", ");
+}
+
+const SIZED: ReadonlySet<Counted> = new Set<Counted>(["restore", "export", "archive", "detach", "drop"]);
+
+function countedAs({ kind, method }: Step): Counted {
+  return method === "dropArchived" ? "archive" : kind;
+}
+
+/** Steps towards something else of the same plan: a partition that is dropped has to be detached, one that is restored attached. */
+function countedAmong(steps: readonly Step[]): (step: Step) => boolean {
+  const named = (some: (step: Step) => boolean) =>
+    new Set(steps.flatMap((step) => (some(step) ? [step.partition] : [])));
+  const dropped = named(({ kind }) => kind === "drop");
+  const archived = named(({ method }) => method === "dropArchived");
+  const restored = named(({ kind }) => kind === "restore");
+  const ON_THE_WAY: Partial<Record<StepKind, ReadonlySet<string>>> = {
+    detach: dropped,
+    export: archived,
+    attach: restored,
+  };
+  return ({ kind, partition }) => !ON_THE_WAY[kind]?.has(partition);
 }
 
 /** All reorganizations of a plan: tables that others take the place of, and tables that are only made in another way. */
@@ -120,6 +146,7 @@ const EFFECTS: Record<Step["effect"]["data"], (size: string) => string> = {
   moves: (size) =>
     `rows are copied into other tables below the parent, which is seen with all of them throughout${size}`,
   deletes: (size) => `rows are deleted${size}, no undo`,
+  restores: (size) => `rows of the archive fill a table that nobody uses yet, and are compared with it${size}`,
   copies: (size) => `rows are copied into the archive, and read from there again${size}`,
   archives: (size) => `rows are in the archive only${size}; the table goes when they are proven to be there`,
 };
@@ -139,7 +166,7 @@ export function stepText(
   return {
     head: [stepLine(step), ...partsOf(statements).flatMap((sql) => sql.split("\n").map((line) => `    ${line}`))],
     consequences: [
-      ...lockLines(met).map((line) => `    lock: ${line}`),
+      ...heldLines(met).map((line) => `    lock: ${line}`),
       ...statements.flatMap(({ waitsFor = [] }) =>
         waitsFor.map((relation) => `    waits for all that are using ${relation}; nobody waits behind it`),
       ),
@@ -148,6 +175,12 @@ export function stepText(
       `    data: ${EFFECTS[step.effect.data](size === "" ? "" : ` (${size})`)}`,
     ],
   };
+}
+
+/** The lock of a proof is held for as long as it takes, although the same transaction ends with a stronger one. */
+function heldLines(statements: Statement[]): string[] {
+  const proof = statements.filter(({ prove }) => prove);
+  return [...lockLines(proof), ...lockLines(statements.filter((statement) => !proof.includes(statement)))];
 }
 
 /** Names of tables that are there only while rows are moved. */

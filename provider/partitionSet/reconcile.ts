@@ -12,6 +12,7 @@ import type { Plan } from "../../topology/steps";
 import type { Context } from "../handler";
 import type { Properties } from "../values";
 import { afterLoss } from "./afterLoss";
+import { type ArchiveReading, tellingUnreadable } from "./archive";
 import { type Observation, observe } from "./observe";
 import { ownPart } from "./own";
 import { findingText, summary } from "./present";
@@ -34,11 +35,12 @@ export async function reconcile(
   desired: DesiredSet,
   olds: Properties,
   makePlan: MakePlan,
+  reading: ArchiveReading = {},
 ): Promise<Reconciliation> {
   const result = await context.database.sessions.withSession(async (session) => {
     const name = { schema: desired.schema, name: desired.table };
     const oid = await findParent(session, name);
-    const work = () => underLock(context, session, { desired, olds, oid }, makePlan);
+    const work = () => underLock(context, session, { desired, olds, oid, reading }, makePlan);
     if (oid === undefined) return work();
     const parent = { oid, label: qualified(name) };
     return withParentLock(session, parent, DEFAULT_ADVISORY_WAIT, systemClock, context.signal, work);
@@ -62,22 +64,24 @@ interface Work {
   olds: Properties;
   /** The parent whose lock is held. */
   oid: number | undefined;
+  reading: ArchiveReading;
 }
 
 async function underLock(
   context: Context,
   session: Session,
-  { desired, olds, oid }: Work,
+  { desired, olds, oid, reading }: Work,
   makePlan: MakePlan,
 ): Promise<Reconciliation | Lost> {
-  const before = await observe(session, desired, olds);
+  const before = await observe(session, desired, olds, reading);
+  const look = (seen: Observation) => lookAgain(context, session, witnessed(desired, seen, olds), { desired, reading });
   if (before.actual.parent?.oid !== oid) {
     throw new Error(`${desired.schema}.${desired.table} was made or dropped by somebody else just now; run again.`);
   }
   const plan = await makePlan(session, before);
   const first = await carryOut(context, session, plan, before);
   if (first?.lost) return { plan, before, report: first, reasons: refusals(plan) };
-  const seen = first === undefined ? before : await observe(session, desired, witnessed(desired, before, olds));
+  const seen = first === undefined ? before : await look(before);
   const reasons = [...refusals(plan), ...(first === undefined ? [] : failures(plan, first))];
   if (first === undefined || !hasMade(plan, first)) return { plan, after: seen, reasons };
   // What has been made or has come by now can be worked on; what follows was shown with the first plan.
@@ -86,8 +90,18 @@ async function underLock(
   const known = [...new Set([...reasons, ...refusals(following)])];
   if (second === undefined) return { plan, after: seen, reasons: known };
   if (second.lost) return { plan: following, before: seen, report: second, reasons: known };
-  const after = await observe(session, desired, witnessed(desired, seen, olds));
+  const after = await look(seen);
   return { plan, after, reasons: [...new Set([...known, ...failures(following, second)])] };
+}
+
+/** What has been done has to be recorded, also when the archive has become unreadable meanwhile. */
+function lookAgain(
+  context: Context,
+  session: Session,
+  olds: Properties,
+  { desired, reading }: Pick<Work, "desired" | "reading">,
+): Promise<Observation> {
+  return observe(session, desired, olds, { unreadable: tellingUnreadable(context), ...reading });
 }
 
 /** Undefined when there is nothing to do. */

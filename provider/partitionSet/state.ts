@@ -17,13 +17,17 @@ import { isOrphan, withOrphans } from "../../topology/orphans";
 import { keptDefault } from "../../topology/reorganization";
 import type { Plan, Step } from "../../topology/steps";
 import { isAttached } from "../../topology/tiers";
+import { UNKNOWN } from "../../topology/unknown";
 import { type Identity, recordedIdentity } from "../identity";
 import { isRecord, type Properties } from "../values";
 import type { OldViews, ViewRow } from "../views";
 import { archivesOf } from "./archive";
 
-/** Where a partition is, as the state records it. `detaching`: half detached by an interrupted DETACH CONCURRENTLY. */
-export type RecordedTier = "live" | "exported" | "detached" | "detaching" | "archived";
+/**
+ * Where a partition is, as the state records it. `detaching`: half detached by an interrupted DETACH CONCURRENTLY; `missing`: it
+ * was archived, and the store has it no more.
+ */
+export type RecordedTier = "live" | "exported" | "detached" | "detaching" | "archived" | "missing";
 
 /** With what differs, in words by attribute: `differs` is put right by the next update, `noticed` is left. */
 export type RecordedPartition = PartitionBound &
@@ -108,7 +112,7 @@ function recordLevel(
       partitions: recordLevel(placingBelow(placing, key, partition), partition.schema, level, oids),
     });
   }
-  for (const copy of archived) partitions[copy.name] ??= { ...copy.bound, tier: "archived" };
+  for (const copy of archived) partitions[copy.name] ??= { ...copy.bound, tier: copy.missing ? "missing" : "archived" };
   return inOrder(partitions, placing.partitions);
 }
 
@@ -166,7 +170,9 @@ export function outputsFromPlan(
     }
   }
   const wanted = declaredPartitions(inputs);
-  return { ...outputs, partitions: withGenerated(inOrderOf(top.partitions, wanted), wanted) };
+  const exporting = plan.steps.some(({ kind }) => kind === "export");
+  const partitions = withGenerated(inOrderOf(top.partitions, wanted), wanted);
+  return { ...outputs, partitions, ...(exporting && { archives: UNKNOWN }) };
 }
 
 /** With the generation expressions that are declared; a partition that has others shows that under `differs`. */

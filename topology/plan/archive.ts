@@ -29,6 +29,8 @@ function isCurrent({ copy }: ActualPartition): boolean {
 /** A partition whose declared tier is `archived`: never a table that is not known to be it. */
 export function decideArchived(context: Context, build: DraftBuilder, declared: Declared): void {
   const { name } = declared;
+  const copy = archivedCopy(context, name);
+  if (copy?.missing) note(context, "warning", name, `${missingText(copy)} To have it forgotten declare tier dropped.`);
   const table = ownChild(context, name) ?? knownChild(context, name) ?? knownDetached(context, name);
   if (table !== undefined) {
     if (isMisfit(context, declared, table)) return;
@@ -63,7 +65,7 @@ function archive(context: Context, build: DraftBuilder, table: ActualPartition, 
     drafts.detaches.push({ ...draft, after: [...draft.after, ...before] });
     before.push(stepId("detach", desired, table));
   }
-  drafts.drops.push(build.dropArchived(table, reason, before));
+  drafts.drops.push(build.dropArchived(table, reason, before, formatOf(context)));
   // What was detached from it earlier holds rows of the same range, and nobody would know of it any more.
   for (const former of detachedBelow(table)) archive(context, build, former, reason);
 }
@@ -71,6 +73,20 @@ function archive(context: Context, build: DraftBuilder, table: ActualPartition, 
 /** The archived rows of a declared partition that is not there. */
 export function archivedCopy({ actual }: Context, name: string): ArchivedCopy | undefined {
   return actual.archived?.find((copy) => copy.name === name);
+}
+
+/** What has become of rows that are nowhere. */
+function missingText({ name, manifest }: ArchivedCopy): string {
+  return (
+    `${name} is archived, but the archive as it is declared has no ${manifest.key}. If the store has been moved, declare ` +
+    "where it is now; if the object was deleted, restore its earlier version or a backup of the store."
+  );
+}
+
+/** What an interrupted restore has left must not become a partition with some of its rows. */
+export function refusePartial(context: Context, name: string, table: ActualPartition): void {
+  const what = `${qualified(table)} holds what an interrupted restore has filled in, and the archive has no copy of ${name} any more`;
+  note(context, "error", name, `${what}. Declare the store that has it, or tier dropped to give the rows up.`, table);
 }
 
 /** Brings a partition back, with a table of its own first. */
@@ -82,6 +98,11 @@ export function restore(
   after: string[],
 ): void {
   const bound = boundOf(partition);
+  if (copy.missing) {
+    const empty = "It is not made empty in its place; to give its rows up declare tier dropped for one update.";
+    note(context, "error", name, `${missingText(copy)} ${empty}`);
+    return;
+  }
   if (!sameBound(copy.bound, bound, context.types)) {
     const what = `the archive has its rows as ${describeBound(copy.bound)}, and ${describeBound(bound)} is declared`;
     const advice = "Declare that bound in partitions; once it is restored the rows can be divided otherwise.";
@@ -92,5 +113,5 @@ export function restore(
   const beside = { ...besideBound(context.desired, name, partition), ...(level && { level }) };
   const draft = build.restore(name, bound, copy, beside, after);
   context.drafts.restores.push(draft);
-  context.drafts.additions.push(build.attachMade(name, bound, draft.id));
+  context.drafts.additions.push(build.attachMade(name, bound, draft.id, copy));
 }

@@ -153,7 +153,7 @@ export class DraftBuilder {
   }
 
   /** A partition again, once it has been restored. */
-  attachMade(name: string, bound: PartitionBound, madeBy: string): Draft {
+  attachMade(name: string, bound: PartitionBound, madeBy: string, { rows }: Pick<Size, "rows">): Draft {
     const base = this.base("attach", this.at(name), [madeBy]);
     return {
       ...base,
@@ -161,7 +161,7 @@ export class DraftBuilder {
       bound,
       madeBy,
       reason: "restored from the archive",
-      effect: effect("shows", {}),
+      effect: effect("shows", { rows }),
     };
   }
 
@@ -263,13 +263,14 @@ export class DraftBuilder {
       manifest,
       format,
       reason: "declared; archived now",
-      effect: effect("none", { rows, bytes }),
+      effect: effect("restores", { rows, bytes }),
     };
   }
 
   /** The table goes, after the proof that its rows are in the archive. */
-  dropArchived(table: ActualPartition, reason: string, after: string[]): Draft {
-    return { ...this.drop(table, reason, after), method: "dropArchived", effect: effect("archives", table) };
+  dropArchived(table: ActualPartition, reason: string, after: string[], format: RowFormat | undefined): Draft {
+    const way = { method: "dropArchived", ...(format && { format }) } as const;
+    return { ...this.drop(table, reason, after), ...way, effect: effect("archives", table) };
   }
 
   /** The table and its rows are given up. */

@@ -3,7 +3,7 @@ import { describeBound } from "../bounds";
 import { refusedExpressions } from "../generated";
 import { besideBound, boundOf, isInPlace, newLevel, relationsBelow, schemaOf, setBelow } from "../level";
 import type { ActualPartition, NewLevel, PartitionBound, Stranger } from "../model";
-import { archivedCopy, restore } from "./archive";
+import { archivedCopy, refusePartial, restore } from "./archive";
 import {
   ask,
   type Context,
@@ -128,9 +128,10 @@ export function addMissing(context: Context, build: DraftBuilder, { name, partit
   if (room === undefined) return;
   const source = returning(context, name);
   const copy = archivedCopy(context, name);
-  if (source?.restored === "partial" && copy !== undefined) {
+  if (source?.restored === "partial") {
     context.handled.add(source.oid);
-    restore(context, build, { name, partition }, copy, room);
+    if (copy === undefined) refusePartial(context, name, source);
+    else restore(context, build, { name, partition }, copy, room);
     return;
   }
   if (source !== undefined) {

@@ -116,6 +116,46 @@ describe("actualFromState", () => {
     );
   });
 
+  it("knows what is archived on each level, and the copies of tables that are there", () => {
+    const copy = (name: string, oid: number, more: object = {}) => ({
+      schema: "public",
+      name,
+      oid,
+      bound: { from: "2026-01-01", to: "2026-02-01" },
+      manifest: { key: `${name}/manifest.json` },
+      rows: 5,
+      bytes: 100,
+      ...more,
+    });
+    const archives = { a: copy("a", 1), b: copy("b", 2), d: copy("d", 99), below: copy("below", 8, { under: "c" }) };
+    const actual = actualFromState({
+      ...outputs,
+      archives,
+      partitions: {
+        a: { from: "2026-01-01", to: "2026-02-01", tier: "archived" },
+        b: { from: "2026-02-01", to: "2026-03-01", tier: "exported" },
+        c: {
+          from: "2026-03-01",
+          to: "2026-04-01",
+          tier: "live",
+          partitionBy: { list: { column: "r" } },
+          partitions: { below: { values: ["x"], tier: "missing" } },
+        },
+        d: { from: "2026-04-01", to: "2026-05-01", tier: "live" },
+      },
+      oids: { b: 2, c: 3, d: 4 },
+    });
+    assert.deepEqual(actual.archived, [archives.a]);
+    assert.deepEqual(
+      actual.children.map(({ name, copy: of, level }) => [name, of?.name, level?.archived?.map((one) => one.name)]),
+      [
+        ["b", "b", undefined],
+        ["c", undefined, ["below"]],
+        ["d", undefined, undefined],
+      ],
+    );
+  });
+
   it("has no parent before the first up", () => {
     assert.deepEqual(actualFromState(checked), { source: "state", children: [], detached: [], strangers: [] });
     assert.deepEqual(actualFromState({}), { source: "state", children: [], detached: [], strangers: [] });

@@ -1,0 +1,94 @@
+/** A set of partitions as the engine would have the provider handle it, with everything that people are told. */
+import { Database } from "../../../provider/database";
+import type { Context, DiffRequest } from "../../../provider/handler";
+import { partitionSetHandler as handler } from "../../../provider/partitionSet/handler";
+import type { Properties } from "../../../provider/values";
+import { ViewPublisher } from "../../../provider/views";
+import type { Connection } from "../../support/postgres";
+
+export class OneSet {
+  /** Diagnostics and final lines of the last operation. */
+  said: string[] = [];
+  private inputs: Properties = {};
+  outputs: Properties = {};
+
+  /** `connection` may be changed on the way. */
+  constructor(public connection: Connection) {}
+
+  /** Everything that was said, in one text. */
+  get text(): string {
+    return this.said.join("\n");
+  }
+
+  /** Tiers that the state knows, by name. */
+  get tiers(): Record<string, string> {
+    const partitions = (this.outputs.partitions ?? {}) as Record<string, { tier: string }>;
+    return Object.fromEntries(Object.entries(partitions).map(([name, { tier }]) => [name, tier]));
+  }
+
+  /** What a preview promises. */
+  preview(program: Properties): Promise<Properties> {
+    return this.converge(program, true);
+  }
+
+  async up(program: Properties): Promise<void> {
+    this.outputs = await this.converge(program, false);
+    this.inputs = this.check(program);
+  }
+
+  async refresh(): Promise<void> {
+    const read = await this.with((context) =>
+      handler.read(context, { id: "test", olds: this.outputs, oldInputs: this.inputs }),
+    );
+    this.outputs = read?.outputs ?? {};
+  }
+
+  async destroy(): Promise<void> {
+    await this.with((context) => handler.delete(context, { id: "test", olds: this.outputs, oldInputs: this.inputs }));
+  }
+
+  /** Paths of the difference. */
+  diff(program: Properties): string[] {
+    const request: DiffRequest = {
+      id: "test",
+      olds: this.outputs,
+      oldInputs: this.inputs,
+      news: this.check(program),
+    };
+    return handler.diff(request).differences.map(({ path }) => path);
+  }
+
+  private check(program: Properties): Properties {
+    const { inputs, failures } = handler.check({ olds: this.inputs, news: program });
+    if (failures.length > 0) throw new Error(JSON.stringify(failures));
+    return inputs;
+  }
+
+  private converge(program: Properties, preview: boolean): Promise<Properties> {
+    const news = this.check(program);
+    const { outputs: olds, inputs: oldInputs } = this;
+    return this.with(async (context) =>
+      Object.keys(olds).length === 0
+        ? (await handler.create(context, { news, preview })).outputs
+        : handler.update(context, { id: "test", olds, oldInputs, news, preview }),
+    );
+  }
+
+  private async with<T>(work: (context: Context) => Promise<T>): Promise<T> {
+    this.said = [];
+    const { user, ...rest } = this.connection;
+    const database = new Database({ ...rest, username: user, sslmode: "disable" });
+    const say = async (text: string) => void this.said.push(text);
+    try {
+      return await work({
+        name: "events",
+        log: { diagnostic: (severity, text) => say(`${severity}: ${text}`), status: say },
+        database,
+        views: new ViewPublisher("", "", {}),
+        signal: new AbortController().signal,
+      });
+    } finally {
+      await database.cancel();
+    }
+  }
+}
