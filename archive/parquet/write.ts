@@ -9,7 +9,7 @@ import { copiedRows, type Fields } from "./text";
 import { codecOf, elementOf, type PhysicalValue, type ValueCodec, ValueRefused } from "./values";
 
 /** A group is held in memory as JavaScript values, several times its text. */
-const GROUP_BYTES = 8 * 2 ** 20;
+const GROUP_BYTES = 4 * 2 ** 20;
 const GROUP_ROWS = 65_536;
 
 /** What a file says of itself, in its footer. */
