@@ -1,4 +1,5 @@
 /** The plan for what a session sees, after the preflight has had its say. The same for previews and for `up`. */
+import { unparquetable } from "../../postgres/archive/parquet";
 import { withCopyFacts } from "../../postgres/catalog/copying";
 import type { Session } from "../../postgres/connection";
 import { lookInto } from "../../postgres/holdings";
@@ -16,10 +17,14 @@ export async function decide(session: Session, observation: Observation): Promis
   const planned = await answered(session, observation);
   const parent = catalog.parent && (await withCopyFacts(session, planned.steps, catalog.parent));
   const found = await preflight(session, server, planned, { ...catalog, parent });
-  const impossible = new Set(
-    found.flatMap(({ severity, partition, step }) => (severity === "error" ? [partition, step] : [])),
-  );
-  return { ...planned, steps: without(planned.steps, impossible), findings: [...planned.findings, ...found] };
+  const parquet = desired.archive?.parquet;
+  const refused = parquet && parent ? await unparquetable(session, planned.steps, parquet, parent) : [];
+  const impossible = new Set([
+    ...found.flatMap(({ severity, partition, step }) => (severity === "error" ? [partition, step] : [])),
+    ...planned.steps.flatMap(({ kind, id }) => (kind === "export" && refused.length > 0 ? [id] : [])),
+  ]);
+  const findings = [...planned.findings, ...found, ...refused];
+  return { ...planned, steps: without(planned.steps, impossible), findings };
 }
 
 /** What the statements of this plan are made from; moving rows takes more than what every plan needs. */
