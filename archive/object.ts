@@ -71,7 +71,8 @@ class Watcher extends Transform {
 /** Is told how many bytes of text have been read since the last call; what it returns is waited for. */
 export type TextWatcher = (bytes: number) => Promise<void> | undefined;
 
-const summing = (rows: RowSummer, onText?: TextWatcher) =>
+/** Passes text on, and adds up its rows. */
+export const summing = (rows: RowSummer, onText?: TextWatcher) =>
   new Watcher((piece) => {
     rows.add(piece);
     return onText?.(piece.length);

@@ -137,6 +137,11 @@ export function hasSqlstate(error: unknown, ...states: string[]): boolean {
   return error instanceof DatabaseError && error.code !== undefined && states.includes(error.code);
 }
 
+/** The first two characters of an SQLSTATE; undefined: it is no error of the server. */
+export function sqlstateClass(error: unknown): string | undefined {
+  return error instanceof DatabaseError ? error.code?.slice(0, 2) : undefined;
+}
+
 /** Takes from an error what may be shown; never the connection string, a password or a stack. */
 export function describeError(error: unknown): ErrorDescription {
   if (error instanceof DatabaseError) {

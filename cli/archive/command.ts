@@ -1,15 +1,19 @@
 /** `pgpartition archive …`: what is in an archive, whether it is sound, what it costs, and its rows back for an audit. */
 import { Command } from "commander";
 import { GRADES } from "../../archive/grade";
+import { withConnection } from "../connectionOptions";
+import { relationName } from "../relationName";
 import type { Streams } from "../streams";
 import { type ListOptions, list } from "./list";
 import { count, withCompare, withSelection, withStoreOptions } from "./options";
+import { type RestoreOptions, restore } from "./restore";
 import { type VerifyOptions, verify } from "./verify";
 
 /** `reached` is told the exit status. */
 export function archiveCommand(streams: Streams, reached: (status: number) => void): Command {
   const command = new Command("archive").description("Looks after archives of partitions. It deletes nothing.");
-  for (const subcommand of [listCommand, verifyCommand]) command.addCommand(subcommand(streams, reached));
+  for (const subcommand of [listCommand, verifyCommand, restoreCommand])
+    command.addCommand(subcommand(streams, reached));
   return command;
 }
 
@@ -32,3 +36,26 @@ const verifyCommand: Subcommand = (streams, reached) =>
     .option("--rate <bytes>", "bytes a second that are read from the store at most, by all of them", count)
     .addHelpText("after", `\nThe exit status is that of the worst grade:\n${STATUSES.join("\n")}\n  2  wrong usage`)
     .action(async (names: string[], options: VerifyOptions) => reached(await verify(names, options, streams)));
+
+const RESTORE = `
+All rows that are read are compared with the manifest; a run that was killed is continued by the same command. The table
+belongs to who makes it, and nobody else has rights on it: owner, rights and policies of the partition are not archived.
+Back into its partitioned table a partition comes by a pin of the program (README, "Archive").
+
+Exit status: 0 the rows are there, 1 not possible, 2 wrong usage.`;
+
+const restoreCommand: Subcommand = (streams, reached) =>
+  withConnection(withSelection(withStoreOptions(new Command("restore"))))
+    .description("Restores a partition beside its table: into a new table, in any database.")
+    .argument("<partition>", "name of the partition")
+    .option(
+      "--into <[schema.]table>",
+      "default: the partition's name with _restored, in its table's schema",
+      relationName,
+    )
+    .option("--where <condition>", "only rows that meet it, in SQL; functions outside of pg_catalog with their schema")
+    .option("--export <n>", "an earlier export than the newest, by its number", count)
+    .option("--no-indexes", "without keys, checks and indexes")
+    .option("--rate <bytes>", "bytes a second that are read from the store at most", count)
+    .addHelpText("after", RESTORE)
+    .action(async (name: string, options: RestoreOptions) => reached(await restore(name, options, streams)));

@@ -11,6 +11,12 @@ export interface RowsTable extends RelationName {
   format: RowFormat;
 }
 
+/** A table that rows go into. */
+export interface TargetTable extends RowsTable {
+  /** A condition as SQL, which rows have to meet. */
+  where?: string;
+}
+
 /**
  * Text needs none. Of CSV each says how NULL is told from the empty string and how values are quoted, so that the statement
  * can be read by itself; the names of the columns stand above the rows, for everybody who reads such a file without it.
@@ -49,7 +55,7 @@ export function copyRowsOut<T>(
 /** Adds rows to a table, and gives their number. Takes ROW EXCLUSIVE on it. */
 export function copyRowsIn(
   session: Session,
-  table: RowsTable,
+  table: TargetTable,
   write: (text: Writable) => Promise<void>,
 ): Promise<number> {
   return session.copyIn(copyFrom(table), write);
@@ -60,8 +66,9 @@ export function copyTo(table: RowsTable, blocks?: Blocks): string {
 }
 
 /** The columns are always named: a restored table may have them in another order. */
-export function copyFrom(table: RowsTable): string {
-  return `COPY ${target(table)} FROM STDIN${OPTIONS[table.format]}`;
+export function copyFrom(table: TargetTable): string {
+  const where = table.where === undefined ? "" : ` WHERE (${table.where})`;
+  return `COPY ${target(table)} FROM STDIN${OPTIONS[table.format]}${where}`;
 }
 
 /** Without columns (a preview that has asked no database does not know them) COPY takes all that hold values. */
