@@ -1,5 +1,5 @@
 import { CustomResource, type CustomResourceOptions, type Input, type Output } from "@pulumi/pulumi";
-import type { Bound, Identity } from "./types";
+import type { Archive, ArchivedCopy, Bound, Identity } from "./types";
 
 export interface PartitionArgs {
   /** Schema of the parent. Default: `public`. */
@@ -14,8 +14,13 @@ export interface PartitionArgs {
    */
   partitionSchema?: Input<string>;
   bound: Input<Bound>;
-  /** `detached`: a table beside the parent. `dropped`: rows and table are given up. Default: `live`. */
-  tier?: Input<"live" | "detached" | "dropped">;
+  /**
+   * `exported`: attached, with a copy in the archive. `detached`: a table beside the parent. `archived`: in the archive only.
+   * `dropped`: rows and table are given up. Default: `live`.
+   */
+  tier?: Input<"live" | "exported" | "detached" | "archived" | "dropped">;
+  /** Where rows of tiers `exported` and `archived` are; needed by those. Default: none. */
+  archive?: Input<Archive>;
   /** Whether an existing table of this name outside the parent may be attached. Default: false. */
   adopt?: Input<boolean>;
   /** What `pulumi destroy` does while the partition holds rows. Default: `refuse`. */
@@ -30,8 +35,15 @@ export class Partition extends CustomResource {
   declare readonly table: Output<string>;
   declare readonly name: Output<string>;
   declare readonly identity: Output<Identity | undefined>;
+  /** What the archive has of it, by its name. Undefined: nothing that its tier asks for. */
+  declare readonly archives: Output<Record<string, ArchivedCopy> | undefined>;
 
   constructor(name: string, args: PartitionArgs, options?: CustomResourceOptions) {
-    super("pgpartition:index:Partition", name, { schema: undefined, identity: undefined, ...args }, options);
+    super(
+      "pgpartition:index:Partition",
+      name,
+      { schema: undefined, identity: undefined, archives: undefined, ...args },
+      options,
+    );
   }
 }

@@ -1,9 +1,12 @@
 /** One partition on a parent that somebody else owns: its inputs, and the set of one that it comes to. Pure. */
 import type { InputFailure, OnDelete, Tier } from "./model";
 import { type Expansion, expand } from "./policy";
+import { archive as archiveReader, NEEDS_ARCHIVE } from "./policy/archive";
 import { DEFAULTS } from "./policy/inputs";
+import type { Report } from "./policy/reader";
 import { optional, required } from "./table/fields";
 import { fail, flag, integer, list, name, object, oneOf, type Parser, text } from "./table/shape";
+import { needsArchive, TIERS } from "./tiers";
 import { containsUnknown, UNKNOWN } from "./unknown";
 
 /** A Partition as declared, with every default filled in; `bound` as the program writes it. */
@@ -18,6 +21,8 @@ export interface DeclaredPartition {
   /** An existing table of this name may be attached. */
   adopt: boolean;
   onDelete: OnDelete;
+  /** As of a set, as the program writes it. */
+  archive?: Record<string, unknown>;
 }
 
 /** What {@link checkPartition} makes of the inputs. */
@@ -59,15 +64,24 @@ const bound: Parser = (given, place) => {
   return fail(place, "must be {from, to}, {values}, {modulus, remainder} or {default: true}");
 };
 
+/** As it is: the set of one reads it again. */
+const archive: Parser = (given, place) => {
+  const report: Report = { failures: [], unknown: [] };
+  archiveReader(given, place.path, report);
+  place.failures.push(...report.failures);
+  return given;
+};
+
 const partitionArgs = object({
   schema: optional(name, DEFAULTS.schema),
   table: required(name),
   name: required(name),
   partitionSchema: optional(name),
   bound: required(bound),
-  tier: optional(oneOf(["live", "detached", "dropped"]), "live"),
+  tier: optional(oneOf(TIERS), "live"),
   adopt: optional(flag, false),
   onDelete: optional(oneOf(["refuse", "detach", "drop"]), DEFAULTS.onDelete),
+  archive: optional(archive),
   acceptIdentity: optional(text),
 });
 
@@ -75,6 +89,9 @@ const partitionArgs = object({
 export function checkPartition(raw: Record<string, unknown>): CheckedPartition {
   const failures: InputFailure[] = [];
   const checked = partitionArgs(raw, { path: "", failures }) as Record<string, unknown>;
+  const tier = TIERS.find((known) => known === checked.tier);
+  if (tier !== undefined && needsArchive(tier) && checked.archive === undefined)
+    failures.push({ property: "tier", reason: NEEDS_ARCHIVE });
   if (failures.length > 0 || containsUnknown(checked)) return { checked, failures };
   // The parsers above are what makes this the declared type.
   return { partition: checked as unknown as DeclaredPartition, checked, failures };
@@ -86,6 +103,7 @@ export function checkPartition(raw: Record<string, unknown>): CheckedPartition {
  */
 export function setOfOne(declared: DeclaredPartition, partitionBy: Record<string, unknown>): Expansion {
   const { schema, table, name: partition, partitionSchema, bound: given, tier, adopt, onDelete } = declared;
+  const stored = declared.archive === undefined ? {} : { archive: declared.archive };
   const place = partitionSchema === undefined ? {} : { schema: partitionSchema };
   const expansion = expand({
     schema,
@@ -98,6 +116,7 @@ export function setOfOne(declared: DeclaredPartition, partitionBy: Record<string
     children: { indexes: "report" },
     adopt: adopt ? [partition] : [],
     onDelete,
+    ...stored,
   });
   const own = /^partitions(?:\.[^.[]+|\["(?:[^"\\]|\\.)*"\])/;
   const failures = expansion.failures.map(({ property, reason }) => ({

@@ -13,9 +13,10 @@ import {
 import { recordedIdentity } from "../identity";
 import { relationFrom } from "../ids";
 import { applySet } from "../partitionSet/apply";
+import { archiveFailures, planningWithout } from "../partitionSet/archive";
 import { decide } from "../partitionSet/decide";
 import { deleteSet } from "../partitionSet/delete";
-import { showPlan } from "../partitionSet/handler";
+import { showPlan, tellForgotten } from "../partitionSet/handler";
 import { ownPart } from "../partitionSet/own";
 import { outputsFromPlan } from "../partitionSet/state";
 import { PartialFailure } from "../rpcErrors";
@@ -30,7 +31,7 @@ export const partitionHandler: ResourceHandler = {
 
   check({ news }) {
     const { checked, failures } = checkPartition(news);
-    return { inputs: checked, failures };
+    return { inputs: checked, failures: [...failures, ...archiveFailures(news)] };
   },
 
   diff: diffPartition,
@@ -51,11 +52,12 @@ async function preview(
   const promised = { ...news, differs: {}, drift: [], identity: olds.identity ?? UNKNOWN };
   if (containsUnknown(news)) return promised;
   const declared = declaredOf(news);
+  const reading = { unreadable: planningWithout(context) };
   let reached = true;
   const seen = await context.database.orElse(
     () =>
       context.database.sessions.withSession(async (session) => {
-        const found = await observePartition(session, declared, olds);
+        const found = await observePartition(session, declared, olds, reading);
         return found && { ...found, planned: await decide(session, found.observation) };
       }),
     async (reason) => {
@@ -70,6 +72,7 @@ async function preview(
   }
   const { desired, inputs, observation, planned } = seen;
   await showPlan(context, desired, planned, observation);
+  await tellForgotten(context, recordedSet(olds), desired);
   const ours = ownPart(desired, observation.actual, observation.known);
   const set = outputsFromPlan(inputs, ours, planned, observation.identity, observation.known);
   return outputsFromSet(news, desired, set);

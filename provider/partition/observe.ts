@@ -3,6 +3,7 @@ import { readSet } from "../../postgres/catalog";
 import type { Session } from "../../postgres/connection";
 import type { ActualParent, DesiredSet } from "../../topology/model";
 import { type DeclaredPartition, setOfOne } from "../../topology/onePartition";
+import type { ArchiveReading } from "../partitionSet/archive";
 import { observe } from "../partitionSet/observe";
 import { partitionByOf } from "../partitionSet/read";
 import type { Properties } from "../values";
@@ -30,11 +31,16 @@ export function asSet(declared: DeclaredPartition, parent: ActualParent): SetOfO
 }
 
 /** What a refresh or a preview sees; undefined when there is no parent. @throws IdentityMismatch before anything else. */
-export async function observePartition(session: Session, declared: DeclaredPartition, olds: Properties) {
+export async function observePartition(
+  session: Session,
+  declared: DeclaredPartition,
+  olds: Properties,
+  reading?: ArchiveReading,
+) {
   const parent = await readParentOf(session, declared);
   if (parent === undefined) return undefined;
   const set = asSet(declared, parent);
-  return { ...set, observation: await observe(session, set.desired, recordedSet(olds)) };
+  return { ...set, observation: await observe(session, set.desired, recordedSet(olds), reading) };
 }
 
 export function noParentText({ schema, table }: DeclaredPartition): string {

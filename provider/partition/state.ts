@@ -3,6 +3,7 @@ import { sameBound } from "../../topology/bounds";
 import { boundOf } from "../../topology/level";
 import type { DesiredSet } from "../../topology/model";
 import { checkPartition, type DeclaredPartition } from "../../topology/onePartition";
+import { isAttached } from "../../topology/tiers";
 import { idOfOutputs } from "../identity";
 import type { RecordedPartition } from "../partitionSet/state";
 import { formatPath } from "../paths";
@@ -26,7 +27,8 @@ export function outputsFromSet(inputs: Properties, desired: DesiredSet, set: Pro
   const { key, recorded } = ownPartition(name, set);
   const wanted = desired.partitions[name];
   const [tier, declaredTier] = [recorded?.tier ?? "dropped", wanted?.tier ?? "live"];
-  const sameTier = tier === declaredTier || (tier === "dropped" && declaredTier === "detached");
+  // Of what was never there nothing can be kept.
+  const sameTier = tier === declaredTier || (recorded === undefined && !isAttached(declaredTier));
   const same = recorded === undefined || wanted === undefined || sameBound(recorded, wanted, desired.keyTypes);
   const differs = recorded?.differs ?? {};
   return {
@@ -42,6 +44,7 @@ export function outputsFromSet(inputs: Properties, desired: DesiredSet, set: Pro
     ],
     identity: set.identity,
     oids: ownOids(name, set),
+    ...(set.archives !== undefined && { archives: set.archives }),
     partitions: recorded === undefined ? {} : { [name]: recorded },
   };
 }
@@ -68,8 +71,9 @@ function ownOids(name: string, { oids }: Properties): Properties {
 }
 
 /** What a set of one is told of the last run. */
-export function recordedSet({ schema, table, identity, oids, partitions, acceptIdentity }: Properties): Properties {
-  return { schema, table, identity, oids, partitions, acceptIdentity };
+export function recordedSet(olds: Properties): Properties {
+  const { schema, table, identity, oids, partitions, archive, archives, acceptIdentity } = olds;
+  return { schema, table, identity, oids, partitions, archive, archives, acceptIdentity };
 }
 
 /** By its own schema, as PostgreSQL names it and as it is imported. */

@@ -2,6 +2,7 @@
 import { TableArchive } from "../../archive/archiver";
 import { openParquet, openStore } from "../../archive/open";
 import { type ArchiveView, viewArchive } from "../../archive/view";
+import { zstdProblem } from "../../archive/zstd";
 import type { Archiver } from "../../postgres/archive/archiver";
 import type { MarkedTable, RestoreMark } from "../../postgres/archive/mark";
 import type { Session } from "../../postgres/connection";
@@ -9,7 +10,15 @@ import { ArchiveError } from "../../postgres/errors";
 import type { ArchiveSettings } from "../../topology/archive";
 import { archivedOf, copiesOf } from "../../topology/fromState";
 import { entriesOf } from "../../topology/level";
-import type { ActualLevel, ActualPartition, ActualSet, ArchivedCopy, DesiredSet, Tier } from "../../topology/model";
+import type {
+  ActualLevel,
+  ActualPartition,
+  ActualSet,
+  ArchivedCopy,
+  DesiredSet,
+  InputFailure,
+  Tier,
+} from "../../topology/model";
 import { isAttached, needsArchive } from "../../topology/tiers";
 import type { Context } from "../handler";
 import type { Identity } from "../identity";
@@ -32,6 +41,20 @@ export interface ArchiveReading {
 export function tellingUnreadable({ log }: Pick<Context, "log">): NonNullable<ArchiveReading["unreadable"]> {
   return (reason) =>
     log.diagnostic("warning", `Looked at without the archive, by what the state knows of it: ${reason}.`);
+}
+
+/** For previews, which `up` does not follow without the archive. */
+export function planningWithout({ log }: Pick<Context, "log">): NonNullable<ArchiveReading["unreadable"]> {
+  const what =
+    "Whether a copy is still there, and whether rows have changed since, does not show; `up` stops until it can be read.";
+  return (reason) =>
+    log.diagnostic("warning", `Planned without the archive, from what the state knows of it: ${reason}. ${what}`);
+}
+
+/** Why this provider cannot serve an archive. */
+export function archiveFailures({ archive }: Properties): InputFailure[] {
+  const reason = archive === undefined ? undefined : zstdProblem();
+  return reason === undefined ? [] : [{ property: "archive", reason }];
 }
 
 export interface ArchiveKnowledge extends ArchiveReading {

@@ -1,5 +1,4 @@
 /** The PartitionSet resource: what the engine asks, in terms of observe, plan and execute. */
-import { zstdProblem } from "../../archive/zstd";
 import type { ParentFacts } from "../../postgres/parent";
 import { renderAs, renderStep } from "../../postgres/statements";
 import type { DesiredSet } from "../../topology/model";
@@ -14,6 +13,7 @@ import type { IndexPreview } from "../index/build";
 import { PartialFailure } from "../rpcErrors";
 import type { Properties } from "../values";
 import { applySet } from "./apply";
+import { archiveFailures, planningWithout } from "./archive";
 import { forgottenText } from "./archived";
 import { decide, factsFor } from "./decide";
 import { deleteSet } from "./delete";
@@ -31,11 +31,7 @@ export const partitionSetHandler: ResourceHandler = {
 
   check({ olds, news }) {
     const { checked, failures } = expand(news, olds);
-    const unable = news.archive === undefined ? undefined : zstdProblem();
-    return {
-      inputs: checked,
-      failures: [...failures, ...(unable === undefined ? [] : [{ property: "archive", reason: unable }])],
-    };
+    return { inputs: checked, failures: [...failures, ...archiveFailures(news)] };
   },
 
   diff: diffSet,
@@ -69,7 +65,7 @@ async function preview(
   const unknown = containsUnknown(archive);
   const olds = recorded(request, oldOutputs);
   const desired = desiredFromChecked(unknown ? others : news);
-  const unreadable = (reason: string) => context.log.diagnostic("warning", withoutArchiveText(reason));
+  const unreadable = planningWithout(context);
   if (unknown) await context.log.diagnostic("info", TO_BE_MADE);
   const { observation, planned, indexes } = await context.database.orElse(
     () =>
@@ -87,8 +83,7 @@ async function preview(
     },
   );
   await showPlan(context, desired, planned, observation, indexes);
-  const forgotten = forgottenText(olds, desired);
-  if (forgotten !== undefined) await context.log.diagnostic("info", forgotten);
+  await tellForgotten(context, olds, desired);
   const ours = ownPart(desired, observation.actual, observation.known);
   const outputs = outputsFromPlan(news, ours, planned, observation.identity, observation.known);
   await context.views.publish(viewRows(context.name, outputs, context.views.old));
@@ -98,15 +93,14 @@ async function preview(
 const TO_BE_MADE =
   "archive.store is known when its bucket has been made; planned as if nothing but what the state knows were in it.";
 
-function withoutArchiveText(reason: string): string {
-  return (
-    `Planned without the archive, from what the state knows of it: ${reason}. ` +
-    "Whether a copy is still there, and whether rows have changed since, does not show; `up` stops until it can be read."
-  );
-}
-
 function fromStateText(reason: string): string {
   return `Planned from the state alone, without the database: ${reason}. What was changed there by hand does not show.`;
+}
+
+/** What the state will not speak of any more. */
+export async function tellForgotten(context: Context, olds: Properties, desired: DesiredSet): Promise<void> {
+  const forgotten = forgottenText(olds, desired);
+  if (forgotten !== undefined) await context.log.diagnostic("info", forgotten);
 }
 
 /** What a reviewer sees of a plan. */

@@ -133,6 +133,9 @@ function isArchiving(tier: unknown): boolean {
   return TIERS.some((known) => known === tier && needsArchive(known));
 }
 
+/** What is wrong with a tier of which an archive has a copy, without one. */
+export const NEEDS_ARCHIVE = 'needs an archive: declare archive: {store: "s3://bucket/prefix"} or "file:///directory"';
+
 /** Rows can only go where the program says. */
 export function refuseWithoutArchive(
   raw: Record<string, unknown>,
@@ -140,6 +143,5 @@ export function refuseWithoutArchive(
   report: Report,
 ): void {
   if (declared !== undefined || raw.archive !== undefined) return;
-  for (const place of archivingPlaces(raw))
-    fail(report, place, 'needs an archive: declare archive: {store: "s3://bucket/prefix"} or "file:///directory"');
+  for (const place of archivingPlaces(raw)) fail(report, place, NEEDS_ARCHIVE);
 }

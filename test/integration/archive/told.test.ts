@@ -8,7 +8,7 @@ import type { Properties } from "../../../provider/values";
 import { UNKNOWN } from "../../../topology/unknown";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import { openForEachTest } from "../postgres/opened";
-import { OneSet } from "./one-set";
+import { OneResource } from "./one-resource";
 
 /** Nobody listens at the first port. */
 const UNREACHABLE = { store: "s3://archive/events?region=eu-central-1&endpoint=http://127.0.0.1:1" };
@@ -23,14 +23,14 @@ describeOnEachPostgres("what is told of an archive", (server) => {
   let database: TestDatabase;
   let client: Client;
   let directory: string;
-  let set: OneSet;
+  let set: OneResource;
 
   openForEachTest(server, (opened) => {
     ({ database, client } = opened);
   });
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), "archive-test-"));
-    set = new OneSet(database.connection);
+    set = new OneResource(database.connection);
     await client.query("CREATE TABLE events (id bigint, at timestamptz NOT NULL) PARTITION BY RANGE (at)");
   });
   const before = { ...process.env };

@@ -1,19 +1,22 @@
-/** A set of partitions as the engine would have the provider handle it, with everything that people are told. */
+/** A resource as the engine would have the provider handle it, with everything that people are told. */
 import { Database } from "../../../provider/database";
-import type { Context, DiffRequest } from "../../../provider/handler";
-import { partitionSetHandler as handler } from "../../../provider/partitionSet/handler";
+import type { Context, DiffRequest, ResourceHandler } from "../../../provider/handler";
+import { partitionSetHandler } from "../../../provider/partitionSet/handler";
 import type { Properties } from "../../../provider/values";
 import { ViewPublisher } from "../../../provider/views";
 import type { Connection } from "../../support/postgres";
 
-export class OneSet {
+export class OneResource {
   /** Diagnostics and final lines of the last operation. */
   said: string[] = [];
   private inputs: Properties = {};
   outputs: Properties = {};
 
   /** `connection` may be changed on the way. */
-  constructor(public connection: Connection) {}
+  constructor(
+    public connection: Connection,
+    private readonly handler: ResourceHandler = partitionSetHandler,
+  ) {}
 
   /** Everything that was said, in one text. */
   get text(): string {
@@ -38,13 +41,15 @@ export class OneSet {
 
   async refresh(): Promise<void> {
     const read = await this.with((context) =>
-      handler.read(context, { id: "test", olds: this.outputs, oldInputs: this.inputs }),
+      this.handler.read(context, { id: "test", olds: this.outputs, oldInputs: this.inputs }),
     );
     this.outputs = read?.outputs ?? {};
   }
 
   async destroy(): Promise<void> {
-    await this.with((context) => handler.delete(context, { id: "test", olds: this.outputs, oldInputs: this.inputs }));
+    await this.with((context) =>
+      this.handler.delete(context, { id: "test", olds: this.outputs, oldInputs: this.inputs }),
+    );
   }
 
   /** Paths of the difference. */
@@ -55,11 +60,11 @@ export class OneSet {
       oldInputs: this.inputs,
       news: this.check(program),
     };
-    return handler.diff(request).differences.map(({ path }) => path);
+    return this.handler.diff(request).differences.map(({ path }) => path);
   }
 
   private check(program: Properties): Properties {
-    const { inputs, failures } = handler.check({ olds: this.inputs, news: program });
+    const { inputs, failures } = this.handler.check({ olds: this.inputs, news: program });
     if (failures.length > 0) throw new Error(JSON.stringify(failures));
     return inputs;
   }
@@ -69,8 +74,8 @@ export class OneSet {
     const { outputs: olds, inputs: oldInputs } = this;
     return this.with(async (context) =>
       Object.keys(olds).length === 0
-        ? (await handler.create(context, { news, preview })).outputs
-        : handler.update(context, { id: "test", olds, oldInputs, news, preview }),
+        ? (await this.handler.create(context, { news, preview })).outputs
+        : this.handler.update(context, { id: "test", olds, oldInputs, news, preview }),
     );
   }
 
