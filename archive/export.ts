@@ -193,9 +193,9 @@ async function reusedPart(
   return part;
 }
 
-/** As it would be written now: sums of other formats say nothing about these rows. */
-function isWrittenAlike(part: ArchivedPart, { format }: Target): boolean {
-  return part.format === format;
+/** As it would be written now: sums of another format say nothing about these rows, and a key that was replaced is not used on. */
+function isWrittenAlike(part: ArchivedPart, { format, store }: Target): boolean {
+  return part.format === format && part.encryptedWith === store.cipher?.id;
 }
 
 async function writtenPart(
@@ -205,7 +205,10 @@ async function writtenPart(
   target: Target,
 ): Promise<ArchivedPart> {
   const { store, origin, generation, columns, format } = target;
-  const { rows, note } = partKeys(origin, generation, ...keys, format);
+  const { rows, note } = partKeys(origin, generation, ...keys, {
+    format,
+    encrypted: store.cipher !== undefined,
+  });
   faultPoint("archive");
   const written = await readPart(session, leaf, blocks, target, (text) =>
     writeRows(store, rows, text, { ...target, onText: brokenOff(target.onText) }),

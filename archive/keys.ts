@@ -3,7 +3,7 @@
  * is an inventory:
  *
  *     <cluster>/<database>/<schema>/<table>/<partition>/<oid>.<generation>/manifest.json
- *                                                                         /<leaf>-<part>.copy.zst (or .csv.zst)
+ *                                                                         /<leaf>-<part>.copy.zst (or .csv.zst; .encrypted)
  *                                                                         /<leaf>-<part>.json
  *
  * Generations are counted, not timed: no clock decides which of two is the newer one.
@@ -61,10 +61,10 @@ export function partKeys(
   generation: Generation,
   leaf: number,
   part: number,
-  format: RowFormat,
+  { format, encrypted }: { format: RowFormat; encrypted: boolean },
 ): { rows: string; note: string } {
   const key = `${prefixOfGeneration(origin, generation)}${leaf}-${part}`;
-  return { rows: `${key}.${EXTENSIONS[format]}.zst`, note: `${key}.json` };
+  return { rows: `${key}.${EXTENSIONS[format]}.zst${encrypted ? ".encrypted" : ""}`, note: `${key}.json` };
 }
 
 const IN_TABLE = /^([^/]+)\/(\d+)\.(\d+)\/([^/]+)$/;

@@ -84,6 +84,7 @@ const PART = {
   version: optional(text),
   bytes: required(integer(0)),
   sha256: required(hex(64)),
+  encryptedWith: optional(text),
   textBytes: required(integer(0)),
   format: required(choice(ROW_FORMATS)),
   rows: required(integer(0)),

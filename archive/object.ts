@@ -1,15 +1,19 @@
 /** Objects of rows: what COPY writes, compressed, with what proves later that they are whole. */
 import { createHash, type Hash } from "node:crypto";
-import { type Readable, Transform, type TransformCallback } from "node:stream";
+import { type Duplex, type Readable, Transform, type TransformCallback } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createZstdCompress, createZstdDecompress } from "node:zlib";
+import { ArchiveError } from "../postgres/errors";
 import { ARCHIVE_DEFAULTS, type RowFormat } from "../topology/archive";
+import { undeclaredKey } from "./encryption";
 import { type RowSum, RowSummer } from "./rows";
 import { type Store, type StoredObject, StoreError } from "./store";
 
 /** What is known of a written object of rows. */
 export interface RowsObject extends StoredObject, RowSum {
   format: RowFormat;
+  /** Id of the key that it is encrypted with. Absent: it is not. */
+  encryptedWith?: string;
   /** SHA-256 of the object's bytes as the store has them, in hexadecimal digits. */
   sha256: string;
   /** Size of the text before compression. */
@@ -90,7 +94,7 @@ export function watched(onText: TextWatcher | undefined): Transform {
 }
 
 /** What has to be known of an object to read it. */
-export type RowsAddress = Pick<RowsObject, "key" | "version" | "format">;
+export type RowsAddress = Pick<RowsObject, "key" | "version" | "format" | "encryptedWith">;
 
 /** Writes rows, given as COPY writes them, into an object. What it gives was measured on the way; it proves nothing by itself. */
 export async function writeRows(
@@ -107,6 +111,7 @@ export async function writeRows(
     chunkSize: PIECE_BYTES,
     params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 },
   });
+  const encryption = store.cipher === undefined ? [] : [store.cipher.encrypt(key)];
   const after = hashing(sha256);
   let cause: unknown;
   text.on("error", (error) => {
@@ -120,11 +125,18 @@ export async function writeRows(
   // Both have an end before anybody else uses the session.
   const [stored, fed] = await Promise.allSettled([
     storing,
-    pipeline(text, new Gatherer(), before, compress, after, { signal }),
+    pipeline([text, new Gatherer(), before, compress, ...encryption, after], { signal }),
   ]);
   if (stored.status === "rejected") throw cause ?? stored.reason;
   if (fed.status === "rejected") throw fed.reason;
-  return { ...stored.value, format, ...rows.end(), sha256: sha256.digest("hex"), textBytes: before.bytes };
+  return {
+    ...stored.value,
+    format,
+    ...(store.cipher && { encryptedWith: store.cipher.id }),
+    ...rows.end(),
+    sha256: sha256.digest("hex"),
+    textBytes: before.bytes,
+  };
 }
 
 /** What the rows of a text add up to; it is not kept. */
@@ -141,43 +153,52 @@ export async function sumOfText(
 }
 
 /** What COPY wrote into an object of rows. What cannot be decompressed ends it with an error, after rows that could. */
-export async function readRows(store: Store, { key, version }: RowsAddress): Promise<Readable> {
+export async function readRows(store: Store, address: RowsAddress): Promise<Readable> {
+  const encryption = decryption(store, address);
   const text = createZstdDecompress({ chunkSize: PIECE_BYTES });
-  pipeline(await store.read(key, version), text).catch((error: unknown) => text.destroy(asError(error)));
+  const stored = await store.read(address.key, address.version);
+  pipeline([stored, ...encryption, text]).catch((error: unknown) => text.destroy(asError(error)));
   return text;
+}
+
+/** What is between the store and the compressed rows. @throws ArchiveError when its key is not declared. */
+function decryption({ url, cipher }: Store, { key, encryptedWith }: RowsAddress): Duplex[] {
+  if (encryptedWith === undefined) return [];
+  if (cipher === undefined) throw undeclaredKey(`${url}/${key}`, encryptedWith);
+  return [cipher.decrypt(key, encryptedWith)];
 }
 
 const asError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));
 
 /**
  * Reads an object of rows from its store to its end, and gives what it really holds.
- * @throws StoreError: `missing`, or `corrupt` when it is no whole zstd stream of whole rows.
+ * @throws StoreError: `missing`, or `corrupt` when it is no whole zstd stream of whole rows. ArchiveError: its key cannot be
+ * used, and nothing is known.
  */
-export async function measureRows(
-  store: Store,
-  { key, version, format }: RowsAddress,
-  signal?: AbortSignal,
-): Promise<RowsObject> {
+export async function measureRows(store: Store, address: RowsAddress, signal?: AbortSignal): Promise<RowsObject> {
+  const { key, version, format, encryptedWith } = address;
+  const encryption = decryption(store, address);
   const rows = new RowSummer(format);
   const sha256 = createHash("sha256");
   const compressed = hashing(sha256);
   const text = summing(rows);
   text.resume();
   try {
-    await pipeline(await store.read(key, version), compressed, createZstdDecompress({ chunkSize: PIECE_BYTES }), text, {
-      signal,
-    });
+    const decompress = createZstdDecompress({ chunkSize: PIECE_BYTES });
+    const stored = await store.read(key, version);
+    await pipeline([stored, compressed, ...encryption, decompress, text], { signal });
     return {
       key,
       bytes: compressed.bytes,
       ...(version !== undefined && { version }),
       format,
+      ...(encryptedWith !== undefined && { encryptedWith }),
       ...rows.end(),
       sha256: sha256.digest("hex"),
       textBytes: text.bytes,
     };
   } catch (error) {
-    if (error instanceof StoreError || signal?.aborted) throw error;
+    if (error instanceof ArchiveError || signal?.aborted) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new StoreError("corrupt", `${store.url}/${key}: ${reason}`, { cause: error });
   }

@@ -1,6 +1,7 @@
 /** Where archives are kept: named objects that are written once and never changed. */
 import type { Readable } from "node:stream";
 import { ArchiveError } from "../postgres/errors";
+import type { Cipher } from "./encryption";
 
 /** An object as its store has it. */
 export interface StoredObject {
@@ -23,6 +24,8 @@ export interface ListedObject extends StoredObject {
 export interface Store {
   /** As messages name it: without credentials. */
   readonly url: string;
+  /** Encrypts and decrypts the rows that are kept here. Absent: they are kept as they are. */
+  readonly cipher?: Cipher;
   /**
    * Writes an object whole or not at all: until this resolves nobody sees it under its key, and after a kill at any
    * moment there is either the whole object or none. An object that is there already is never replaced.

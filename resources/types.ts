@@ -209,6 +209,11 @@ export interface Archive {
    * field and the empty string as `""`; for people and other programs. What is archived already stays as it is. Default: `text`.
    */
   format?: Input<"text" | "csv">;
+  /**
+   * Encrypts rows before they leave the machine that runs Pulumi, with the AWS Encryption SDK (`npm install
+   * @aws-crypto/client-node`). Manifests stay readable. What is archived already stays as it is. Default: none.
+   */
+  encryption?: Input<ArchiveEncryption>;
   /** Compression level of zstd, 1 to 19. Default: 3. */
   level?: Input<number>;
   /** Partitions exported at a time. Default: 2. */
@@ -244,6 +249,20 @@ export interface ArchiveParquet {
    * hold is an error of the export, and the partition stays where it is.
    */
   columns?: Input<Record<string, Input<string>>>;
+}
+
+/** A key of an archive: either of the two. */
+export interface ArchiveKey {
+  /** ARN of a key of AWS KMS, which never leaves it. */
+  kmsKeyId?: Input<string>;
+  /** Absolute path of a file, where the provider runs, with 64 hexadecimal digits (`openssl rand -hex 32`). */
+  keyFile?: Input<string>;
+}
+
+/** The key that new objects are encrypted with. */
+export interface ArchiveEncryption extends ArchiveKey {
+  /** Keys that earlier objects were encrypted with: for reading only. Default: none. */
+  former?: Input<Input<ArchiveKey>[]>;
 }
 
 /** Rows of a partition in the archive, as outputs tell of them. */

@@ -1,4 +1,5 @@
 /** Where the rows of archived partitions are, as a program declares it. Pure. */
+import type { ArchiveEncryption } from "./encryption";
 import { ValueError } from "./values";
 
 /** Storage classes in which S3 takes new objects. */
@@ -22,6 +23,8 @@ export interface ArchiveSettings {
   store: string;
   /** Of what is exported from now on; what is there already stays as it is. */
   format: RowFormat;
+  /** Rows are encrypted before they leave for the store. Absent: the store may encrypt, and reads them. */
+  encryption?: ArchiveEncryption;
   /** zstd, 1 to 19. */
   level: number;
   /** Partitions that are exported at a time. */

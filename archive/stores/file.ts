@@ -6,6 +6,7 @@ import { link, mkdir, open, readdir, rename, stat, unlink } from "node:fs/promis
 import { dirname, join, posix, relative, sep } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import type { Cipher } from "../encryption";
 import type { QueryStore } from "../parquet/store";
 import { type StoredObject, StoreError, type StoreFailure } from "../store";
 
@@ -25,7 +26,10 @@ const FAILURES: Record<string, StoreFailure> = {
 export class FileStore implements QueryStore {
   readonly url: string;
 
-  constructor(private readonly directory: string) {
+  constructor(
+    private readonly directory: string,
+    readonly cipher?: Cipher,
+  ) {
     this.url = `file://${directory}`;
   }
 

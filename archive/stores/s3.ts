@@ -17,6 +17,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { Upload } from "@aws-sdk/lib-storage";
 import type { S3Location } from "../../topology/archive";
+import type { Cipher } from "../encryption";
 import type { QueryStore } from "../parquet/store";
 import { type ListedObject, type StoredObject, StoreError, type StoreFailure } from "../store";
 
@@ -63,6 +64,7 @@ export class S3Store implements QueryStore {
   constructor(
     private readonly location: Omit<S3Location, "kind">,
     private readonly settings: S3Settings = {},
+    readonly cipher?: Cipher,
   ) {
     const { bucket, prefix, region, endpoint, pathStyle = endpoint !== undefined, profile } = location;
     this.url = `s3://${[bucket, prefix].filter((part) => part !== "").join("/")}`;

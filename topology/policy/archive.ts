@@ -8,15 +8,39 @@ import {
   type RowFormat,
   STORAGE_CLASSES,
 } from "../archive";
+import { type ArchiveEncryption, type ArchiveKey, regionOfKey } from "../encryption";
 import { record } from "../level";
 import { requireMapping } from "../parquet";
 import { needsArchive, TIERS } from "../tiers";
 import { attempt } from "../values";
-import { choice, fail, integer, join, map, object, optional, type Reader, type Report, required, text } from "./reader";
+import {
+  choice,
+  fail,
+  integer,
+  join,
+  list,
+  map,
+  object,
+  optional,
+  type Reader,
+  type Report,
+  required,
+  text,
+} from "./reader";
+
+interface KeyInputs {
+  kmsKeyId: string;
+  keyFile: string;
+}
+
+interface EncryptionInputs extends KeyInputs {
+  former: Partial<KeyInputs>[];
+}
 
 export interface ArchiveInputs {
   store: string;
   format: RowFormat;
+  encryption: Partial<EncryptionInputs>;
   level: number;
   parallel: number;
   bytesPerSecond: number;
@@ -64,9 +88,36 @@ const parquet = object<ParquetInputs>({
   columns: optional(map(mapping)),
 });
 
+const kmsKeyId: Reader<string> = (value, path, report) => {
+  const given = text(value, path, report);
+  if (given === undefined || regionOfKey(given) !== undefined) return given;
+  return fail(report, path, "must be the ARN of a KMS key (arn:aws:kms:region:account:key/…): other names may move");
+};
+
+const keyFile: Reader<string> = (value, path, report) => {
+  const given = text(value, path, report);
+  if (given === undefined || given.startsWith("/")) return given;
+  return fail(report, path, "must be an absolute path: the provider runs in a directory of its own");
+};
+
+const KEY = { kmsKeyId: optional(kmsKeyId), keyFile: optional(keyFile) };
+
+/** Exactly one kind of key; one that is not known yet is one. */
+function single<T>(read: Reader<T>): Reader<T> {
+  return (value, path, report) => {
+    const given = read(value, path, report);
+    const named = Object.keys(KEY).filter((kind) => record(value)[kind] !== undefined).length;
+    if (given === undefined || named === 1) return given;
+    return fail(report, path, `names ${named === 0 ? "no key" : "two keys"}: give either kmsKeyId or keyFile`);
+  };
+}
+
+const encryption = single(object<EncryptionInputs>({ ...KEY, former: optional(list(single(object<KeyInputs>(KEY)))) }));
+
 const fields = object<ArchiveInputs>({
   store: required(store),
   format: optional(choice(ROW_FORMATS)),
+  encryption: optional(encryption),
   level: optional(level),
   parallel: optional(integer(1)),
   bytesPerSecond: optional(integer(1)),
@@ -91,22 +142,40 @@ export const archive: Reader<Partial<ArchiveInputs>> = (value, path, report) => 
     fail(report, `${path}.parquet.storageClass`, "is a setting of S3, and the store is a directory");
   if (read?.parquet !== undefined && read.format === "csv")
     fail(report, `${path}.format`, "is csv, and a Parquet copy is made from text; leave one of them out");
+  if (read?.parquet !== undefined && read.encryption !== undefined)
+    fail(
+      report,
+      `${path}.encryption`,
+      "is declared, and a Parquet copy would hold the same rows unencrypted; leave one of them out",
+    );
   return read;
 };
 
 /** The settings that stand for the inputs, with their defaults. */
 export function archiveOfInputs(inputs: Partial<ArchiveInputs> | undefined): ArchiveSettings | undefined {
   if (inputs?.store === undefined) return undefined;
-  const { store: url, tags, retention, parquet: queried, ...rest } = inputs;
+  const { store: url, tags, retention, parquet: queried, encryption: keys, ...rest } = inputs;
+  const encrypted = encryptionOf(keys);
   return {
     ...ARCHIVE_DEFAULTS,
     ...rest,
     store: url,
+    ...(encrypted && { encryption: encrypted }),
     ...(tags && { tags: Object.fromEntries(tags) }),
     ...(queried && { parquet: { ...queried, columns: Object.fromEntries(queried.columns ?? []) } }),
     ...(retention?.mode &&
       retention.days !== undefined && { retention: { mode: retention.mode, days: retention.days } }),
   };
+}
+
+function encryptionOf({ former, ...key }: Partial<EncryptionInputs> = {}): ArchiveEncryption | undefined {
+  const current = keyOf(key);
+  return current && { ...current, ...(former && { former: former.flatMap((other) => keyOf(other) ?? []) }) };
+}
+
+function keyOf({ kmsKeyId: arn, keyFile: path }: Partial<KeyInputs>): ArchiveKey | undefined {
+  if (arn !== undefined) return { kmsKeyId: arn };
+  return path === undefined ? undefined : { keyFile: path };
 }
 
 /** Where a program declares a tier of which an archive has a copy, on any level. */

@@ -1,6 +1,7 @@
 /** The whole life of a partition: live, exported, archived, and back by a pin. */
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Client } from "pg";
@@ -69,7 +70,7 @@ describeOnEachPostgres("the tiers of a partition", (server) => {
   const objects = async () => {
     const store = openStore({ store: url, ...ARCHIVE_DEFAULTS }, new Date());
     const keys: string[] = [];
-    for await (const { key } of store.list("")) if (key.endsWith(".zst")) keys.push(key);
+    for await (const { key } of store.list("")) if (/\.zst(\.encrypted)?$/.test(key)) keys.push(key);
     store.close();
     return keys.sort();
   };
@@ -127,6 +128,45 @@ describeOnEachPostgres("the tiers of a partition", (server) => {
       await up(AGED);
       const again = (await objects()).filter((key) => /\/events_2026_01\/.*\.copy\.zst$/.test(key));
       assert.equal(again.length, 1, "what is exported now is written as it is declared now");
+    });
+
+    it("encrypts what it archives, reads it with a former key, and lets no row go without the key", async () => {
+      const keys = await mkdtemp(join(tmpdir(), "archive-keys-"));
+      const newKey = async (name: string) => {
+        const keyFile = join(keys, name);
+        await writeFile(keyFile, randomBytes(32).toString("hex"));
+        return { keyFile };
+      };
+      const [first, second] = [await newKey("first"), await newKey("second")];
+      const under = (encryption: object, more: object = {}) =>
+        up({ ...AGED, archive: { store: url, encryption }, ...more });
+      try {
+        await up();
+        await client.query(ROWS);
+        const before = await content();
+        await under(first);
+        const written = await objects();
+        assert.ok(written.length > 0 && written.every((key) => key.endsWith(".copy.zst.encrypted")), String(written));
+        const recorded = JSON.stringify(state);
+        assert.ok(!recorded.includes(await readFile(first.keyFile, "utf8")), "the state holds the key");
+        const pins = [{ from: "2026-01", to: "2026-02" }];
+        await assert.rejects(
+          under(second, { pins }),
+          /is encrypted with the key file of fingerprint [0-9a-f]{32}.*former/,
+        );
+        await under({ ...second, former: [first] }, { pins });
+        assert.equal(await content(), before);
+        await rm(second.keyFile);
+        await assert.rejects(under(second), /archive\.encryption cannot be read: ENOENT/);
+        assert.equal(await content(), before);
+        await newKey("second");
+        await under(second);
+        assert.equal(await exists("events_2026_01"), false);
+        const january = (await objects()).filter((key) => key.includes("/events_2026_01/"));
+        assert.equal(january.length, 2, "with another key everything is written again");
+      } finally {
+        await rm(keys, { recursive: true });
+      }
     });
 
     it("changes nothing in a second update", async () => {

@@ -47,6 +47,8 @@ const PLACES: {
   { resource: "PartitionSet", path: "children", type: "Children" },
   { resource: "PartitionSet", path: "archive", type: "Archive" },
   { resource: "PartitionSet", path: "archive.retention", type: "ArchiveRetention" },
+  { resource: "PartitionSet", path: "archive.encryption", type: "ArchiveEncryption" },
+  { resource: "PartitionSet", path: "archive.encryption.former[0]", type: "ArchiveKey" },
   { resource: "PartitionSet", path: "archive.parquet", type: "ArchiveParquet" },
   { resource: "PartitionSet", path: "storage", type: "Storage" },
   { resource: "PartitionSet", path: "storage.live", type: "TierStorage" },

@@ -22,7 +22,8 @@ describe("keys of an archive", () => {
     fc.assert(
       fc.property(origin, generation, (of, copy) => {
         assert.deepEqual(identifyKey(manifestKey(of, copy)), { ...copy, origin: of, object: "manifest.json" });
-        assert.equal(identifyKey(partKeys(of, copy, 3, 4, "text").rows)?.object, "3-4.copy.zst");
+        const rows = { format: "text", encrypted: false } as const;
+        assert.equal(identifyKey(partKeys(of, copy, 3, 4, rows).rows)?.object, "3-4.copy.zst");
       }),
     );
   });

@@ -4,6 +4,8 @@ import { expand } from "../../../topology/policy";
 import { UNKNOWN } from "../../../topology/unknown";
 import { explicit, failure, hash, list, long, monthly, type Raw } from "./inputs";
 
+const KMS_KEY = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+
 describe("bad inputs", () => {
   const cases: [string, Raw, RegExp][] = [
     [
@@ -70,6 +72,36 @@ describe("bad inputs", () => {
       "a Parquet copy of CSV",
       monthly({ archive: { store: "file:///archive", format: "csv", parquet: {} } }),
       /^archive\.format: is csv, and a Parquet copy is made from text/,
+    ],
+    [
+      "a Parquet copy of what is encrypted",
+      monthly({ archive: { store: "file:///archive", encryption: { keyFile: "/key" }, parquet: {} } }),
+      /^archive\.encryption: is declared, and a Parquet copy would hold the same rows unencrypted/,
+    ],
+    [
+      "encryption without a key",
+      monthly({ archive: { store: "file:///archive", encryption: { former: [{ keyFile: "/key" }] } } }),
+      /^archive\.encryption: names no key: give either kmsKeyId or keyFile/,
+    ],
+    [
+      "encryption with two keys",
+      monthly({
+        archive: {
+          store: "file:///archive",
+          encryption: { keyFile: "/a", former: [{ keyFile: "/b", kmsKeyId: KMS_KEY }] },
+        },
+      }),
+      /^archive\.encryption\.former\[0\]: names two keys/,
+    ],
+    [
+      "encryption with an alias, which may move",
+      monthly({ archive: { store: "file:///archive", encryption: { kmsKeyId: "alias/archive" } } }),
+      /^archive\.encryption\.kmsKeyId: must be the ARN of a KMS key/,
+    ],
+    [
+      "encryption with a key file that is found from nowhere",
+      monthly({ archive: { store: "file:///archive", encryption: { keyFile: "keys/archive" } } }),
+      /^archive\.encryption\.keyFile: must be an absolute path/,
     ],
     [
       "a lifecycle to live",
