@@ -9,7 +9,7 @@ import { faultPoint } from "../postgres/faults";
 import { ARCHIVE_DEFAULTS, type RowFormat } from "../topology/archive";
 import type { PartitionBound, RelationName } from "../topology/model";
 import { type EarlierExports, earlierExports } from "./earlier";
-import { type Generation, manifestKey, partKeys } from "./keys";
+import { type Generation, manifestKey, partKeys, prefixOfPartition } from "./keys";
 import {
   type ArchivedLeaf,
   type ArchivedPart,
@@ -23,7 +23,7 @@ import { copyToParquet, type ParquetOptions, parquetColumnsOf } from "./parquet/
 import { partsOf } from "./parts";
 import { ProofError } from "./proofError";
 import { addSums, sameRows } from "./rows";
-import type { Store, StoredObject } from "./store";
+import { type Store, type StoredObject, StoreError } from "./store";
 import { isCurrent, verifyObjects } from "./verify";
 
 /** A partition that is to be exported; it may be attached, or a table by itself. */
@@ -57,7 +57,7 @@ export interface Exported {
 /**
  * Exports a partition with everything below it, and reads from the store what was written. Parts that are in the archive
  * already and hold the same rows are not written again, whoever wrote them. Each part is read in a transaction of its own,
- * which locks its table ACCESS SHARE.
+ * which locks its table ACCESS SHARE. One writer at a time: callers hold the lock of the parent (postgres/advisory).
  * @throws ProofError when the store does not give back what it was just given, StoreError, or PostgreSQL's error; the next
  * call goes on with what is there.
  */
@@ -67,6 +67,7 @@ export async function exportPartition(
   options: ExportOptions,
 ): Promise<Exported> {
   const { store, origin, format = ARCHIVE_DEFAULTS.format } = options;
+  await sweep(store, prefixOfPartition(origin, partition.name));
   const earlier = await earlierExports(store, origin, partition);
   const generation = { partition: partition.name, oid: partition.oid, generation: earlier.last + 1 };
   const leaves = await readLeaves(session, partition.oid);
@@ -102,6 +103,15 @@ export async function exportPartition(
   const stored = await writeText(store, manifestKey(origin, generation), manifestText(manifest));
   faultPoint("archive");
   return { manifest, stored };
+}
+
+/** What writers that were killed have left is paid for. Who may only put objects leaves it to the bucket's lifecycle. */
+async function sweep(store: Store, prefix: string): Promise<void> {
+  try {
+    await store.sweep(prefix);
+  } catch (error) {
+    if (!(error instanceof StoreError && error.failure === "refused")) throw error;
+  }
 }
 
 interface Target extends ExportOptions {

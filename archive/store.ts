@@ -47,7 +47,7 @@ export interface Store {
 export const STORE_FAILURES = {
   missing: "it is not there, or has been deleted",
   exists: "there is another object under this key, and objects of an archive are never replaced",
-  refused: "check the credentials and their rights on this prefix",
+  refused: "check the settings of the store, the credentials, and their rights on this prefix",
   full: "there is no place left, or a quota is used up",
   frozen: "its storage class has to be restored first (S3 RestoreObject), which takes minutes to hours",
   corrupt: "what the store gives is not what was written",
@@ -61,9 +61,17 @@ export class StoreError extends ArchiveError {
 
   constructor(
     readonly failure: StoreFailure,
-    message: string,
+    /** What happened to which object, without what to do about it. */
+    readonly reason: string,
     options?: ErrorOptions,
   ) {
-    super(`${message} (${STORE_FAILURES[failure]})`, options);
+    super(`${reason} (${STORE_FAILURES[failure]})`, options);
+  }
+}
+
+/** What was to be written could not be had: of no concern to who looks for faults of the store. */
+export class ContentError extends Error {
+  constructor(override readonly cause: unknown) {
+    super();
   }
 }

@@ -64,7 +64,7 @@ async function measured(store: Store, part: ArchivedPart, signal: AbortSignal | 
     return await measureRows(store, part, signal);
   } catch (error) {
     const failure = error instanceof StoreError ? PROVES[error.failure] : undefined;
-    if (failure === undefined || !(error instanceof Error)) throw error;
-    throw new ProofError(failure, error.message, part.key);
+    if (failure === undefined || !(error instanceof StoreError)) throw error;
+    throw new ProofError(failure, error.reason, part.key);
   }
 }

@@ -1,14 +1,17 @@
 /** A store in a directory: for development, for a mounted volume, and as a place to bring archives to. */
 
 import { randomUUID } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
+import { createReadStream, createWriteStream, type WriteStream } from "node:fs";
 import { link, mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises";
 import { dirname, join, posix, relative, sep } from "node:path";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Cipher } from "../encryption";
 import type { QueryStore } from "../parquet/store";
-import { type StoredObject, StoreError, type StoreFailure } from "../store";
+import { ContentError, type StoredObject, StoreError, type StoreFailure } from "../store";
+
+/** As much as is read at once. */
+const READ_BYTES = 2 ** 20;
 
 /** Names of files that are being written; no key ends so. */
 const UNFINISHED = ".unfinished";
@@ -21,6 +24,12 @@ const FAILURES: Record<string, StoreFailure> = {
   EROFS: "refused",
   ENOSPC: "full",
   EDQUOT: "full",
+  EFBIG: "full",
+  EIO: "unreachable",
+  ESTALE: "unreachable",
+  ENODEV: "unreachable",
+  ENOTCONN: "unreachable",
+  ETIMEDOUT: "unreachable",
 };
 
 export class FileStore implements QueryStore {
@@ -53,7 +62,7 @@ export class FileStore implements QueryStore {
     return this.attempt(key, async () => {
       await mkdir(dirname(path), { recursive: true });
       try {
-        await pipeline(content, createWriteStream(unfinished, { flags: "wx", flush: true }), { signal });
+        await filled(createWriteStream(unfinished, { flags: "wx", flush: true }), content, signal);
         await intoPlace(unfinished, path);
       } finally {
         await unlink(unfinished).catch(() => undefined);
@@ -66,7 +75,9 @@ export class FileStore implements QueryStore {
   async read(key: string): Promise<Readable> {
     return this.attempt(key, async () => {
       const file = await open(this.pathOf(key), "r");
-      return createReadStream("", { fd: file });
+      return Readable.from(this.pieces(key, createReadStream("", { fd: file, highWaterMark: READ_BYTES })), {
+        objectMode: false,
+      });
     });
   }
 
@@ -96,7 +107,7 @@ export class FileStore implements QueryStore {
   }
 
   async *list(prefix: string): AsyncIterable<StoredObject> {
-    const keys = (await this.files()).filter((key) => key.startsWith(prefix) && !key.endsWith(UNFINISHED)).sort();
+    const keys = (await this.files(prefix)).filter((key) => !key.endsWith(UNFINISHED)).sort();
     for (const key of keys) {
       const found = await this.find(key);
       if (found !== undefined) yield found;
@@ -104,17 +115,26 @@ export class FileStore implements QueryStore {
   }
 
   async sweep(prefix: string): Promise<number> {
-    const unfinished = (await this.files()).filter((key) => key.startsWith(prefix) && key.endsWith(UNFINISHED));
+    const unfinished = (await this.files(prefix)).filter((key) => key.endsWith(UNFINISHED));
     for (const key of unfinished) await this.attempt(key, () => unlink(join(this.directory, ...key.split("/"))));
     return unfinished.length;
   }
 
   close(): void {}
 
-  private async files(): Promise<string[]> {
-    const entries = await this.attempt("", async () => {
+  private async *pieces(key: string, file: Readable): AsyncGenerator<Buffer> {
+    try {
+      yield* file;
+    } catch (error) {
+      throw this.explained(key, error);
+    }
+  }
+
+  private async files(prefix: string): Promise<string[]> {
+    const above = prefix.split("/").slice(0, -1);
+    const entries = await this.attempt(prefix, async () => {
       try {
-        return await readdir(this.directory, { recursive: true, withFileTypes: true });
+        return await readdir(join(this.directory, ...above), { recursive: true, withFileTypes: true });
       } catch (error) {
         if (codeOf(error) === "ENOENT") return [];
         throw error;
@@ -122,7 +142,8 @@ export class FileStore implements QueryStore {
     });
     return entries
       .filter((entry) => entry.isFile())
-      .map((entry) => relative(this.directory, join(entry.parentPath, entry.name)).split(sep).join(posix.sep));
+      .map((entry) => relative(this.directory, join(entry.parentPath, entry.name)).split(sep).join(posix.sep))
+      .filter((key) => key.startsWith(prefix));
   }
 
   private pathOf(key: string): string {
@@ -137,11 +158,31 @@ export class FileStore implements QueryStore {
     try {
       return await action();
     } catch (error) {
-      const failure = FAILURES[codeOf(error) ?? ""];
-      if (failure === undefined) throw error;
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new StoreError(failure, `${this.url}/${key}: ${reason}`, { cause: error });
+      throw this.explained(key, error);
     }
+  }
+
+  /** Of an error that is not the file system's doing: that error. */
+  private explained(key: string, error: unknown): unknown {
+    if (error instanceof ContentError) return error.cause;
+    const code = codeOf(error);
+    if (error instanceof StoreError || code === undefined || !(error instanceof Error && "syscall" in error))
+      return error;
+    return new StoreError(FAILURES[code] ?? "refused", `${this.url}/${key}: ${error.message}`, { cause: error });
+  }
+}
+
+/** An error of either ends both: it belongs to the one that had it first. */
+async function filled(file: WriteStream, content: Readable, signal: AbortSignal | undefined): Promise<void> {
+  let culprit: Readable | WriteStream | undefined;
+  for (const stream of [content, file])
+    stream.on("error", () => {
+      culprit ??= stream;
+    });
+  try {
+    await pipeline(content, file, { signal });
+  } catch (error) {
+    throw culprit === content ? new ContentError(error) : error;
   }
 }
 

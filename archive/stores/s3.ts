@@ -1,6 +1,7 @@
 /** A store in an S3 bucket, over AWS SDK v3; credentials and roles come from the SDK's own chain. */
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
+import { crc32 } from "node:zlib";
 import {
   AbortMultipartUploadCommand,
   type CreateMultipartUploadRequest,
@@ -11,6 +12,7 @@ import {
   type PutObjectCommandInput,
   paginateListObjectsV2,
   S3Client,
+  type S3ClientConfig,
   S3ServiceException,
   type ServerSideEncryption,
   type StorageClass,
@@ -19,7 +21,8 @@ import { Upload } from "@aws-sdk/lib-storage";
 import type { S3Location } from "../../topology/archive";
 import type { Cipher } from "../encryption";
 import type { QueryStore } from "../parquet/store";
-import { type ListedObject, type StoredObject, StoreError, type StoreFailure } from "../store";
+import { ContentError, type ListedObject, type StoredObject, StoreError, type StoreFailure } from "../store";
+import { readResumably } from "./resumed";
 
 /** What every object gets. Default of each: what the bucket has set. */
 export interface S3Settings {
@@ -29,7 +32,15 @@ export interface S3Settings {
   tags?: Record<string, string>;
   /** Object lock; the bucket must have it. */
   retention?: { mode: ObjectLockMode; until: Date };
+  /** Milliseconds without a byte in either direction after which a connection counts as lost. Default: 60,000. */
+  silenceMs?: number;
 }
+
+const SILENCE_MS = 60_000;
+const CONNECT_MS = 10_000;
+
+/** Tries of each request, some three seconds: a part of an upload must not fail for a server that restarts. */
+const ATTEMPTS = 6;
 
 /** Parts of an upload: 10,000 of them are 156 GiB of compressed rows; two in flight and the next one are 48 MiB of memory. */
 const PART_BYTES = 16 * 2 ** 20;
@@ -52,14 +63,24 @@ const FAILURES: Record<string, StoreFailure> = {
   "404": "missing",
   "405": "missing",
   "412": "exists",
+  CredentialsProviderError: "refused",
+  TokenProviderError: "refused",
+  TimeoutError: "unreachable",
+  RequestTimeout: "unreachable",
+  SlowDown: "unreachable",
   "500": "unreachable",
+  "502": "unreachable",
   "503": "unreachable",
+  "504": "unreachable",
   "507": "full",
 };
 
 export class S3Store implements QueryStore {
   readonly url: string;
   private readonly client: S3Client;
+  /** Who reads an object slowly must not be taken for a store that is silent. */
+  private readonly reader: S3Client;
+  private readonly silenceMs: number;
 
   constructor(
     private readonly location: Omit<S3Location, "kind">,
@@ -68,11 +89,22 @@ export class S3Store implements QueryStore {
   ) {
     const { bucket, prefix, region, endpoint, pathStyle = endpoint !== undefined, profile } = location;
     this.url = `s3://${[bucket, prefix].filter((part) => part !== "").join("/")}`;
-    this.client = new S3Client({
+    this.silenceMs = settings.silenceMs ?? SILENCE_MS;
+    const configuration: S3ClientConfig = {
       forcePathStyle: pathStyle,
+      followRegionRedirects: true,
+      maxAttempts: ATTEMPTS,
+      // SHA-256 of each object is compared anyway.
+      responseChecksumValidation: "WHEN_REQUIRED",
       ...(region !== undefined && { region }),
       ...(endpoint !== undefined && { endpoint }),
       ...(profile !== undefined && { profile }),
+    };
+    const connect = { connectionTimeout: CONNECT_MS };
+    this.client = new S3Client({ ...configuration, requestHandler: { ...connect, socketTimeout: this.silenceMs } });
+    this.reader = new S3Client({
+      ...configuration,
+      requestHandler: { ...connect, requestTimeout: this.silenceMs, throwOnRequestTimeout: true },
     });
   }
 
@@ -91,38 +123,67 @@ export class S3Store implements QueryStore {
     condition: Pick<PutObjectCommandInput, "IfNoneMatch">,
     signal: AbortSignal | undefined,
   ): Promise<StoredObject> {
+    const sent = { bytes: 0, crc: 0 };
+    const counted = async function* () {
+      for await (const piece of content as AsyncIterable<Buffer>) {
+        sent.bytes += piece.length;
+        sent.crc = crc32(piece, sent.crc);
+        yield piece;
+      }
+    };
+    let broken: unknown;
+    content.on("error", (error) => {
+      broken = error;
+    });
+    const upload = new Upload({
+      client: this.client,
+      params: { ...this.putInput(key, Readable.from(counted(), { objectMode: false })), ...condition },
+      partSize: PART_BYTES,
+      queueSize: PARTS_IN_FLIGHT,
+    });
+    const abort = () => void upload.abort();
+    signal?.addEventListener("abort", abort);
     return this.attempt(key, async () => {
-      let bytes = 0;
-      const counted = async function* () {
-        for await (const piece of content as AsyncIterable<Buffer>) {
-          bytes += piece.length;
-          yield piece;
-        }
-      };
-      const upload = new Upload({
-        client: this.client,
-        params: { ...this.putInput(key, Readable.from(counted(), { objectMode: false })), ...condition },
-        partSize: PART_BYTES,
-        queueSize: PARTS_IN_FLIGHT,
-      });
-      const abort = () => void upload.abort();
-      signal?.addEventListener("abort", abort);
       try {
         signal?.throwIfAborted();
         const { VersionId } = await upload.done();
-        return { key, bytes, ...(VersionId !== undefined && { version: VersionId }) };
+        return stored(key, sent.bytes, VersionId);
+      } catch (error) {
+        const found = isAnswerToRetry(error) ? await this.findSent(key, sent) : undefined;
+        if (found !== undefined) return found;
+        throw broken === undefined ? error : new ContentError(broken);
       } finally {
         signal?.removeEventListener("abort", abort);
       }
     });
   }
 
+  /** What was sent, when the answer to it was lost and the next try found it there. */
+  private async findSent(
+    key: string,
+    { bytes, crc }: { bytes: number; crc: number },
+  ): Promise<StoredObject | undefined> {
+    const asked = { ...this.objectInput(key, undefined), ChecksumMode: "ENABLED" } as const;
+    const head = await this.client.send(new HeadObjectCommand(asked)).catch(() => undefined);
+    const sum = Buffer.alloc(4);
+    sum.writeUInt32BE(crc);
+    const same = head?.ContentLength === bytes && head.ChecksumCRC32 === sum.toString("base64");
+    return same ? stored(key, bytes, head.VersionId) : undefined;
+  }
+
   read(key: string, version?: string): Promise<Readable> {
-    return this.attempt(key, async () => {
-      const { Body } = await this.client.send(new GetObjectCommand(this.objectInput(key, version)));
-      if (!(Body instanceof Readable)) throw new Error("the answer has no body");
-      return Body;
-    });
+    let tag: string | undefined;
+    const { silenceMs } = this;
+    const open = (from: number) =>
+      this.attempt(key, async () => {
+        const rest = from === 0 ? {} : { Range: `bytes=${from}-`, IfMatch: tag };
+        const input = { ...this.objectInput(key, version), ...rest };
+        const { Body, ETag } = await this.reader.send(new GetObjectCommand(input)).catch(replaced);
+        if (!(Body instanceof Readable)) throw new Error("the answer has no body");
+        tag = ETag;
+        return Body;
+      });
+    return readResumably({ open, explain: (error) => this.explained(key, error), silenceMs });
   }
 
   readEnd(key: string, bytes: number, version?: string): Promise<Buffer> {
@@ -138,8 +199,7 @@ export class S3Store implements QueryStore {
     try {
       return await this.attempt(key, async () => {
         const head = await this.client.send(new HeadObjectCommand(this.objectInput(key, version)));
-        const found = head.VersionId ?? version;
-        return { key, bytes: head.ContentLength ?? 0, ...(found !== undefined && { version: found }) };
+        return stored(key, head.ContentLength ?? 0, head.VersionId ?? version);
       });
     } catch (error) {
       if (error instanceof StoreError && error.failure === "missing") return undefined;
@@ -151,7 +211,7 @@ export class S3Store implements QueryStore {
     const input = { Bucket: this.location.bucket, Prefix: this.keyOf(prefix) };
     const pages = paginateListObjectsV2({ client: this.client }, input)[Symbol.asyncIterator]();
     for (;;) {
-      const page = await this.attempt(prefix, () => pages.next(), "refused");
+      const page = await this.attempt(prefix, () => pages.next());
       if (page.done) return;
       for (const { Key, Size, StorageClass = "STANDARD", LastModified: written } of page.value.Contents ?? []) {
         if (Key === undefined) continue;
@@ -161,21 +221,21 @@ export class S3Store implements QueryStore {
     }
   }
 
-  sweep(prefix: string): Promise<number> {
-    return this.attempt(prefix, async () => {
-      const at = { Bucket: this.location.bucket };
-      const { Uploads = [] } = await this.client.send(
-        new ListMultipartUploadsCommand({ ...at, Prefix: this.keyOf(prefix) }),
-      );
-      for (const { Key, UploadId } of Uploads) {
-        await this.client.send(new AbortMultipartUploadCommand({ ...at, Key, UploadId }));
-      }
-      return Uploads.length;
+  async sweep(prefix: string): Promise<number> {
+    const at = { Bucket: this.location.bucket };
+    const input = { ...at, Prefix: this.keyOf(prefix) };
+    const { count, more } = await this.attempt(prefix, async () => {
+      const { Uploads = [], IsTruncated } = await this.client.send(new ListMultipartUploadsCommand(input));
+      for (const { Key, UploadId } of Uploads)
+        await this.client.send(new AbortMultipartUploadCommand({ ...at, Key, UploadId })).catch(unlessGone);
+      return { count: Uploads.length, more: IsTruncated === true && Uploads.length > 0 };
     });
+    return more ? count + (await this.sweep(prefix)) : count;
   }
 
   close(): void {
     this.client.destroy();
+    this.reader.destroy();
   }
 
   private keyOf(key: string): string {
@@ -208,25 +268,48 @@ export class S3Store implements QueryStore {
     };
   }
 
-  /** `otherwise`: what the failure is that only the client itself knows of, such as credentials that nobody has given it. */
-  private async attempt<T>(key: string, action: () => Promise<T>, otherwise?: StoreFailure): Promise<T> {
+  private async attempt<T>(key: string, action: () => Promise<T>): Promise<T> {
     try {
       return await action();
     } catch (error) {
-      const failure = failureOf(error) ?? otherwise;
-      if (failure === undefined) throw error;
-      const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-      throw new StoreError(failure, `${this.url}/${key}: ${reason}`, { cause: error });
+      throw this.explained(key, error);
     }
+  }
+
+  /** Of an error that is not the store's doing: that error. */
+  private explained(key: string, error: unknown): unknown {
+    if (error instanceof ContentError) return error.cause;
+    if (error instanceof StoreError || (error instanceof Error && error.name === "AbortError")) return error;
+    const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    return new StoreError(failureOf(error), `${this.url}/${key}: ${reason}`, { cause: error });
   }
 }
 
-/** Undefined: not the store's doing. */
-function failureOf(error: unknown): StoreFailure | undefined {
-  if (error instanceof S3ServiceException) {
-    const status = String(error.$metadata.httpStatusCode ?? "");
-    return FAILURES[error.name] ?? FAILURES[status] ?? "refused";
-  }
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return typeof code === "string" && /^E[A-Z]+$/.test(code) ? "unreachable" : undefined;
+function stored(key: string, bytes: number, version: string | undefined): StoredObject {
+  return { key, bytes, ...(version !== undefined && { version }) };
+}
+
+/** Without an answer from the server (no credentials, no region, no network) the name or the code tells. */
+function failureOf(error: unknown): StoreFailure {
+  if (!(error instanceof Error)) return "refused";
+  const status = error instanceof S3ServiceException ? String(error.$metadata.httpStatusCode ?? "") : "";
+  const named = FAILURES[error.name] ?? FAILURES[status];
+  if (named !== undefined) return named;
+  const code = "code" in error ? error.code : undefined;
+  return typeof code === "string" && /^E[A-Z_]+$/.test(code) ? "unreachable" : "refused";
+}
+
+function isAnswerToRetry(error: unknown): boolean {
+  if (!(error instanceof S3ServiceException) || (error.$metadata.attempts ?? 1) < 2) return false;
+  return error.name === "NoSuchUpload" || FAILURES[error.name] === "exists" || error.$metadata.httpStatusCode === 412;
+}
+
+/** An object that has taken the place of the one whose begin was read. */
+function replaced(error: unknown): never {
+  if (!(error instanceof S3ServiceException) || error.$metadata.httpStatusCode !== 412) throw error;
+  throw new StoreError("corrupt", "another object has taken its place while it was read", { cause: error });
+}
+
+function unlessGone(error: unknown): void {
+  if (!(error instanceof S3ServiceException) || error.$metadata.httpStatusCode !== 404) throw error;
 }
