@@ -8,6 +8,7 @@ import type { Store } from "../store";
 export function watchedStore(store: Store, onRead: TextWatcher): Store {
   return {
     url: store.url,
+    ...(store.cipher && { cipher: store.cipher }),
     write: (key, content, signal) => store.write(key, content, signal),
     async read(key, version): Promise<Readable> {
       const seen = watched(onRead);

@@ -1,12 +1,14 @@
 /** `pgpartition archive restore`: rows beside their table, in any database, whole or some, whatever happens meanwhile. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import type { Client } from "pg";
+import { cipherOf } from "../../../archive/encryption";
 import { exportPartition } from "../../../archive/export";
 import { FileStore } from "../../../archive/stores/file";
 import { S3Store } from "../../../archive/stores/s3";
@@ -104,6 +106,20 @@ describeOnEachPostgres("a restore beside the table", (server) => {
     const nowhere = await restore(["--into", "nowhere.mine"]);
     assert.equal(nowhere.status, 1);
     assert.match(nowhere.err, /CREATE SCHEMA/);
+  });
+
+  it("brings encrypted rows with their key, and none without it", async () => {
+    const keyFile = join(directory, "key");
+    await writeFile(keyFile, randomBytes(32).toString("hex"));
+    const settings = join(directory, "settings.json");
+    await writeFile(settings, JSON.stringify({ encryption: { keyFile } }));
+    await exported("csv", new FileStore(directory, cipherOf({ keyFile })));
+    const without = await restore();
+    assert.equal(without.status, 1);
+    assert.match(without.err, /is encrypted with the key file of fingerprint .* not declared/);
+    const { status, err } = await restore(["--settings", settings]);
+    assert.equal(status, 0, err);
+    assert.deepEqual(await rowsOf(client, RESTORED), await rowsOf(client, JANUARY));
   });
 
   for (const format of ["text", "csv"] as const)

@@ -1,5 +1,6 @@
 /** `pgpartition archive list` and `verify`: every grade, with the exit status that a scheduler sees. */
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +8,7 @@ import { exportPartition } from "../../../archive/export";
 import { openStore } from "../../../archive/open";
 import { Sessions } from "../../../postgres/connection";
 import { ARCHIVE_DEFAULTS } from "../../../topology/archive";
+import type { ArchiveEncryption } from "../../../topology/encryption";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import { describeOnS3 } from "../../support/s3";
 import { archive, withFrozenObjects } from "./commands";
@@ -41,9 +43,12 @@ describeOnEachPostgres("the commands that look at an archive", (server) => {
   });
 
   /** Exports January and gives the keys of its parts. */
-  const exported = (store: string) =>
+  const exported = (store: string, encryption?: ArchiveEncryption) =>
     sessions.withSession(async (session) => {
-      const options = { store: openStore({ ...ARCHIVE_DEFAULTS, store }, new Date()), partBlocks: PART_BLOCKS };
+      const options = {
+        store: openStore({ ...ARCHIVE_DEFAULTS, store, encryption }, new Date()),
+        partBlocks: PART_BLOCKS,
+      };
       const { manifest, stored } = await exportPartition(session, await january(session), {
         ...options,
         origin: await originOf(session),
@@ -124,6 +129,23 @@ describeOnEachPostgres("the commands that look at an archive", (server) => {
     afterEach(() => rm(directory, { recursive: true }));
     const open = async () => ({ store: `file://${directory}`, vandal: vandalOfDirectory(directory) });
     gradesIn(open);
+
+    it("OK for what is encrypted when the key is given, UNKNOWN without it, CORRUPT when it is damaged", async () => {
+      const { store, vandal } = await open();
+      const keyFile = join(directory, "key");
+      await writeFile(keyFile, randomBytes(32).toString("hex"));
+      const settings = join(directory, "settings.json");
+      await writeFile(settings, JSON.stringify({ encryption: { keyFile } }));
+      const { parts } = await exported(store, { keyFile });
+      assert.equal((await verified(store, true, "--settings", settings)).status, 0);
+      const without = await verified(store);
+      assert.deepEqual([without.status, without.grade], [1, "UNKNOWN"]);
+      assert.match(without.reasons[0]!.reason, /is encrypted with the key file of fingerprint .* not declared/);
+      const content = await vandal.read(parts[0]!);
+      content[content.length >> 1]! ^= 1;
+      await vandal.put(parts[0]!, content);
+      assert.equal((await verified(store, false, "--settings", settings)).status, 6);
+    });
 
     it("STALE when the table holds other rows, and not when only its counters say so", async () => {
       const { store } = await open();
