@@ -9,6 +9,7 @@ import { attributeStatements, indexStatements, likeStatements } from "./childAtt
 import { expressionClause } from "./generated";
 import { GUARD_NAME } from "./guard";
 import { qualified, quoteIdent, quoteLiteral } from "./identifiers";
+import { addedAhead, keysAhead } from "./keysAhead";
 import { type LockingStatement, type LockTarget, locksOf, strongest } from "./locks";
 import { keepForeignKeys, validateForeignKeys } from "./lostForeignKeys";
 import { type ChildFacts, type LeafForeignKey, type ParentFacts, tableOfStep } from "./parent";
@@ -124,9 +125,14 @@ function attach(rendering: Rendering): Statement[] {
   const locked = lockStatements(rendering, [childName]);
   if (!step.restored) return [...locked, attachStatement(rendering, "scan")];
   const unmarked = locking(rendering, "maintainChild", `COMMENT ON TABLE ${childName} IS NULL`);
+  const { parent, child, facts } = rendering;
+  const isDivided = step.level !== undefined || facts.leaves.length > 0;
+  const keys = isDivided ? [] : keysAhead(parent, child);
+  const keyed = { ...rendering, facts: { ...facts, foreignKeys: [...facts.foreignKeys, ...keys] } };
   return [
+    ...keys.flatMap((key) => addedAhead(parent, key, facts.foreignKeys)),
     ...locked,
-    attachStatement(rendering, "instant"),
+    attachStatement(keyed, "instant"),
     ...unprove(rendering),
     unmarked,
     ...whenAttached(rendering),

@@ -113,5 +113,5 @@ export function restore(
   const beside = { ...besideBound(context.desired, name, partition), ...(level && { level }) };
   const draft = build.restore(name, bound, copy, beside, after);
   context.drafts.restores.push(draft);
-  context.drafts.additions.push(build.attachMade(name, bound, draft.id, copy));
+  context.drafts.additions.push(build.attachMade(name, bound, draft, copy));
 }

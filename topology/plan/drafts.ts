@@ -152,14 +152,21 @@ export class DraftBuilder {
     return { ...base, method: "detachPlain", bound, madeBy, reason, effect: effect("hides", {}) };
   }
 
-  /** A partition again, once it has been restored. */
-  attachMade(name: string, bound: PartitionBound, madeBy: string, { rows }: Pick<Size, "rows">): Draft {
+  /** A partition again, once it has been restored with what is below it. */
+  attachMade(
+    name: string,
+    bound: PartitionBound,
+    { id: madeBy, level }: Pick<Draft, "id" | "level">,
+    { rows }: Pick<Size, "rows">,
+  ): Draft {
     const base = this.base("attach", this.at(name), [madeBy]);
     return {
       ...base,
       method: "attach",
       bound,
       madeBy,
+      restored: true,
+      ...(level && { level }),
       reason: "restored from the archive",
       effect: effect("shows", { rows }),
     };

@@ -115,4 +115,23 @@ describeOnOldestAndNewest("an application while a month leaves for the archive a
     assert.deepEqual(seen, ["exported", "archived", "live", "archived", "live"]);
     assert.deepEqual(await january(), before);
   });
+
+  it("has the rows of a restored month looked through for its foreign key beside it, before the month is attached", async () => {
+    await client.query(
+      "CREATE TABLE account (id bigint PRIMARY KEY, name text); INSERT INTO account VALUES (1, 'one')",
+    );
+    await up();
+    await client.query("INSERT INTO events VALUES (1, '2026-01-01Z', 1, 'row')");
+    await up({ lifecycle: [{ after: "2 months", tier: "archived" }] });
+    await database.logStatements();
+    await up();
+    const sent = (await database.statements()).filter((sql) => /FOREIGN KEY|VALIDATE|ATTACH/.test(sql));
+    assert.deepEqual(
+      sent.map((sql) => /NOT VALID|VALIDATE|ATTACH/.exec(sql)?.[0]),
+      ["NOT VALID", "VALIDATE", "ATTACH"],
+    );
+    const { rows } = await client.query(`SELECT convalidated, conparentid <> 0 AS inherited FROM pg_constraint
+      WHERE conrelid = 'events_2026_01'::regclass AND contype = 'f'`);
+    assert.deepEqual(rows, [{ convalidated: true, inherited: true }]);
+  });
 });
