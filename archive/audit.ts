@@ -4,6 +4,8 @@ import type { StoredPartition } from "./catalogue";
 import { type Finding, findingOf, type Grade, worst } from "./grade";
 import { readManifest } from "./inventory";
 import type { Manifest } from "./manifest";
+import { verifyParquet } from "./parquet/copy";
+import type { QueryStore } from "./parquet/store";
 import type { Store } from "./store";
 import { refuseOtherSum, verifyPart } from "./verify";
 
@@ -22,6 +24,8 @@ export interface AuditOptions {
   compare?(manifest: Manifest): Promise<void>;
   /** Whether the table of a partition without a finished copy is there, so that nothing is lost yet. */
   isThere?(stored: StoredPartition): Promise<boolean>;
+  /** Where Parquet copies are read from; absent: they are not looked at. */
+  queries?: QueryStore;
   signal?: AbortSignal;
 }
 
@@ -53,6 +57,10 @@ export async function auditArchive(
   if (manifest === undefined) return { stored, ...graded(findings) };
   for (const part of manifest.leaves.flatMap(({ parts }) => parts)) await attempt(() => verifyPart(store, part));
   await attempt(async () => refuseOtherSum(manifest));
+  const { parquet } = manifest;
+  const { queries } = options;
+  if (parquet !== undefined && queries !== undefined)
+    await attempt(() => verifyParquet(queries, { store: store.url, ...parquet }));
   if (options.compare !== undefined) await attempt(async () => options.compare?.(manifest));
   return { stored, manifest, ...graded(findings) };
 }

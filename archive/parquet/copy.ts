@@ -186,10 +186,17 @@ async function isEmpty(store: QueryStore, stored: StoredObject, columns: readonl
 }
 
 /**
- * Reads the files of a copy again.
+ * Reads the files of a copy again. `store` of the copy: where it is, when that may be another one.
  * @throws ProofError for the first that is not what the manifest says, StoreError when the store does not answer.
  */
-export async function verifyParquet(store: QueryStore, { columns, files }: ParquetCopy): Promise<void> {
+export async function verifyParquet(
+  store: QueryStore,
+  { columns, files, store: url = store.url }: Pick<ParquetCopy, "store" | "columns" | "files">,
+): Promise<void> {
+  if (url !== store.url)
+    throw new ArchiveError(
+      `the Parquet copy is in ${url}, which was not looked into: name it as archive.parquet.store`,
+    );
   for (const file of files) {
     const current = await store.find(file.key);
     if (current === undefined)

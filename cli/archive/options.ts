@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { readCatalogue, type StoredPartition } from "../../archive/catalogue";
 import type { Origin } from "../../archive/keys";
 import { openStore } from "../../archive/open";
+import type { QueryStore } from "../../archive/parquet/store";
 import type { Store } from "../../archive/store";
 import { Sessions } from "../../postgres/connection";
 import { readServer, UNREADABLE } from "../../postgres/server";
@@ -76,7 +77,7 @@ function readSettings(file: string): Record<string, unknown> {
 
 export async function withStore<T>(
   options: StoreOptions,
-  action: (store: Store, settings: ArchiveSettings) => Promise<T>,
+  action: (store: QueryStore, settings: ArchiveSettings) => Promise<T>,
 ): Promise<T> {
   const settings = settingsOf(options);
   const store = openStore(settings, new Date());

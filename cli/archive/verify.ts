@@ -6,6 +6,7 @@ import { inTurns } from "../../archive/inTurns";
 import { identifyKey } from "../../archive/keys";
 import { bytesOf } from "../../archive/listing";
 import type { Manifest } from "../../archive/manifest";
+import { openParquet } from "../../archive/open";
 import { readPresence, requireSame } from "../../archive/presence";
 import { RateLimit } from "../../archive/rate";
 import { watchedStore } from "../../archive/stores/watched";
@@ -41,7 +42,7 @@ type Result = Audited | Absent;
 export function verify(names: readonly string[], options: VerifyOptions, { out, err }: Streams): Promise<number> {
   if ((names.length === 0) === !options.all) throw new RangeError("Name partitions, or say --all.");
   const { parallel, rate } = options;
-  return withStore(options, (store) =>
+  return withStore(options, (store, settings) =>
     withDatabase(options, parallel, async (database) => {
       const stored = await select(store, options, names);
       const progress = new Progress(err, "verified", stored.length);
@@ -50,8 +51,9 @@ export function verify(names: readonly string[], options: VerifyOptions, { out, 
         progress.read(bytes);
         return limit?.take(bytes);
       });
+      const queries = openParquet(settings, new Date())?.store ?? store;
       const audited = await inTurns(stored, parallel, async (one) => {
-        const result = await auditArchive(seen, one, comparison(database, one));
+        const result = await auditArchive(seen, one, { ...comparison(database, one), queries });
         progress.finished();
         return result;
       });
