@@ -1,6 +1,6 @@
 /** The proof that stands before every deletion: what the store gives is what the table holds. */
 import { COPYING, copyRowsOut } from "../postgres/archive/rows";
-import { readColumns, readKeyExtent, readLeaves } from "../postgres/archive/table";
+import { findWritable, readColumns, readKeyExtent, readLeaves } from "../postgres/archive/table";
 import type { Session } from "../postgres/connection";
 import { qualified } from "../postgres/identifiers";
 import type { RelationName } from "../topology/model";
@@ -71,6 +71,13 @@ async function requireShape(
   const oids = (list: readonly { oid: number }[]) => list.map(({ oid }) => oid).sort((a, b) => a - b);
   if (String(oids(leaves)) !== String(oids(manifest.leaves)))
     throw new ProofError("stale", `the tables below ${qualified(table)} are not those that were exported`);
+  const free = await findWritable(
+    session,
+    leaves.map(({ oid }) => oid),
+  );
+  const open = leaves.find(({ oid }) => free.has(oid));
+  if (open !== undefined)
+    throw new ProofError("stale", `${qualified(open)} came below ${qualified(table)} just now: others may write to it`);
 }
 
 /** @throws ProofError unless the table holds exactly the rows of the manifest. */

@@ -69,6 +69,18 @@ export async function readLeaves(session: Session, oid: number): Promise<LeafTab
   }));
 }
 
+const WRITABLE = `
+SELECT wanted.oid FROM pg_catalog.unnest($1::oid[]) AS wanted(oid) WHERE NOT EXISTS (
+  SELECT FROM pg_catalog.pg_locks l WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation'
+    AND l.relation = wanted.oid AND l.granted
+    AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'))`;
+
+/** Those of some tables that this transaction does not keep others from writing to. */
+export async function findWritable(session: Session, oids: readonly number[]): Promise<Set<number>> {
+  const rows = await session.query<{ oid: number }>(WRITABLE, [oids]);
+  return new Set(rows.map(({ oid }) => oid));
+}
+
 /** Generated columns are left out: whoever loads the rows computes them again, and may not write them. */
 const COLUMNS = `SELECT a.attname::text AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type
   FROM pg_catalog.pg_attribute a

@@ -122,6 +122,17 @@ const MUTATIONS: Record<string, Mutation> = {
       void (await session.query(`UPDATE ${JANUARY} AS one SET payload = other.payload FROM ${JANUARY} AS other
         WHERE one.id = 5 AND other.id = 6`)),
   },
+  "a row that is there once more": {
+    failure: ["stale"],
+    run: async ({ session }) => {
+      await session.query(`ALTER TABLE ${JANUARY} DROP CONSTRAINT events_2024_01_pkey`);
+      await session.query(`INSERT INTO ${JANUARY} SELECT * FROM ${JANUARY} WHERE id = 77`);
+    },
+  },
+  "an empty text that is no text now": {
+    failure: ["stale"],
+    run: async ({ session }) => void (await session.query(`UPDATE ${JANUARY} SET payload = NULL WHERE payload = ''`)),
+  },
   "a column added after the export": {
     failure: ["stale"],
     run: async ({ session }) => void (await session.query(`ALTER TABLE ${JANUARY} ADD COLUMN note text DEFAULT 'x'`)),
@@ -175,6 +186,7 @@ describeOnEachPostgres("the proof before a deletion", (server) => {
     const client = await database.client();
     await client.query(EVENTS);
     await client.query("ALTER TABLE events DETACH PARTITION events_2024_01");
+    await client.query("UPDATE events_2024_01 SET payload = '' WHERE id = 78");
     const { user: username, ...rest } = database.connection;
     sessions = new Sessions({ ...rest, username });
   });
@@ -200,6 +212,34 @@ describeOnEachPostgres("the proof before a deletion", (server) => {
         const [row] = await session.query<{ rows: number }>(`SELECT count(*)::integer AS rows FROM ${JANUARY}`);
         const proof = await prove(session, store, exported);
         assert.deepEqual([proof.rows, proof.hash], [row?.rows, exported.manifest.hash]);
+      });
+    });
+
+    it("holds for the same rows in another order, in other blocks, and whatever clocks say", async () => {
+      const { store, vandal } = await open();
+      await sessions.withSession(async (session) => {
+        const options = { store, origin: await originOf(session), partBlocks: PART_BLOCKS };
+        const { manifest, stored } = await exportPartition(session, await january(session), options);
+        await session.query(`CREATE TEMPORARY TABLE kept AS TABLE ${JANUARY}`);
+        await session.query(`TRUNCATE ${JANUARY}`);
+        await session.query(`INSERT INTO ${JANUARY} SELECT * FROM pg_temp.kept ORDER BY md5(id::text)`);
+        const later = { ...manifest, exportedAt: "2199-01-01 00:00:00+00" };
+        await vandal.put(stored.key, Buffer.from(JSON.stringify(later)));
+        const { version: _, ...unversioned } = stored;
+        const proof = await prove(session, store, { manifest, stored: unversioned });
+        assert.equal(proof.hash, manifest.hash);
+      });
+    });
+
+    it("is refused without a lock that keeps writers away", async () => {
+      const { store } = await open();
+      await sessions.withSession(async (session) => {
+        const options = { store, origin: await originOf(session), partBlocks: PART_BLOCKS };
+        const { manifest, stored } = await exportPartition(session, await january(session), options);
+        const table = { schema: "public", name: "events_2024_01", oid: manifest.partition.oid };
+        const claimed = { origin: manifest.origin, manifest: stored };
+        const unlocked = session.transaction(() => proveTable(session, store, table, claimed));
+        await assert.rejects(unlocked, /others may write to it/);
       });
     });
 
