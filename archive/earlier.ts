@@ -1,12 +1,12 @@
 /** What earlier exports of a table have left in the archive, finished or not. */
 import { text } from "node:stream/consumers";
 import { readManifest } from "./inventory";
-import { type Origin, parseKey, parseManifestKey, prefixOfPartition } from "./keys";
+import { type Origin, parseKey, parseManifestKey, prefixOf } from "./keys";
 import { type Manifest, type PartNote, parseNote } from "./manifest";
 import type { Store, StoredObject } from "./store";
 
 export interface EarlierExports {
-  /** Number of the last one that was begun for a table of this name; 0: there is none. */
+  /** Number of the last one that was begun for this table, or for one of this name; 0: there is none. */
   last: number;
   /** The last one that was finished. */
   newest?: { manifest: Manifest; stored: StoredObject };
@@ -26,14 +26,15 @@ export async function earlierExports(
   let last = 0;
   let latest: { generation: number; stored: StoredObject; own: boolean } | undefined;
   let finished: { generation: number; stored: StoredObject } | undefined;
-  for await (const stored of store.list(prefixOfPartition(origin, name))) {
+  for await (const stored of store.list(prefixOf(origin))) {
     const found = parseKey(origin, stored.key);
-    if (found === undefined) continue;
+    if (found === undefined || (found.partition !== name && found.oid !== oid)) continue;
     const { generation, object } = found;
-    // Numbers go on whatever table bears the name, so that the last one is the newest.
+    // Numbers go on whatever table bears the name, and whatever name the table, so that the last one is the newest.
     last = Math.max(last, generation);
     const manifest = parseManifestKey(origin, stored) !== undefined;
-    if (manifest && generation > (latest?.generation ?? 0)) latest = { generation, stored, own: found.oid === oid };
+    if (manifest && found.partition === name && generation > (latest?.generation ?? 0))
+      latest = { generation, stored, own: found.oid === oid };
     if (found.oid !== oid) continue;
     objects.push({ generation, note: !manifest && object.endsWith(".json"), stored });
     if (manifest && generation > (finished?.generation ?? 0)) finished = { generation, stored };

@@ -3,15 +3,15 @@ import { pipeline } from "node:stream/promises";
 import type { ArchiveRun } from "../postgres/archive/archiver";
 import { FIND_MARKED, markStatement, type RestoreMark, readMark } from "../postgres/archive/mark";
 import { COPYING, copyRowsIn } from "../postgres/archive/rows";
-import { readColumns } from "../postgres/archive/table";
 import type { Session } from "../postgres/connection";
-import { ArchiveError, IdentityError } from "../postgres/errors";
+import { IdentityError } from "../postgres/errors";
 import { faultPoint } from "../postgres/faults";
 import { qualified } from "../postgres/identifiers";
 import { renderStep } from "../postgres/statements";
 import type { RelationName } from "../topology/model";
 import { readManifest } from "./inventory";
 import type { Manifest } from "./manifest";
+import { explained, requireColumns } from "./misfit";
 import { readRows, type TextWatcher, watched } from "./object";
 import { requireRows } from "./proof";
 import type { Store, StoredObject } from "./store";
@@ -35,9 +35,21 @@ export async function restoreTable(run: RestoreRun): Promise<"done" | "reached">
   const found = await findTable(session, table, run);
   if (found?.whole) return "reached";
   const manifest = await readManifest(store, run.manifest);
-  let mark = found ?? (await makeTable(run, table));
+  await requireColumns(session, run.parent, table.name, manifest);
+  const mark = found ?? (await makeTable(run, table));
   faultPoint("archive");
-  await requireColumns(session, table, manifest);
+  try {
+    await fill(run, table, mark, manifest);
+  } catch (error) {
+    throw await explained(session, run.parent, table, mark, manifest, error);
+  }
+  return "done";
+}
+
+/** Adds the parts that are not there yet, and compares all rows with the manifest. */
+async function fill(run: RestoreRun, table: RelationName, made: RestoreMark, manifest: Manifest): Promise<void> {
+  const { session, store } = run;
+  let mark = made;
   const parts = manifest.leaves.flatMap((leaf) => leaf.parts);
   const columns = manifest.columns.map(({ name }) => name);
   for (const part of parts.slice(mark.parts)) {
@@ -62,7 +74,6 @@ export async function restoreTable(run: RestoreRun): Promise<"done" | "reached">
     await requireRows(session, await identified(session, table), manifest, run);
     await session.query(markStatement(table, { ...mark, whole: true }).sql);
   });
-  return "done";
 }
 
 /** What an interrupted restore has left; undefined when there is no such table. */
@@ -96,20 +107,6 @@ async function makeTable(run: RestoreRun, table: RelationName): Promise<RestoreM
     faultPoint("beforeCommit");
   });
   return mark;
-}
-
-/** Columns that came since are as for rows of that time: their defaults. What is gone has no place to go to. */
-async function requireColumns(session: Session, table: RelationName, { columns }: Manifest): Promise<void> {
-  const there = new Map(
-    (await readColumns(session, (await identified(session, table)).oid)).map(({ name, type }) => [name, type]),
-  );
-  const lost = columns.filter(({ name, type }) => there.get(name) !== type);
-  if (lost.length === 0) return;
-  const list = lost.map(({ name, type }) => `${name} ${type} (now ${there.get(name) ?? "not there"})`).join(", ");
-  throw new ArchiveError(
-    `${qualified(table)}: the archive has columns that the table has not any more: ${list}. ` +
-      "Restore it beside the parent (pgpartition archive restore --into), or give the table these columns.",
-  );
 }
 
 async function identified(session: Session, table: RelationName): Promise<RelationName & { oid: number }> {

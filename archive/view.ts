@@ -4,54 +4,42 @@ import type { Session } from "../postgres/connection";
 import type { ArchivedCopy } from "../topology/model";
 import { inTurns } from "./inTurns";
 import { listCopies, newestByName, newestByOid, readManifest } from "./inventory";
-import type { ListedCopy } from "./keys";
+import { identifyKey, type ListedCopy, prefixOf } from "./keys";
 import { formatOf, type Manifest } from "./manifest";
 import type { Store } from "./store";
 
 export interface ArchiveView {
   /** By OID of a table that is there. */
   copies: Map<number, ArchivedCopy>;
-  /** Of tables that are gone, by name. */
-  gone: Map<string, ArchivedCopy>;
+  /** Of tables that are gone, the last one of each name; older ones first. */
+  gone: ArchivedCopy[];
 }
 
 export interface ViewRequest {
   store: Store;
   origin: Manifest["origin"];
-  /** Whether a partition of this name may be restored: manifests of others are not read. */
-  isWanted(partition: string): boolean;
+  /** Tables that are partitions now, or are known to have been: everything else that has one of their OIDs is another table. */
+  tables: ReadonlySet<number>;
+  /** Whether a partition may be restored: manifests of others that the state does not know are not read. */
+  isWanted(copy: Pick<ListedCopy, "partition" | "oid">): boolean;
   /** Whether the copy of a table that is there is compared with it. */
-  isCompared(partition: string): boolean;
-  /** What the state says of manifests, by key: these are not read again. */
+  isCompared(oid: number): boolean;
+  /** What the state says of manifests, by key: these are not read again, and are found where the parent was called otherwise. */
   known: ReadonlyMap<string, ArchivedCopy>;
 }
 
 /** Manifests read at a time. */
 const AT_A_TIME = 8;
 
-/** One listing, one query, and the manifests that nobody has read yet. @throws StoreError. */
+/** A listing, a query, and the manifests that nobody has read yet. @throws StoreError. */
 export async function viewArchive(session: Session, request: ViewRequest): Promise<ArchiveView> {
-  const { store, origin, isWanted, isCompared, known } = request;
+  const { store, origin, tables, isCompared } = request;
   const listed = await listCopies(store, origin);
-  const there = await existing(
-    session,
-    listed.map(({ oid }) => oid),
-  );
-  const present = [...newestByOid(listed).values()].filter(
-    ({ oid, partition }) => there.has(oid) && isCompared(partition),
-  );
-  const gone = [...newestByName(listed).values()].filter(
-    ({ oid, partition }) => !there.has(oid) && isWanted(partition),
-  );
+  const present = [...newestByOid(listed).values()].filter(({ oid }) => tables.has(oid) && isCompared(oid));
   const manifests = await inTurns(present, AT_A_TIME, ({ manifest }) => readManifest(store, manifest));
   const changes = await readChanges(
     session,
     present.map(({ oid }) => oid),
-  );
-  const archived = await inTurns(
-    gone,
-    AT_A_TIME,
-    async (copy) => known.get(copy.manifest.key) ?? copyOf(copy, await readManifest(store, copy.manifest)),
   );
   return {
     copies: new Map(
@@ -67,8 +55,38 @@ export async function viewArchive(session: Session, request: ViewRequest): Promi
         return [copy.oid, { ...copyOf(copy, manifest), ...(changed && { changed }) }];
       }),
     ),
-    gone: new Map(archived.map((copy) => [copy.name, copy])),
+    gone: [...(await ofFormerNames(request)), ...(await goneOf(request, listed))],
   };
+}
+
+async function goneOf(
+  { store, origin, tables, isWanted, known }: ViewRequest,
+  listed: readonly ListedCopy[],
+): Promise<ArchivedCopy[]> {
+  const gone = [...newestByName(listed).values()]
+    .filter((copy) => !tables.has(copy.oid) && (isWanted(copy) || known.has(copy.manifest.key)))
+    .sort((a, b) => a.generation - b.generation);
+  const copies = await inTurns(gone, AT_A_TIME, async (copy) => {
+    const recorded = known.get(copy.manifest.key);
+    if (recorded !== undefined) return [recorded];
+    const manifest = await readManifest(store, copy.manifest);
+    // Of a table of this name that was dropped, with its rows, before this one was made.
+    return manifest.origin.parentOid === origin.parentOid ? [copyOf(copy, manifest)] : [];
+  });
+  return copies.flat();
+}
+
+/** What was archived while the parent, its database or its cluster was another: only the state knows that it is the same. */
+async function ofFormerNames({ store, origin, tables, known }: ViewRequest): Promise<ArchivedCopy[]> {
+  const { systemIdentifier, database } = origin;
+  const former = [...known.values()].filter(({ oid, manifest: { key } }) => {
+    if (key.startsWith(prefixOf(origin))) return false;
+    const other = identifyKey(key)?.origin;
+    // OIDs of another database say nothing here.
+    return other?.systemIdentifier !== systemIdentifier || other.database !== database || !tables.has(oid);
+  });
+  const there = await inTurns(former, AT_A_TIME, ({ manifest }) => store.find(manifest.key));
+  return former.filter((_, at) => there[at] !== undefined);
 }
 
 function copyOf({ manifest: { key, version } }: ListedCopy, manifest: Manifest): ArchivedCopy {
@@ -84,13 +102,4 @@ function copyOf({ manifest: { key, version } }: ListedCopy, manifest: Manifest):
     rows,
     bytes: leaves.flatMap(({ parts }) => parts).reduce((sum, { bytes }) => sum + bytes, 0),
   };
-}
-
-/** Those of them that are relations of this database. */
-async function existing(session: Session, oids: readonly number[]): Promise<Set<number>> {
-  if (oids.length === 0) return new Set();
-  const rows = await session.query<{ oid: number }>("SELECT oid FROM pg_catalog.pg_class WHERE oid = ANY ($1::oid[])", [
-    oids,
-  ]);
-  return new Set(rows.map(({ oid }) => oid));
 }

@@ -280,6 +280,8 @@ export interface ArchivedCopy {
   rows: number;
   /** Size of its objects. */
   bytes: number;
+  /** The table is gone, and its rows are here: no other partition of that range is made before they are back. */
+  only?: boolean;
   bound: Bound;
   /** True: the store had it no more when it was last looked at. */
   missing?: boolean;

@@ -52,7 +52,8 @@ export function copiesOf({ archives }: RecordedSet): Map<string, ArchivedCopy> {
 export function archivedOf(outputs: RecordedSet): ArchivedCopy[] {
   const copies = copiesOf(outputs);
   const places = entriesOf(record(outputs.partitions) as Record<string, { tier?: unknown; partitions?: never }>, "");
-  return [...places].flatMap(({ name, entry: { tier } }) => (isArchived(tier) ? (copies.get(name) ?? []) : []));
+  const archived = new Set([...places].flatMap(({ name, entry: { tier } }) => (isArchived(tier) ? [name] : [])));
+  return [...copies].flatMap(([name, copy]) => (copy.only || archived.has(name) ? [copy] : []));
 }
 
 /** `missing`: archived, and the store did not have it the last time. */

@@ -151,20 +151,26 @@ export function parentOf(table: RelationName & { oid: number }, level: ActualLev
   return { schema: table.schema, name: table.name, oid: table.oid, ...key };
 }
 
-/** What has to be made below a new partition; undefined for a leaf. Only live partitions: nothing else can be in it. */
+/**
+ * What has to be made below a new partition; undefined for a leaf. Only live partitions: nothing else can be in it. Those
+ * of which `isArchived` knows rows are left out.
+ */
 export function newLevel(
   { partitionBy, partitions }: DesiredPartition,
   inside: DesiredSet | undefined,
+  isArchived: (under: string, bound: PartitionBound, keyTypes: string[]) => boolean = () => false,
 ): NewLevel | undefined {
   if (partitionBy === undefined || inside === undefined) return undefined;
   const { strategy, keyColumns, keyTypes } = levelKey(partitionBy);
-  const live = Object.entries(partitions ?? {}).filter(([, { tier }]) => isAttached(tier));
+  const live = Object.entries(partitions ?? {}).filter(
+    ([, partition]) => isAttached(partition.tier) && !isArchived(inside.table, boundOf(partition), keyTypes),
+  );
   live.sort(([, a], [, b]) => compareBounds(a, b, keyTypes));
   return {
     strategy,
     keyColumns,
     partitions: live.map(([name, partition]) => {
-      const level = newLevel(partition, setBelow(inside, name));
+      const level = newLevel(partition, setBelow(inside, name), isArchived);
       const schema = schemaOf(inside, name);
       const place = schema === inside.schema ? {} : { schema };
       const beside = besideBound(inside, name, partition);

@@ -253,6 +253,8 @@ export interface ArchivedCopy extends RelationName {
   changed?: boolean;
   /** Recorded, while the store has it no more (or no archive is declared): the rows are not to be had. */
   missing?: true;
+  /** The table was dropped because its rows are here: nobody may make another one of that range before they are back. */
+  only?: true;
 }
 
 /** What a partitioned table consists of: its key, and everything that is or was a partition of it. */

@@ -8,15 +8,19 @@ import type { MarkedTable, RestoreMark } from "../../postgres/archive/mark";
 import type { Session } from "../../postgres/connection";
 import { ArchiveError } from "../../postgres/errors";
 import type { ArchiveSettings } from "../../topology/archive";
+import { boundKey, boundsOverlap, sameBound } from "../../topology/bounds";
 import { archivedOf, copiesOf } from "../../topology/fromState";
-import { entriesOf } from "../../topology/level";
+import { entriesOf, levelKey } from "../../topology/level";
 import type {
   ActualLevel,
   ActualPartition,
   ActualSet,
   ArchivedCopy,
+  DesiredPartition,
   DesiredSet,
   InputFailure,
+  KnownOids,
+  PartitionBound,
   Tier,
 } from "../../topology/model";
 import { isAttached, needsArchive } from "../../topology/tiers";
@@ -60,6 +64,7 @@ export function archiveFailures({ archive }: Properties): InputFailure[] {
 export interface ArchiveKnowledge extends ArchiveReading {
   /** Outputs that are about this very table; empty after a move to another. */
   olds: Properties;
+  known: KnownOids;
   restored: readonly MarkedTable[];
 }
 
@@ -69,23 +74,24 @@ export async function withArchive(
   desired: DesiredSet,
   actual: ActualSet,
   identity: Identity | undefined,
-  { olds, restored, toBeMade, unreadable }: ArchiveKnowledge,
+  { olds, known, restored, toBeMade, unreadable }: ArchiveKnowledge,
 ): Promise<WithArchive> {
   if (identity === undefined) return { actual };
   const marks = new Map(restored.map(({ oid, mark }) => [oid, mark]));
-  const recorded = archivedOf(olds).filter(({ name }) => isWantedBy(desired)(name));
+  const isDeclared = isWantedBy(desired);
+  const recorded = archivedOf(olds).filter(({ name, only }) => only || isDeclared(name));
   const settings = desired.archive;
-  if (toBeMade) return { actual: withView(actual, { ...viewOfState(olds, recorded), marks }) };
+  if (toBeMade) return { actual: withView(actual, { ...viewOfState(olds, recorded), known, marks }) };
   if (settings === undefined) {
-    const gone = recorded.map((copy): [string, ArchivedCopy] => [copy.name, { ...copy, missing: true }]);
-    return { actual: withView(actual, { copies: new Map(), gone: new Map(gone), marks }) };
+    const gone = recorded.map((copy) => ({ ...copy, missing: true as const }));
+    return { actual: withView(actual, { copies: new Map(), gone, known, marks }) };
   }
   try {
-    return await readArchive(session, desired, actual, identity, { settings, olds, recorded, marks });
+    return await readArchive(session, desired, actual, identity, { settings, olds, recorded, known, marks });
   } catch (error) {
     if (!(error instanceof ArchiveError) || unreadable === undefined) throw error;
     await unreadable(error.message);
-    return { actual: withView(actual, { ...viewOfState(olds, recorded), marks }) };
+    return { actual: withView(actual, { ...viewOfState(olds, recorded), known, marks }) };
   }
 }
 
@@ -93,7 +99,7 @@ export async function withArchive(
 function viewOfState(olds: Properties, recorded: readonly ArchivedCopy[]): ArchiveView {
   return {
     copies: new Map([...copiesOf(olds).values()].map((copy) => [copy.oid, copy])),
-    gone: new Map(recorded.map((copy) => [copy.name, copy])),
+    gone: [...recorded],
   };
 }
 
@@ -102,6 +108,7 @@ interface Reading {
   olds: Properties;
   /** Copies that are all that was left of declared partitions. */
   recorded: readonly ArchivedCopy[];
+  known: KnownOids;
   marks: ReadonlyMap<number, RestoreMark>;
 }
 
@@ -110,34 +117,48 @@ async function readArchive(
   desired: DesiredSet,
   actual: ActualSet,
   identity: Identity,
-  { settings, olds, recorded, marks }: Reading,
+  { settings, olds, recorded, known, marks }: Reading,
 ): Promise<WithArchive> {
   const now = new Date();
   const store = openStore(settings, now);
   const { schema, table: name } = desired;
   const origin = { ...identity, parent: { schema, name } };
   const declared = tiersOf(desired);
+  const isDeclared = isWantedBy(desired);
+  const tables = tablesOf(actual);
+  // Then every copy may be all that there is, under whatever name.
+  const stateless = olds.partitions === undefined;
+  const knownOids = new Set(Object.values(known));
   const view = await viewArchive(session, {
     store,
     origin,
-    isWanted: isWantedBy(desired),
-    isCompared: (partition) => {
-      const tier = declared.get(partition);
-      return tier !== undefined && needsArchive(tier);
+    tables: new Set(tables.keys()),
+    isWanted: ({ partition, oid }) => stateless || knownOids.has(oid) || isDeclared(partition),
+    isCompared: (oid) => {
+      const names = [tables.get(oid)?.name, ...Object.keys(known).filter((one) => known[one] === oid)];
+      return names.some((one) => needsArchive(declared.get(one ?? "") ?? "live"));
     },
     known: new Map(
       [...copiesOf(olds).values()].map(({ changed: _, missing: __, ...copy }) => [copy.manifest.key, copy]),
     ),
   });
   const archiver = new TableArchive(store, origin, settings, openParquet(settings, now));
-  return { actual: withView(actual, { ...view, gone: withMissing(view, recorded, actual), marks }), archiver };
+  const gone = stateless ? view.gone.map((copy) => ({ ...copy, only: true as const })) : view.gone;
+  return {
+    actual: withView(actual, { ...view, gone: withMissing(gone, recorded, tables), known, marks }),
+    archiver,
+  };
 }
 
 /** What the state knows to be archived, and is neither in the store nor a table. */
-function withMissing({ gone }: ArchiveView, recorded: readonly ArchivedCopy[], actual: ActualSet): ArchiveView["gone"] {
-  const there = new Set([...tablesOf(actual)].map(({ name }) => name));
-  const lost = recorded.filter(({ name }) => !gone.has(name) && !there.has(name));
-  return new Map([...lost.map((copy): [string, ArchivedCopy] => [copy.name, { ...copy, missing: true }]), ...gone]);
+function withMissing(
+  gone: readonly ArchivedCopy[],
+  recorded: readonly ArchivedCopy[],
+  tables: ReadonlyMap<number, ActualPartition>,
+): ArchivedCopy[] {
+  const there = new Set([...tables.values(), ...gone].map(({ name }) => name));
+  const lost = recorded.filter(({ name }) => !there.has(name));
+  return [...lost.map((copy) => ({ ...copy, missing: true as const })), ...gone];
 }
 
 function tiersOf({ partitions }: DesiredSet): Map<string, Tier> {
@@ -155,17 +176,38 @@ function isWantedBy(desired: DesiredSet): (partition: string) => boolean {
 
 type Level = Pick<ActualLevel, "children" | "detached" | "archived">;
 
-function* tablesOf({ children, detached }: Level): Generator<ActualPartition> {
-  for (const table of [...children, ...detached]) {
-    yield table;
-    if (table.level !== undefined) yield* tablesOf(table.level);
-  }
+/** Partitions of every level, attached or not, by OID. */
+function tablesOf({ children, detached }: Level): Map<number, ActualPartition> {
+  const all = [...children, ...detached];
+  return new Map([
+    ...all.map((table): [number, ActualPartition] => [table.oid, table]),
+    ...all.flatMap(({ level }) => (level === undefined ? [] : [...tablesOf(level)])),
+  ]);
 }
 
-type View = ArchiveView & { marks: ReadonlyMap<number, RestoreMark> };
+type View = ArchiveView & { known: KnownOids; marks: ReadonlyMap<number, RestoreMark> };
 
 function withView(actual: ActualSet, view: View): ActualSet {
-  return { ...actual, ...levelWith(actual, undefined, view) };
+  const tables = tablesOf(actual);
+  const gone = view.gone.map((copy) => underPresentName(copy, tables, view.known));
+  const levels = new Set([...tables.values()].flatMap(({ name, level }) => (level === undefined ? [] : [name])));
+  const seen = levelWith(actual, undefined, { ...view, gone });
+  // What was below a partition that is gone stays with the set, so that nobody forgets it.
+  const below = gone.filter(({ under }) => under !== undefined && !levels.has(under));
+  const archived = [...(seen.archived ?? []), ...below];
+  return { ...actual, ...seen, ...(archived.length > 0 && { archived }) };
+}
+
+/** The partition that it was below may have another name by now. */
+function underPresentName(
+  copy: ArchivedCopy,
+  tables: ReadonlyMap<number, ActualPartition>,
+  known: KnownOids,
+): ArchivedCopy {
+  const { under } = copy;
+  if (under === undefined || [...tables.values()].some(({ name }) => name === under)) return copy;
+  const now = tables.get(known[under] ?? 0)?.name;
+  return now === undefined ? copy : { ...copy, under: now };
 }
 
 function levelWith(
@@ -185,7 +227,7 @@ function levelWith(
       ...(level && { level: { ...level, ...levelWith(level, partition.name, view) } }),
     };
   };
-  const archived = [...view.gone.values()].filter((copy) => copy.under === under);
+  const archived = view.gone.filter((copy) => copy.under === under);
   return {
     children: children.map(withCopy),
     detached: detached.map(withCopy),
@@ -193,19 +235,67 @@ function levelWith(
   };
 }
 
-/** What outputs say of copies: those of partitions that are declared to have one. */
+/**
+ * What outputs say of copies: those of partitions that are declared to have one, and those that hold rows of a declared
+ * range for which no table is there.
+ */
 export function archivesOf(actual: ActualSet, desired: DesiredSet["partitions"]): Record<string, ArchivedCopy> {
-  const tiers = new Map([...entriesOf(desired, "")].map(({ name, entry }) => [name, entry.tier]));
-  const wanted = (name: string) => {
-    const tier = tiers.get(name);
-    return tier !== undefined && needsArchive(tier);
+  const declared = new Map([...entriesOf(desired, "")].map((placed) => [placed.name, placed]));
+  /** The partition, or one above it, is to be in the archive only. */
+  const leaves = (name: string | undefined): boolean => {
+    const found = name === undefined ? undefined : declared.get(name);
+    return found !== undefined && (found.entry.tier === "archived" || leaves(found.under));
   };
+  const wanted = (name: string) => needsArchive(declared.get(name)?.entry.tier ?? "live");
   const all = function* (level: Level): Generator<[string, ArchivedCopy]> {
-    for (const { name, copy, level: below } of [...level.children, ...level.detached]) {
+    const tables = [...level.children, ...level.detached];
+    for (const { name, copy, level: below } of tables) {
       if (copy !== undefined && wanted(name)) yield [name, copy];
       if (below !== undefined) yield* all(below);
     }
-    for (const copy of level.archived ?? []) if (wanted(copy.name)) yield [copy.name, copy];
+    const there = new Set(tables.map(({ name }) => name));
+    for (const copy of level.archived ?? []) {
+      const { under } = copy;
+      const above = under === undefined ? undefined : declared.get(under)?.entry;
+      const beside = under === undefined ? desired : (above?.partitions ?? {});
+      const types = under === undefined ? actual.parent?.keyTypes : levelKey(above?.partitionBy).keyTypes;
+      const name = declaredName(copy, beside);
+      const only = copy.only || leaves(name) || leaves(under);
+      const isMissing = ([one, entry]: [string, DesiredPartition]) =>
+        entry.tier !== "dropped" && !there.has(one) && boundsOverlap(entry, copy.bound, types);
+      // What is below a partition that is to be archived is not declared one by one.
+      const needed = leaves(under) || Object.entries(beside).some(isMissing);
+      if (wanted(name) || (only && needed)) yield [name, { ...copy, name, ...(only && { only }) }];
+    }
   };
   return Object.fromEntries([...all(actual)].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+type Partitions = Readonly<Record<string, PartitionBound>>;
+
+/** Finds the declared name of a partition, which may bear another one: its bound says which it is. */
+function namesOf(partitions: Partitions): (partition: { name: string; bound: PartitionBound }) => string {
+  const byBound = new Map(Object.entries(partitions).map(([name, entry]) => [boundKey(entry), name]));
+  return ({ name, bound }) => {
+    const own = Object.hasOwn(partitions, name) ? partitions[name] : undefined;
+    return own !== undefined && sameBound(own, bound) ? name : (byBound.get(boundKey(bound)) ?? name);
+  };
+}
+
+/** The copies of a level that declared partitions have, with the declared names. */
+export function archivedNames(
+  archived: readonly ArchivedCopy[],
+  partitions: Partitions,
+): [name: string, copy: ArchivedCopy][] {
+  if (archived.length === 0) return [];
+  const nameOf = namesOf(partitions);
+  return archived
+    .map((copy): [string, ArchivedCopy] => [nameOf(copy), copy])
+    .filter(([name]) => Object.hasOwn(partitions, name));
+}
+
+/** The name that a partition is declared by. */
+export function declaredName(partition: { name: string; bound: PartitionBound }, partitions: Partitions): string {
+  const own = Object.hasOwn(partitions, partition.name);
+  return own ? partition.name : namesOf(partitions)(partition);
 }

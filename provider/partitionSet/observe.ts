@@ -69,7 +69,7 @@ export async function observe(
   const trusted = moved ? await read(own) : catalog;
   const said = trusted.parent === undefined ? desired : await asServerSays(session, desired, server);
   const identity = trusted.parent && identityOf(server, trusted.parent.oid);
-  const knowledge = { olds: moved ? {} : olds, restored, ...reading };
+  const knowledge = { olds: moved ? {} : olds, known: moved ? own : recorded, restored, ...reading };
   const { actual, archiver } = await withArchive(session, said, trusted, identity, knowledge);
   return {
     desired: said,

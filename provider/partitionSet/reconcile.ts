@@ -6,6 +6,7 @@ import { describeBlockers } from "../../postgres/errors";
 import { type ExecutionEvent, type ExecutionReport, executeLocked, LOST } from "../../postgres/executor";
 import { qualified } from "../../postgres/identifiers";
 import { systemClock } from "../../postgres/ladder";
+import { MAX_LEVELS } from "../../topology/level";
 import type { DesiredSet } from "../../topology/model";
 import { bytesText } from "../../topology/sizeText";
 import type { Plan } from "../../topology/steps";
@@ -79,19 +80,19 @@ async function underLock(
     throw new Error(`${desired.schema}.${desired.table} was made or dropped by somebody else just now; run again.`);
   }
   const plan = await makePlan(session, before);
-  const first = await carryOut(context, session, plan, before);
-  if (first?.lost) return { plan, before, report: first, reasons: refusals(plan) };
-  const seen = first === undefined ? before : await look(before);
-  const reasons = [...refusals(plan), ...(first === undefined ? [] : failures(plan, first))];
-  if (first === undefined || !hasMade(plan, first)) return { plan, after: seen, reasons };
-  // What has been made or has come by now can be worked on; what follows was shown with the first plan.
-  const following = await makePlan(session, seen);
-  const second = await carryOut(context, session, following, seen);
-  const known = [...new Set([...reasons, ...refusals(following)])];
-  if (second === undefined) return { plan, after: seen, reasons: known };
-  if (second.lost) return { plan: following, before: seen, report: second, reasons: known };
-  const after = await look(seen);
-  return { plan, after, reasons: [...new Set([...known, ...failures(following, second)])] };
+  const reasons = new Set<string>();
+  let [seen, now] = [before, plan];
+  for (let round = 1; ; round++) {
+    for (const reason of refusals(now)) reasons.add(reason);
+    const report = await carryOut(context, session, now, seen);
+    if (report?.lost) return { plan: now, before: seen, report, reasons: [...reasons] };
+    if (report === undefined) return { plan, after: seen, reasons: [...reasons] };
+    for (const reason of failures(now, report)) reasons.add(reason);
+    seen = await look(seen);
+    if (round === MOST_ROUNDS || !hasMade(now, report)) return { plan, after: seen, reasons: [...reasons] };
+    // What has been made or has come by now can be worked on; what follows was shown with the first plan.
+    now = await makePlan(session, seen);
+  }
 }
 
 /** What has been done has to be recorded, also when the archive has become unreadable meanwhile. */
@@ -103,6 +104,9 @@ function lookAgain(
 ): Promise<Observation> {
   return observe(session, desired, olds, { unreadable: tellingUnreadable(context), ...reading });
 }
+
+/** What is restored is attached by the next round, and what is below it can be restored then: twice for each level. */
+const MOST_ROUNDS = 1 + 2 * MAX_LEVELS;
 
 /** Undefined when there is nothing to do. */
 async function carryOut(

@@ -21,7 +21,7 @@ import { UNKNOWN } from "../../topology/unknown";
 import { type Identity, recordedIdentity } from "../identity";
 import { isRecord, type Properties } from "../values";
 import type { OldViews, ViewRow } from "../views";
-import { archivesOf } from "./archive";
+import { archivedNames, archivesOf, declaredName } from "./archive";
 
 /**
  * Where a partition is, as the state records it. `detaching`: half detached by an interrupted DETACH CONCURRENTLY; `missing`: it
@@ -79,7 +79,8 @@ export function outputsFromActual(
 ): Properties {
   const schema = String(inputs.schema ?? actual.parent?.schema ?? "public");
   const oids: KnownOids = {};
-  const recorded = recordLevel(placingOf(inputs, schema), schema, actual, oids);
+  const archived = actual.archived?.filter(({ under }) => under === undefined);
+  const recorded = recordLevel(placingOf(inputs, schema), schema, { ...actual, archived }, { oids, known });
   const partitions = withGenerated(recorded, declaredPartitions(inputs));
   Object.assign(oids, formerNames(inputs, oids, known));
   const archives = archivesOf(actual, declaredPartitions(inputs) as Declared);
@@ -92,35 +93,55 @@ export function outputsFromActual(
   };
 }
 
-/** One level of the map, of a table in `schema`; leaves the OIDs of all levels in `oids`. */
+/** What {@link recordLevel} leaves of the OIDs of all levels, and those that were known before. */
+interface RecordedOids {
+  oids: KnownOids;
+  known: KnownOids;
+}
+
+/** One level of the map, of a table in `schema`. */
 function recordLevel(
   placing: Placing,
   schema: string,
   { children, detached, archived = [] }: Pick<ActualLevel, "children" | "detached" | "archived">,
-  oids: KnownOids,
+  record: RecordedOids,
 ): Record<string, RecordedPartition> {
   const partitions: Record<string, RecordedPartition> = {};
+  const copies = new Map(archivedNames(archived, placing.partitions as Declared));
   for (const { level, ...partition } of [...children, ...detached]) {
     const key = partitionKeyOf(placing, partition);
-    oids[key] = partition.oid;
+    if (!holdsPlace(key, partition, copies.has(key), placing, record)) record.oids[key] = partition.oid;
     const place = { ...recordedSchema(partition, schema), ...formerPlace(partition, placing) };
     partitions[key] = { ...partition.bound, tier: tierOf(partition, placing), ...place, ...partition.recorded };
     if (level === undefined) continue;
     const keyColumns = level.keyColumns.map((column) => column ?? "(an expression)");
     Object.assign(partitions[key], {
       partitionBy: partitionKey({ ...level, keyColumns, keyTypes: level.keyTypes.map(plainType) }),
-      partitions: recordLevel(placingBelow(placing, key, partition), partition.schema, level, oids),
+      partitions: recordLevel(placingBelow(placing, key, partition), partition.schema, level, record),
     });
   }
-  for (const copy of archived) partitions[copy.name] ??= { ...copy.bound, tier: copy.missing ? "missing" : "archived" };
+  for (const [name, { bound, missing }] of copies)
+    partitions[name] ??= { ...bound, tier: missing ? "missing" : "archived" };
   return inOrder(partitions, placing.partitions);
 }
 
+/** A stranger in the place of a partition that is to be in the archive, and is: knowing it would be the right to archive it instead. */
+function holdsPlace(
+  key: string,
+  { oid }: ActualPartition,
+  archived: boolean,
+  { partitions }: Placing,
+  { known }: RecordedOids,
+): boolean {
+  const declared = Object.hasOwn(partitions, key) ? (partitions as Declared)[key] : undefined;
+  return archived && declared?.tier === "archived" && !Object.values(known).includes(oid);
+}
+
 /** An export that is as the table is counts when it is declared; a copy that nobody asks for changes nothing. */
-function tierOf({ name, state, copy }: ActualPartition, { partitions }: Placing): RecordedTier {
-  const declared = Object.hasOwn(partitions, name) ? (partitions as Declared)[name] : undefined;
-  const exported = state === "live" && declared?.tier === "exported" && copy !== undefined && !copy.changed;
-  return exported ? "exported" : TIERS[state];
+function tierOf(partition: ActualPartition, placing: Placing): RecordedTier {
+  const { state, copy } = partition;
+  const exported = state === "live" && copy !== undefined && !copy.changed;
+  return exported && declaredTier(placing, partition) === "exported" ? "exported" : TIERS[state];
 }
 
 /** What has come up from a table that is gone is this one's own when it is declared here with its bound. */
@@ -219,9 +240,16 @@ function promise(step: Step, partitions: Record<string, RecordedPartition>, plac
     partitions[name] = withoutRepaired(before, ["foreignKeys"]);
   } else if (step.kind === "unproveBound" && before) {
     partitions[name] = withoutRepaired(before, ["boundCheck"]);
-  } else if (step.method === "dropArchived" && before) partitions[name] = { ...boundOf(before), tier: "archived" };
-  else if (step.kind === "export") {
-    if (before && declaredTier(placing, name) === "exported") partitions[name] = { ...before, tier: "exported" };
+  } else if (step.method === "dropArchived" && before) {
+    delete partitions[name];
+    const archived = boundOf(before);
+    partitions[declaredName({ name, bound: archived }, placing.partitions as Declared)] = {
+      ...archived,
+      tier: "archived",
+    };
+  } else if (step.kind === "export") {
+    if (before && declaredTier(placing, { name, bound: boundOf(before) }) === "exported")
+      partitions[name] = { ...before, tier: "exported" };
   } else if (step.kind === "drop") delete partitions[name];
   else if (LEAVING.has(step.kind) && before) partitions[name] = { ...before, tier: "detached" };
   else if (step.kind === "rename" && before) {
@@ -240,8 +268,10 @@ function promise(step: Step, partitions: Record<string, RecordedPartition>, plac
   } else if (bound && !UNBOUND.has(step.kind)) partitions[name] = { ...bound, tier: "live", ...place, ...divided };
 }
 
-function declaredTier({ partitions }: Placing, name: string): string | undefined {
-  return Object.hasOwn(partitions, name) ? (partitions as Declared)[name]?.tier : undefined;
+function declaredTier({ partitions }: Placing, partition: { name: string; bound: PartitionBound }): string | undefined {
+  const declared = partitions as Declared;
+  const name = declaredName(partition, declared);
+  return Object.hasOwn(declared, name) ? declared[name]?.tier : undefined;
 }
 
 function withoutRepaired(

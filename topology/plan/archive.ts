@@ -1,12 +1,11 @@
 /** Decisions about rows that go into the archive, and about those that come back. */
-
 import type { RowFormat } from "../archive";
-import { describeBound, sameBound } from "../bounds";
+import { boundsOverlap, describeBound, sameBound } from "../bounds";
 import { besideBound, boundOf, newLevel, setBelow } from "../level";
-import type { ActualPartition, ArchivedCopy } from "../model";
+import type { ActualPartition, ArchivedCopy, NewLevel, PartitionBound } from "../model";
 import { type Context, type Declared, knownChild, note, ownChild, qualified } from "./context";
-import { type DraftBuilder, stepId } from "./drafts";
-import { afterFinalize, detachedBelow, isMisfit, knownDetached, tierReason } from "./removals";
+import { DraftBuilder, stepId } from "./drafts";
+import { afterFinalize, isMisfit, knownDetached, tierReason } from "./removals";
 
 /** A partition whose declared tier is `exported`: where it is, with a copy that is as it is. */
 export function decideExported(context: Context, build: DraftBuilder, declared: readonly Declared[]): void {
@@ -29,12 +28,13 @@ function isCurrent({ copy }: ActualPartition): boolean {
 /** A partition whose declared tier is `archived`: never a table that is not known to be it. */
 export function decideArchived(context: Context, build: DraftBuilder, declared: Declared): void {
   const { name } = declared;
-  const copy = archivedCopy(context, name);
+  const copy = archivedCopy(context, declared);
   if (copy?.missing) note(context, "warning", name, `${missingText(copy)} To have it forgotten declare tier dropped.`);
   const table = ownChild(context, name) ?? knownChild(context, name) ?? knownDetached(context, name);
   if (table !== undefined) {
     if (isMisfit(context, declared, table)) return;
     context.handled.add(table.oid);
+    if (hidesArchived(context, declared, table)) return;
     archive(context, build, table, tierReason(context, name, "archived"));
     return;
   }
@@ -50,6 +50,7 @@ export function decideArchived(context: Context, build: DraftBuilder, declared: 
 /** The copy is made while the rows are still in their place: a store that does not answer then costs nobody anything. */
 function archive(context: Context, build: DraftBuilder, table: ActualPartition, reason: string): void {
   const { drafts, desired } = context;
+  archiveBelow(context, table, reason);
   const before = [...afterFinalize(context, table)];
   if (table.restored === "partial") {
     drafts.drops.push(build.drop(table, `what an interrupted restore has left; ${reason}`, []));
@@ -66,13 +67,80 @@ function archive(context: Context, build: DraftBuilder, table: ActualPartition, 
     before.push(stepId("detach", desired, table));
   }
   drafts.drops.push(build.dropArchived(table, reason, before, formatOf(context)));
-  // What was detached from it earlier holds rows of the same range, and nobody would know of it any more.
-  for (const former of detachedBelow(table)) archive(context, build, former, reason);
 }
 
-/** The archived rows of a declared partition that is not there. */
-export function archivedCopy({ actual }: Context, name: string): ArchivedCopy | undefined {
-  return actual.archived?.find((copy) => copy.name === name);
+/** What was detached from a table earlier holds rows of the same range, and nobody would know of it any more. */
+function archiveBelow(context: Context, { level, ...table }: ActualPartition, reason: string): void {
+  if (level === undefined) return;
+  const { schema, name, oid } = table;
+  const build = new DraftBuilder(context.desired, { schema, name, oid });
+  for (const former of level.detached) archive(context, build, former, reason);
+  for (const inside of level.children) archiveBelow(context, inside, reason);
+}
+
+/** What is made below a new partition: not what is in the archive by itself, which comes back by a step of its own. */
+export function levelWithoutArchived(
+  { desired, actual }: Context,
+  { name, partition }: Declared,
+): NewLevel | undefined {
+  const archived = actual.archived ?? [];
+  const isArchived = (under: string, bound: PartitionBound, types: string[]) =>
+    archived.some((copy) => copy.only && copy.under === under && boundsOverlap(copy.bound, bound, types));
+  return newLevel(partition, setBelow(desired, name), isArchived);
+}
+
+/**
+ * Another table in the place of one that is archived: its export would be the newer one of that name, and nobody would find
+ * the former rows any more. (What was restored is known.) True: it was reported, and stays.
+ */
+function hidesArchived(context: Context, declared: Declared, table: ActualPartition): boolean {
+  const copy = archivedCopy(context, declared);
+  if (!copy?.only || copy.missing || context.knownOids.has(table.oid)) return false;
+  const what = `${qualified(table)} was not made by this program, and the archive has ${copy.rows} rows of ${describeBound(copy.bound)} already (${copy.manifest.key})`;
+  const advice =
+    "Archiving it would hide those. Detach it and give it another name, pin the range so that the rows come back, insert the" +
+    " rows of this table, and take the pin away";
+  note(context, "error", declared.name, `${what}. ${advice}.`, table);
+  return true;
+}
+
+/** Says of a partition that holds the place of archived rows, and that no update is known to have restored, that these are not in it. */
+export function reportBesideArchived(context: Context, declared: Declared, table: ActualPartition): void {
+  const copy = archivedCopy(context, declared);
+  if (!copy?.only || copy.missing || context.knownOids.has(table.oid)) return;
+  const what = `${qualified(table)} was attached by somebody else, or by an update that was interrupted, and the archive has ${copy.rows} rows of ${describeBound(copy.bound)} (${copy.manifest.key})`;
+  const advice = "If they are not in this table, detach it and give it another name: the next update restores them";
+  note(context, "warning", declared.name, `${what}. ${advice}.`, table);
+}
+
+/** The archived rows of a declared partition that is not there, whatever it was called then: its bound says what they are. */
+export function archivedCopy(context: Context, { partition }: Declared): ArchivedCopy | undefined {
+  return archivedHere(context).findLast(({ bound }) => sameBound(bound, partition, context.types));
+}
+
+/** Copies of partitions of this level, older ones first. */
+function archivedHere({ actual, under }: Context): ArchivedCopy[] {
+  return (actual.archived ?? []).filter((copy) => copy.under === under?.name);
+}
+
+/**
+ * Reports rows in the archive that a partition with other rows of their range would hide (`restored`: with those of its own
+ * bound, whose last copy it gets). True: there are some.
+ */
+export function hidesInPart(context: Context, { name, partition }: Declared, restored = false): boolean {
+  const found = archivedHere(context).filter(({ only, bound, ...copy }) => {
+    if (!only || (restored && sameBound(bound, partition, context.types))) return false;
+    return copy.name === name || boundsOverlap(bound, partition, context.types);
+  });
+  if (found.length === 0) return false;
+  const list = found.map((copy) => `${copy.name} (${describeBound(copy.bound)}, ${copy.rows} rows)`).join(", ");
+  const what = `${describeBound(partition)} is declared, and the archive has rows of that range by other bounds: ${list}`;
+  const entries = JSON.stringify(Object.fromEntries(found.map((copy) => [copy.name, copy.bound])));
+  const advice =
+    `Declare them as they were archived, partitions: ${entries}, which brings them back; after that the rows can be divided` +
+    " otherwise. No empty partition is made in their place";
+  note(context, "error", name, `${what}. ${advice}.`);
+  return true;
 }
 
 /** What has become of rows that are nowhere. */
@@ -103,13 +171,12 @@ export function restore(
     note(context, "error", name, `${missingText(copy)} ${empty}`);
     return;
   }
-  if (!sameBound(copy.bound, bound, context.types)) {
-    const what = `the archive has its rows as ${describeBound(copy.bound)}, and ${describeBound(bound)} is declared`;
-    const advice = "Declare that bound in partitions; once it is restored the rows can be divided otherwise.";
-    note(context, "error", name, `${what}. ${advice}`);
-    return;
+  if (hidesInPart(context, { name, partition }, true)) return;
+  if (!copy.only) {
+    const what = `${name} was dropped outside; it is restored from its last export (${copy.manifest.key})`;
+    note(context, "warning", name, `${what}. What was changed in it after that is gone.`);
   }
-  const level = newLevel(partition, setBelow(context.desired, name));
+  const level = levelWithoutArchived(context, { name, partition });
   const beside = { ...besideBound(context.desired, name, partition), ...(level && { level }) };
   const draft = build.restore(name, bound, copy, beside, after);
   context.drafts.restores.push(draft);

@@ -1,9 +1,16 @@
 /** Decisions about the partitions that are to be attached. */
 import { describeBound } from "../bounds";
 import { refusedExpressions } from "../generated";
-import { besideBound, boundOf, isInPlace, newLevel, relationsBelow, schemaOf, setBelow } from "../level";
+import { besideBound, boundOf, isInPlace, relationsBelow, schemaOf } from "../level";
 import type { ActualPartition, NewLevel, PartitionBound, Stranger } from "../model";
-import { archivedCopy, refusePartial, restore } from "./archive";
+import {
+  archivedCopy,
+  hidesInPart,
+  levelWithoutArchived,
+  refusePartial,
+  reportBesideArchived,
+  restore,
+} from "./archive";
 import {
   ask,
   type Context,
@@ -40,6 +47,7 @@ function matched(context: Context, declared: Declared, wanted: WantedRename[]): 
     return false;
   }
   context.handled.add(holder.oid);
+  reportBesideArchived(context, declared, holder);
   if (holder.name === name && isInPlace(context.desired, holder)) {
     context.unchanged.push(name);
     context.settled.set(name, holder);
@@ -127,7 +135,7 @@ export function addMissing(context: Context, build: DraftBuilder, { name, partit
   const room = roomFor(context, name, bound);
   if (room === undefined) return;
   const source = returning(context, name);
-  const copy = archivedCopy(context, name);
+  const copy = archivedCopy(context, { name, partition });
   if (source?.restored === "partial") {
     context.handled.add(source.oid);
     if (copy === undefined) refusePartial(context, name, source);
@@ -150,10 +158,10 @@ export function addMissing(context: Context, build: DraftBuilder, { name, partit
     restore(context, build, { name, partition }, copy, [...room, ...free]);
     return;
   }
+  if (hidesInPart(context, { name, partition })) return;
   if (oidOf(context.known, name) !== undefined)
     note(context, "warning", name, `${name} was dropped outside; its rows are gone. It is created again, empty.`);
-  const inside = setBelow(context.desired, name);
-  const level = newLevel(partition, inside);
+  const level = levelWithoutArchived(context, { name, partition });
   if (insideTaken(context, name, level)) return;
   context.drafts.additions.push(
     build.create(

@@ -69,7 +69,7 @@ export function moveOf(context: Context, { children, declared }: Component): Mov
 }
 
 /** With `refuse` a child that nobody declared goes on forbidding every change. */
-function markHandled({ desired, handled }: Context, child: ActualPartition): void {
+export function markHandled({ desired, handled }: Context, child: ActualPartition): void {
   if (desired.unmanaged !== "refuse" || isDeclared(desired, child)) handled.add(child.oid);
 }
 

@@ -3,13 +3,14 @@ import { uncovered } from "../coverage";
 import { boundOf } from "../level";
 import type { ActualPartition } from "../model";
 import { isAttached } from "../tiers";
+import { hidesInPart } from "./archive";
 import { withoutAstray } from "./astray";
 import { type Component, componentsOf } from "./components";
 import { ask, type Context, type Declared, knownChild, ownChild } from "./context";
 import type { DraftBuilder } from "./drafts";
 import { addMissing, rebound } from "./live";
 import { draftMove } from "./moveSteps";
-import { joinMoves, type Move, moveOf } from "./moves";
+import { joinMoves, type Move, markHandled, moveOf } from "./moves";
 import { besideReturningDefault } from "./returningDefault";
 import { rowsInDefault } from "./rowsInDefault";
 import { isDividedOtherwise } from "./subtrees";
@@ -25,6 +26,7 @@ export function placeMissing(context: Context, build: DraftBuilder, missing: rea
   const moves: Move[] = [];
   const fits: (Fit & { others: Declared[] })[] = [];
   for (const component of components) {
+    if (hidesArchived(context, component)) continue;
     const fit = fitOf(context, component);
     if (fit === undefined) {
       const move = moveOf(context, component);
@@ -40,6 +42,15 @@ export function placeMissing(context: Context, build: DraftBuilder, missing: rea
   for (const declared of withoutAstray(context, free)) addMissing(context, build, declared);
   moves.push(...rowsInDefault(context));
   for (const move of joinMoves(context, besideReturningDefault(context, moves))) draftMove(context, build, move);
+}
+
+/** Rows that move into the range of archived ones would be all that is ever found of it. */
+function hidesArchived(context: Context, { children, declared }: Component): boolean {
+  const hiding = declared.filter(({ partition }) => partition.tier !== "dropped");
+  const found = hiding.map((one) => hidesInPart(context, one));
+  if (!found.includes(true)) return false;
+  for (const child of children) markHandled(context, child);
+  return true;
 }
 
 interface Fit {

@@ -28,6 +28,8 @@ function take({ drafts }: Context, draft: Draft): Draft[] {
   const additions = drafts.additions.filter((other) => other === draft || follows(other));
   drafts.rebounds = drafts.rebounds.filter((other) => !rebounds.includes(other));
   drafts.additions = drafts.additions.filter((other) => !additions.includes(other));
+  // Nothing is fetched from the archive that could not be attached.
+  drafts.restores = drafts.restores.filter(({ id }) => id !== draft.madeBy);
   return [...rebounds, ...additions];
 }
 
@@ -64,6 +66,8 @@ function comingBounds(context: Context, { kind, bound, oid }: Draft): PartitionB
 
 /** Why the rows stay in DEFAULT, and what to do about it. */
 function obstacleOf({ desired }: Context, together: readonly Draft[]): string | undefined {
+  if (together.some(({ madeBy }) => madeBy !== undefined))
+    return "The others are in the archive: take these out of DEFAULT into a table of yours, run again, and insert them into the restored partition.";
   if (together.some(({ kind }) => kind === "attach"))
     return "A table that has rows of its own takes no others: insert them into it by hand and delete them here, then run again.";
   if (desired.reorganize === "refuse")

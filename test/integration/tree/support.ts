@@ -6,7 +6,7 @@ import { execute } from "../../../postgres/executor";
 import { decide } from "../../../provider/partitionSet/decide";
 import { diffSet } from "../../../provider/partitionSet/diff";
 import { observe } from "../../../provider/partitionSet/observe";
-import { outputsFromActual, outputsFromPlan } from "../../../provider/partitionSet/state";
+import { outputsFromActual, outputsFromPlan, withNewNames } from "../../../provider/partitionSet/state";
 import type { Properties } from "../../../provider/values";
 import { desiredFromChecked, expand } from "../../../topology/policy";
 import type { Plan } from "../../../topology/steps";
@@ -44,8 +44,9 @@ export class SetUnderTest {
 
   preview(raw: Properties): Promise<Plan> {
     return this.sessions.withSession(async (session) => {
-      const desired = desiredFromChecked(this.check(raw));
-      return decide(session, await observe(session, desired, this.outputs));
+      const news = this.check(raw);
+      const olds = withNewNames(this.outputs, this.inputs, news);
+      return decide(session, await observe(session, desiredFromChecked(news), olds));
     });
   }
 
@@ -53,6 +54,7 @@ export class SetUnderTest {
     const news = this.check(raw);
     const desired = desiredFromChecked(news);
     const see = () => this.sessions.withSession((session) => observe(session, desired, this.outputs));
+    this.outputs = withNewNames(this.outputs, this.inputs, news);
     const before = await see();
     assert.ok(before.catalog?.parent);
     const plan = await this.preview(raw);
