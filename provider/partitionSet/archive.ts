@@ -282,16 +282,19 @@ function namesOf(partitions: Partitions): (partition: { name: string; bound: Par
   };
 }
 
-/** The copies of a level that declared partitions have, with the declared names. */
+/** The copies of a level that partitions have which are to be in their place or in the archive, with the declared names. */
 export function archivedNames(
   archived: readonly ArchivedCopy[],
-  partitions: Partitions,
+  partitions: Readonly<Record<string, DesiredPartition>>,
 ): [name: string, copy: ArchivedCopy][] {
   if (archived.length === 0) return [];
   const nameOf = namesOf(partitions);
   return archived
     .map((copy): [string, ArchivedCopy] => [nameOf(copy), copy])
-    .filter(([name]) => Object.hasOwn(partitions, name));
+    .filter(([name]) => {
+      const tier = Object.hasOwn(partitions, name) ? partitions[name]?.tier : undefined;
+      return tier !== undefined && (isAttached(tier) || needsArchive(tier));
+    });
 }
 
 /** The name that a partition is declared by. */
