@@ -1,9 +1,12 @@
 /** `pgpartition archive …`: what is in an archive, whether it is sound, what it costs, and its rows back for an audit. */
 import { Command } from "commander";
 import { GRADES } from "../../archive/grade";
+import type { RelationName } from "../../topology/model";
 import { withConnection } from "../connectionOptions";
 import { relationName } from "../relationName";
 import type { Streams } from "../streams";
+import { type CostOptions, cost } from "./cost";
+import { type ExportCommandOptions, exportByHand } from "./export";
 import { type ListOptions, list } from "./list";
 import { count, withCompare, withSelection, withStoreOptions } from "./options";
 import { type RestoreOptions, restore } from "./restore";
@@ -12,7 +15,7 @@ import { type VerifyOptions, verify } from "./verify";
 /** `reached` is told the exit status. */
 export function archiveCommand(streams: Streams, reached: (status: number) => void): Command {
   const command = new Command("archive").description("Looks after archives of partitions. It deletes nothing.");
-  for (const subcommand of [listCommand, verifyCommand, restoreCommand])
+  for (const subcommand of [listCommand, verifyCommand, exportCommand, restoreCommand, costCommand])
     command.addCommand(subcommand(streams, reached));
   return command;
 }
@@ -59,3 +62,37 @@ const restoreCommand: Subcommand = (streams, reached) =>
     .option("--rate <bytes>", "bytes a second that are read from the store at most", count)
     .addHelpText("after", RESTORE)
     .action(async (name: string, options: RestoreOptions) => reached(await restore(name, options, streams)));
+
+const PRICES = `
+Prices differ by region and change, so that none is built in; what the file does not say is "unknown", never 0:
+
+  { "currency": "USD", "databaseGbMonth": 0.115,
+    "classes": { "GLACIER_IR": { "gbMonth": 0.004, "retrievalGb": 0.03, "thousandReads": 0.01,
+                                 "minimumDays": 90, "minimumBytes": 131072 } } }
+
+The numbers are an example. A GB is 2^30 bytes; "directory" is the class of a file:// store. Exit status: 0 told, 1 the store
+or the database cannot be asked, 2 wrong usage.`;
+
+const costCommand: Subcommand = (streams, reached) =>
+  withCompare(withSelection(withStoreOptions(new Command("cost"))))
+    .description(
+      "Tells what archives take by storage class, what they cost and save, and what reading them back takes.",
+    )
+    .option("--prices <file>", "JSON: what a month, a retrieval and 1,000 reads cost")
+    .addHelpText("after", PRICES)
+    .action(async (options: CostOptions) => reached(await cost(options, streams)));
+
+const exportCommand: Subcommand = (streams, reached) =>
+  withConnection(withStoreOptions(new Command("export")))
+    .description(
+      "Copies an attached partition into the archive, as an update does; what is there and has not changed is not written again.",
+    )
+    .argument("<table>", "[schema.]table, the partitioned one", relationName)
+    .argument("<partition>", "name of the partition, of any level")
+    .addHelpText(
+      "after",
+      "\nThe table stays as it is. Exit status: 0 it is in the archive, 1 not possible, 2 wrong usage.",
+    )
+    .action(async (table: RelationName, name: string, options: ExportCommandOptions) =>
+      reached(await exportByHand(table, name, options, streams)),
+    );

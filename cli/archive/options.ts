@@ -88,21 +88,26 @@ export async function withStore<T>(
   }
 }
 
-/** The partitions of a store that are meant; without names, all of them. */
+/** Whether an archive is one of those that are meant; without names, all of them are. */
+export function isSelected(
+  { table, source }: SelectionOptions,
+  names: readonly string[] = [],
+): (stored: StoredPartition) => boolean {
+  return ({ origin, partition }) =>
+    (names.length === 0 || names.includes(partition)) &&
+    (table === undefined || (origin.parent.schema === table.schema && origin.parent.name === table.name)) &&
+    (source === undefined ||
+      (origin.database === source.database &&
+        (source.systemIdentifier === undefined || source.systemIdentifier === origin.systemIdentifier)));
+}
+
 export async function select(
   store: Store,
-  { table, source }: SelectionOptions,
+  selection: SelectionOptions,
   names: readonly string[] = [],
 ): Promise<StoredPartition[]> {
   const { partitions } = await readCatalogue(store);
-  return partitions.filter(
-    ({ origin, partition }) =>
-      (names.length === 0 || names.includes(partition)) &&
-      (table === undefined || (origin.parent.schema === table.schema && origin.parent.name === table.name)) &&
-      (source === undefined ||
-        (origin.database === source.database &&
-          (source.systemIdentifier === undefined || source.systemIdentifier === origin.systemIdentifier))),
-  );
+  return partitions.filter(isSelected(selection, names));
 }
 
 /** A database that archives are compared with. */
