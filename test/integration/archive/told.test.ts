@@ -233,6 +233,18 @@ describeOnEachPostgres("what is told of an archive", (server) => {
       assert.equal(await exists("events_2026_02"), onDelete === "detach");
     });
 
+  it("a state that was lost finds in the archive what the program declares to be there", async () => {
+    await archived();
+    const { outputs } = set;
+    set = new OneResource(database.connection);
+    await set.preview(program(AGED));
+    assert.match(set.text, /no changes/);
+    await set.up(program(AGED));
+    assert.deepEqual(set.outputs, outputs);
+    await set.up(program(PINNED));
+    assert.equal(await count(), 2501);
+  });
+
   it("a table that was adopted is archived like one that was made here", async () => {
     await client.query(`CREATE TABLE events_2026_01 PARTITION OF events FOR VALUES FROM ('2026-01-01 00:00+00') TO ('2026-02-01 00:00+00');
       INSERT INTO events SELECT i, '2026-01-15' FROM generate_series(1, 10) AS i`);
