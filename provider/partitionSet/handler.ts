@@ -24,7 +24,8 @@ import { type Observation, observe, observeState } from "./observe";
 import { ownPart } from "./own";
 import { findingText, planText, type Rendered, summary } from "./present";
 import { readSetResource } from "./read";
-import { outputsFromPlan, viewRows, withNewNames } from "./state";
+import { viewRows } from "./rows";
+import { outputsFromPlan, withNewNames } from "./state";
 
 export const partitionSetHandler: ResourceHandler = {
   relation: ({ schema, table }) => relationFrom(schema, table),

@@ -1,19 +1,21 @@
 /** Reads what a PartitionSet is about: the catalog, or the state when a preview can reach no database. */
 import type { Archiver } from "../../postgres/archive/archiver";
-import { readMarked } from "../../postgres/archive/mark";
+import { type MarkedTable, readMarked } from "../../postgres/archive/mark";
 import { readSet } from "../../postgres/catalog";
+import { findParent } from "../../postgres/catalog/parent";
 import type { Session } from "../../postgres/connection";
 import { type CatalogSet, type ParentFacts, plannedParent } from "../../postgres/parent";
 import { readServer, type ServerFacts } from "../../postgres/server";
 import { actualFromState } from "../../topology/fromState";
-import { entriesOf, placesOf } from "../../topology/level";
+import { placesOf } from "../../topology/level";
 import type { ActualSet, DesiredSet, KnownOids } from "../../topology/model";
 import { withRecordedDifferences } from "../../topology/plan/recorded";
 import { foundIdentity, type Identity, identityOf, recordedIdentity, requireIdentity } from "../identity";
 import type { Properties } from "../values";
 import { type ArchiveReading, withArchive } from "./archive";
 import { asServerSays } from "./expressions";
-import { knownOids, recordedPlaces } from "./state";
+import { knownPlaces } from "./places";
+import { knownOids } from "./state";
 
 /** What was seen, and by what right it may be acted upon. */
 export interface Observation {
@@ -40,24 +42,14 @@ export async function observe(
   reading: ArchiveReading = {},
 ): Promise<Observation> {
   const server = await readServer(session);
-  const marked = desired.archive === undefined ? [] : await readMarked(session);
-  const ofThis = new Set([desired.table, ...[...entriesOf(desired.partitions, "")].map(({ name }) => name)]);
-  const restored = marked.filter(({ mark }) => ofThis.has(mark.under ?? desired.table));
-  const { bounds, under } = recordedPlaces(olds);
-  const places = {
-    bounds: { ...bounds, ...Object.fromEntries(restored.map(({ name, mark }) => [name, mark.bound])) },
-    under: {
-      ...under,
-      ...Object.fromEntries(restored.flatMap(({ name, mark }) => (mark.under ? [[name, mark.under]] : []))),
-    },
-  };
+  const restored = desired.archive === undefined ? [] : await readRestored(session, desired);
   const read = (known: KnownOids) =>
     readSet(session, {
       schema: desired.schema,
       table: desired.table,
       names: [...placesOf(desired.partitions, desired.schema)],
       known,
-      ...places,
+      ...knownPlaces(olds, restored),
       revoked: desired.children?.grants === "none",
     });
   const own = Object.fromEntries(restored.map(({ name, oid }) => [name, oid]));
@@ -81,6 +73,14 @@ export async function observe(
     server,
     catalog: trusted,
   };
+}
+
+/** Tables that restores of this very parent have made. */
+async function readRestored(session: Session, { schema, table: name }: DesiredSet): Promise<MarkedTable[]> {
+  const marked = await readMarked(session);
+  if (marked.length === 0) return [];
+  const root = await findParent(session, { schema, name });
+  return marked.filter(({ mark }) => mark.root === root);
 }
 
 /** The same from the last recorded outputs: what a preview without a database has to go by. */

@@ -12,7 +12,8 @@ import { formatId, parseId, requireDatabase } from "../ids";
 import type { Properties } from "../values";
 import { observe } from "./observe";
 import { ownPart } from "./own";
-import { outputsFromActual, viewRows } from "./state";
+import { viewRows } from "./rows";
+import { outputsFromActual } from "./state";
 
 export async function readSetResource(context: Context, request: ReadRequest): Promise<Resource | undefined> {
   const imported = Object.keys(request.olds).length === 0;

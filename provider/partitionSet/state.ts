@@ -1,5 +1,3 @@
-/** What a PartitionSet keeps in Pulumi's state, and the rows that show it. Pure. */
-import type { SetRequest } from "../../postgres/catalog/request";
 import { boundKey } from "../../topology/bounds";
 import { boundOf, entriesOf, isInPlace, type Placing, partitionKey, plainType } from "../../topology/level";
 import type {
@@ -20,7 +18,6 @@ import { isAttached } from "../../topology/tiers";
 import { UNKNOWN } from "../../topology/unknown";
 import { type Identity, recordedIdentity } from "../identity";
 import { isRecord, type Properties } from "../values";
-import type { OldViews, ViewRow } from "../views";
 import { archivedNames, archivesOf, declaredName } from "./archive";
 
 /**
@@ -384,40 +381,4 @@ export function knownOids(outputs: Properties, moved: boolean): KnownOids {
   return Object.fromEntries(
     Object.entries(outputs.oids).filter((entry): entry is [string, number] => typeof entry[1] === "number"),
   );
-}
-
-/** Bounds as recorded, and whose partition each was: PostgreSQL forgets both when a table is detached. */
-export function recordedPlaces(outputs: Properties): Required<Pick<SetRequest, "bounds" | "under" | "wasUnder">> {
-  const recorded = (isRecord(outputs.partitions) ? outputs.partitions : {}) as Record<string, RecordedPartition>;
-  const all = [...entriesOf(recorded, "")];
-  return {
-    bounds: Object.fromEntries(all.map(({ name, entry }) => [name, boundOf(entry)])),
-    under: Object.fromEntries(all.flatMap(({ name, under }) => (under === "" ? [] : [[name, under]]))),
-    wasUnder: Object.fromEntries(
-      all.flatMap(({ name, entry: { wasPartitionOf } }) =>
-        wasPartitionOf === undefined ? [] : [[name, wasPartitionOf]],
-      ),
-    ),
-  };
-}
-
-/**
- * Rows for the partitions of a set, on every level. Above `viewLimit` none are shown, because each row costs a rewrite of the state file;
- * rows of an earlier, smaller set are taken away then.
- */
-export function viewRows(setName: string, outputs: Properties, oldViews: OldViews): ViewRow[] {
-  const table = String(outputs.table);
-  const partitions = (isRecord(outputs.partitions) ? outputs.partitions : {}) as Record<string, DesiredPartition>;
-  const limit = typeof outputs.viewLimit === "number" ? outputs.viewLimit : Number.POSITIVE_INFINITY;
-  const prefix = setName === table ? "" : `${setName}/`;
-  const all = [...entriesOf(partitions, table)];
-  const rows = (all.length > limit ? [] : all).map(
-    ({ name, entry: { partitions: _, ...state } }): ViewRow => ({
-      name: prefix + name,
-      state: { ...state },
-    }),
-  );
-  const kept = new Set(rows.map(({ name }) => name));
-  const gone = Object.keys(oldViews).filter((name) => !kept.has(name));
-  return [...rows, ...gone.map((name): ViewRow => ({ name }))];
 }

@@ -202,6 +202,20 @@ describeOnEachPostgres("the tiers of a partition", (server) => {
       assert.deepEqual(rows, [{ payload: "late" }]);
     });
 
+    it("does not take what a restore of another table has made for its own", async () => {
+      await up();
+      await client.query(ROWS);
+      const before = await content();
+      await up(AGED);
+      const bound = { from: "2026-01-01 00:00:00+00", to: "2026-02-01 00:00:00+00" };
+      const mark = { root: 1, bound, manifest: { key: "another" }, parts: 1, whole: true };
+      await client.query(`CREATE TABLE events_2026_01_of_another (LIKE events);
+        COMMENT ON TABLE events_2026_01_of_another IS 'pgpartition restores ${JSON.stringify(mark)}'`);
+      await up({ ...AGED, pins: [{ from: "2026-01", to: "2026-02" }] });
+      assert.equal(await content(), before);
+      assert.equal(Object.hasOwn(state.set?.outputs.oids as object, "events_2026_01_of_another"), false);
+    });
+
     it("leaves tables alone whose names begin alike or end in archive", async () => {
       await client.query(`CREATE SCHEMA other; CREATE TABLE other.events_2026_01 (id int);
       CREATE TABLE events_payments (id int); CREATE TABLE events_p_archive_backup (id int); CREATE TABLE events_2026_01_old (id int)`);

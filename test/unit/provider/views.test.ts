@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { viewRows } from "../../../provider/partitionSet/state";
+import { viewRows } from "../../../provider/partitionSet/rows";
 import { rowOperation } from "../../../provider/views";
 
 const march = { from: "2026-03-01", to: "2026-04-01", tier: "live" };
