@@ -44,11 +44,14 @@ export class PooledSession implements Session {
       over = true;
     });
     end.catch(() => undefined);
+    const given = new CopyText(text);
     try {
-      const result = await read(new CopyText(text));
+      const result = await read(given);
       await end;
       return result;
     } catch (error) {
+      // A reader that has not even begun leaves it as it was, and nobody would read on.
+      given.destroy();
       // A gigabyte may still be on its way.
       if (!over && !this.broken)
         await this.cancel(() => !over).catch(() => {

@@ -67,6 +67,17 @@ describeOnEachPostgres("an export from which the store goes away", (server) => {
     });
   });
 
+  it("leaves the session as it was when nobody begins to read", async () => {
+    const refused = new Error("no key");
+    await sessions.withSession(async (session) => {
+      const reading = session.copyOut("COPY public.events_2024_01 TO STDOUT", async () => {
+        throw refused;
+      });
+      await assert.rejects(reading, refused);
+      assert.deepEqual(await session.query("SELECT 1 AS one"), [{ one: 1 }]);
+    });
+  });
+
   it("waits for a store that takes long to end an object", async () => {
     await sessions.withSession(async (session) => {
       await session.query("SET idle_in_transaction_session_timeout = '50ms'");
