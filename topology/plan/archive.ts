@@ -62,11 +62,23 @@ function archive(context: Context, build: DraftBuilder, table: ActualPartition, 
   drafts.exports.push(exported);
   before.push(exported.id);
   if (table.state === "live") {
+    noteReferencing(context, table);
     const draft = build.detach(table, reason);
     drafts.detaches.push({ ...draft, after: [...draft.after, ...before] });
     before.push(stepId("detach", desired, table));
   }
   drafts.drops.push(build.dropArchived(table, reason, before, formatOf(context)));
+}
+
+/** Whether rows refer to it PostgreSQL sees when it looks through the referencing tables, which is the detach itself. */
+function noteReferencing(context: Context, table: ActualPartition): void {
+  const { referencedBy } = context.parent;
+  if (referencedBy.length === 0) return;
+  const who = referencedBy.map(qualified).join(", ");
+  const reason =
+    `Foreign keys of ${who} lead here. While rows refer to ${qualified(table)}, PostgreSQL refuses to detach it (23503): it then` +
+    " stays in its place, exported. Archive or delete the referencing rows first.";
+  note(context, "info", table.name, reason, table);
 }
 
 /** What was detached from a table earlier holds rows of the same range, and nobody would know of it any more. */

@@ -338,4 +338,22 @@ describeOnEachPostgres("partitions that were archived before something changed",
     await stack.settle(tenants("live"));
     assert.deepEqual(await content(), before);
   });
+
+  it("stay in their place, exported, while rows refer to them, and go when none does", async () => {
+    await client.query(`${EVENTS}; ALTER TABLE events ADD PRIMARY KEY (id, at)`);
+    await stack.settle(months());
+    await changeRows(database, ROWS);
+    await client.query(`CREATE TABLE notes (id int, at date, FOREIGN KEY (id, at) REFERENCES events);
+      INSERT INTO notes SELECT id, at FROM events WHERE at = '2026-01-15' LIMIT 1`);
+    const { plan, failed } = await stack.up(months(AGED));
+    const told = plan.findings.map(({ reason }) => reason).join("\n");
+    assert.match(told, /Foreign keys of public\.notes lead here\. While rows refer to public\.events_2026_01/);
+    assert.equal(failed.length, 1);
+    assert.match(failed[0] ?? "", /^detach:events_2026_01: .*23503/);
+    assert.equal((await content()).n, 900 - 280);
+    assert.ok((await objects()).some((key) => key.includes("/events_2026_01/")));
+    await client.query("DELETE FROM notes");
+    await stack.settle(months(AGED));
+    assert.equal((await content()).n, 310);
+  });
 });

@@ -149,7 +149,10 @@ describeOnEachPostgres("what is told of an archive", (server) => {
     delete process.env.AWS_ACCESS_KEY_ID;
     await set.preview(program({ ...AGED, archive: profile }));
     assert.match(set.text, /warning: Planned without the archive.*Error.*check the .*credentials/i);
-    await assert.rejects(set.up(program({ ...AGED, archive: profile })), /check the settings of the store, the credentials/);
+    await assert.rejects(
+      set.up(program({ ...AGED, archive: profile })),
+      /check the settings of the store, the credentials/,
+    );
   });
 
   it("while the database does not answer a preview knows what is archived, and what can be restored", async () => {
