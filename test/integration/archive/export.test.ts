@@ -11,7 +11,7 @@ import { FileStore } from "../../../archive/stores/file";
 import { type Session, Sessions } from "../../../postgres/connection";
 import { ROW_FORMATS, type RowFormat } from "../../../topology/archive";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
-import { EVENTS, january, originOf, PART_BLOCKS, type Vandal, vandalOfDirectory } from "./support";
+import { changeRows, EVENTS, january, originOf, PART_BLOCKS, type Vandal, vandalOfDirectory } from "./support";
 
 /** What CSV has to quote and text to escape. */
 const ODD_ROWS = String.raw`INSERT INTO events SELECT -row_number() OVER (), '2024-01-05 00:00+00', payload
@@ -26,7 +26,7 @@ describeOnEachPostgres("an export", (server) => {
 
   beforeEach(async () => {
     database = await server().createDatabase();
-    await (await database.client()).query(EVENTS);
+    await changeRows(database, EVENTS);
     const { user: username, ...rest } = database.connection;
     sessions = new Sessions({ ...rest, username });
     directory = await mkdtemp(join(tmpdir(), "archive-test-"));

@@ -12,7 +12,16 @@ import type { ArchiveEncryption } from "../../../topology/encryption";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import { describeOnS3 } from "../../support/s3";
 import { archive, withFrozenObjects } from "./commands";
-import { EVENTS, january, originOf, PART_BLOCKS, type Vandal, vandalOfBucket, vandalOfDirectory } from "./support";
+import {
+  changeRows,
+  EVENTS,
+  january,
+  originOf,
+  PART_BLOCKS,
+  type Vandal,
+  vandalOfBucket,
+  vandalOfDirectory,
+} from "./support";
 
 interface Verified {
   grade: string;
@@ -33,7 +42,7 @@ describeOnEachPostgres("the commands that look at an archive", (server) => {
 
   beforeEach(async () => {
     database = await server().createDatabase();
-    await (await database.client()).query(EVENTS);
+    await changeRows(database, EVENTS);
     const { user: username, ...rest } = database.connection;
     sessions = new Sessions({ ...rest, username });
   });
