@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Client } from "pg";
 import type { Sessions } from "../../../postgres/connection";
-import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
+import { describeOnOldestAndNewest, type TestDatabase } from "../../support/postgres";
 import { openForEachTest } from "../postgres/opened";
 import { SetUnderTest } from "../tree/support";
 import { changeRows, keysIn } from "./support";
@@ -15,7 +15,7 @@ type Raw = Record<string, unknown>;
 const EVENTS = "CREATE TABLE events (id int NOT NULL, at date NOT NULL, payload varchar(20)) PARTITION BY RANGE (at)";
 const ROWS = "INSERT INTO events SELECT i, '2026-01-01'::date + i % 90, 'row ' || i FROM generate_series(1, 900) AS i";
 
-describeOnEachPostgres("partitions that were archived before something changed", (server) => {
+describeOnOldestAndNewest("partitions that were archived before something changed", (server) => {
   let database: TestDatabase;
   let client: Client;
   let sessions: Sessions;

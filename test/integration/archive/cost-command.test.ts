@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Client } from "pg";
-import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
+import { describeOnOldestAndNewest, type TestDatabase } from "../../support/postgres";
 import { describeOnS3 } from "../../support/s3";
 import { archive } from "./commands";
 import { changeRows, EVENTS } from "./support";
@@ -24,7 +24,7 @@ interface Costs {
   others: { objects: number };
 }
 
-describeOnEachPostgres("the commands that export and count", (server) => {
+describeOnOldestAndNewest("the commands that export and count", (server) => {
   let database: TestDatabase;
   let client: Client;
   let directory: string;

@@ -6,11 +6,11 @@ import { join } from "node:path";
 import type { Client } from "pg";
 import { partitionHandler } from "../../../provider/partition/handler";
 import type { Properties } from "../../../provider/values";
-import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
+import { describeOnOldestAndNewest, type TestDatabase } from "../../support/postgres";
 import { openForEachTest } from "../postgres/opened";
 import { OneResource } from "./one-resource";
 
-describeOnEachPostgres("the archive of a Partition", (server) => {
+describeOnOldestAndNewest("the archive of a Partition", (server) => {
   let database: TestDatabase;
   let client: Client;
   let directory: string;

@@ -10,7 +10,7 @@ import { exportPartition } from "../../../archive/export";
 import { type Store, StoreError } from "../../../archive/store";
 import { FileStore } from "../../../archive/stores/file";
 import type { Session, Sessions } from "../../../postgres/connection";
-import { describeOnEachPostgres } from "../../support/postgres";
+import { describeOnOldestAndNewest } from "../../support/postgres";
 import { openForEachTest } from "../postgres/opened";
 import { EVENTS, january, originOf, PART_BLOCKS } from "./support";
 
@@ -21,7 +21,7 @@ function changed<K extends keyof Store>(store: Store, method: K, way: Store[K]):
 
 const isRows = (key: string) => key.endsWith(".zst");
 
-describeOnEachPostgres("an export from which the store goes away", (server) => {
+describeOnOldestAndNewest("an export from which the store goes away", (server) => {
   let client: Client;
   let sessions: Sessions;
   let directory: string;

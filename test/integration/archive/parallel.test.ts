@@ -5,7 +5,7 @@ import type { ArchiveRun, Archiver } from "../../../postgres/archive/archiver";
 import type { Sessions } from "../../../postgres/connection";
 import { ArchiveError } from "../../../postgres/errors";
 import type { ExecutionEvent } from "../../../postgres/executor";
-import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
+import { describeOnOldestAndNewest, type TestDatabase } from "../../support/postgres";
 import { openForEachTest } from "../postgres/opened";
 import { carryOut, readParentOf, sessionsOn, step } from "../postgres/support";
 
@@ -34,7 +34,7 @@ function gate(size: number): () => Promise<void> {
     });
 }
 
-describeOnEachPostgres("exports at a time", (server) => {
+describeOnOldestAndNewest("exports at a time", (server) => {
   let database: TestDatabase;
   let client: Client;
   let sessions: Sessions | undefined;

@@ -15,7 +15,7 @@ import { S3Store } from "../../../archive/stores/s3";
 import { Sessions } from "../../../postgres/connection";
 import type { RowFormat } from "../../../topology/archive";
 import { strideOn } from "../../support/kills";
-import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
+import { describeOnOldestAndNewest, type TestDatabase } from "../../support/postgres";
 import { describeOnS3 } from "../../support/s3";
 import { archive, optionsOf } from "./commands";
 import { EVENTS, january, originOf, PART_BLOCKS, vandalOfDirectory } from "./support";
@@ -24,7 +24,7 @@ const MAIN = resolve(__dirname, "../../../cli/main.ts");
 const JANUARY = "public.events_2024_01";
 const RESTORED = "public.events_2024_01_restored";
 
-describeOnEachPostgres("a restore beside the table", (server) => {
+describeOnOldestAndNewest("a restore beside the table", (server) => {
   let database: TestDatabase;
   let client: Client;
   let sessions: Sessions;

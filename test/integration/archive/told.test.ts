@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Client } from "pg";
 import type { Properties } from "../../../provider/values";
 import { UNKNOWN } from "../../../topology/unknown";
-import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
+import { describeOnOldestAndNewest, type TestDatabase } from "../../support/postgres";
 import { openForEachTest } from "../postgres/opened";
 import { OneResource } from "./one-resource";
 
@@ -19,7 +19,7 @@ const CREDENTIALS = {
   AWS_EC2_METADATA_DISABLED: "true",
 };
 
-describeOnEachPostgres("what is told of an archive", (server) => {
+describeOnOldestAndNewest("what is told of an archive", (server) => {
   let database: TestDatabase;
   let client: Client;
   let directory: string;

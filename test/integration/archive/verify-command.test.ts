@@ -9,7 +9,7 @@ import { openStore } from "../../../archive/open";
 import { Sessions } from "../../../postgres/connection";
 import { ARCHIVE_DEFAULTS } from "../../../topology/archive";
 import type { ArchiveEncryption } from "../../../topology/encryption";
-import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
+import { describeOnOldestAndNewest, type TestDatabase } from "../../support/postgres";
 import { describeOnS3 } from "../../support/s3";
 import { archive, withFrozenObjects } from "./commands";
 import {
@@ -36,7 +36,7 @@ interface Place {
 
 const JANUARY = "public.events_2024_01";
 
-describeOnEachPostgres("the commands that look at an archive", (server) => {
+describeOnOldestAndNewest("the commands that look at an archive", (server) => {
   let database: TestDatabase;
   let sessions: Sessions;
 
