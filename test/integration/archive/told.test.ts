@@ -9,6 +9,7 @@ import { UNKNOWN } from "../../../topology/unknown";
 import { describeOnOldestAndNewest, type TestDatabase } from "../../support/postgres";
 import { openForEachTest } from "../postgres/opened";
 import { OneResource } from "./one-resource";
+import { changeRows } from "./support";
 
 /** Nobody listens at the first port. */
 const UNREACHABLE = { store: "s3://archive/events?region=eu-central-1&endpoint=http://127.0.0.1:1" };
@@ -62,7 +63,8 @@ describeOnOldestAndNewest("what is told of an archive", (server) => {
   /** January archived, February exported. */
   async function archived(): Promise<void> {
     await set.up(program());
-    await client.query(
+    await changeRows(
+      database,
       "INSERT INTO events SELECT i, '2026-01-01'::timestamptz + i * interval '1 hour' FROM generate_series(0, 2500) AS i",
     );
     await set.up(program(AGED));

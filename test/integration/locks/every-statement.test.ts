@@ -21,6 +21,10 @@ const APART: { file: RegExp; text?: RegExp; why: string; since?: number; until?:
   { file: /^(postgres|provider\/partitionSet)\/(holdings|occupancy)\.ts$/, why: "looks for a row: ACCESS SHARE" },
   { file: /^postgres\/worker\.ts$/, text: /^SELECT EXISTS/, why: "looks for a row under the lock of the transaction" },
   { file: /^postgres\/table\/apply\.ts$/, text: /^SELECT /, why: "looks for a row under the lock of the transaction" },
+  {
+    file: /^(archive\/beside|postgres\/archive\/standalone)\.ts$/,
+    why: "a table that the command itself has made, which nobody else knows",
+  },
   { file: /^postgres\/reorganize\/state\.ts$/, why: "reads tables of the reorganization itself" },
   {
     file: /^postgres\/reorganize\/capture\.ts$/,
