@@ -40,8 +40,8 @@ const CASES: Case[] = [
     failures: {
       windoww: /did you mean window/,
       "window.ahead": /at least 0/,
-      "lifecycle[0].tier": /this version does not have/,
-      "lifecycle[1].tier": /this version does not have/,
+      "lifecycle[0].tier": /needs an archive: declare archive/,
+      "lifecycle[1].tier": /needs an archive: declare archive/,
       unmanaged: /must be one of ignore, report, refuse/,
       asOf: /"next week" is not a date/,
       "partitions.nowhere.to": /an empty range holds no row/,
