@@ -3,7 +3,7 @@ import { explainError } from "../postgres/errors";
 import type { StoredPartition } from "./catalogue";
 import { type Finding, findingOf, type Grade, worst } from "./grade";
 import { readManifest } from "./inventory";
-import type { Manifest } from "./manifest";
+import { type Manifest, partsIn } from "./manifest";
 import { verifyParquet } from "./parquet/copy";
 import type { QueryStore } from "./parquet/store";
 import type { Store } from "./store";
@@ -55,7 +55,7 @@ export async function auditArchive(
   };
   const manifest = await attempt(() => readManifest(store, newest.manifest));
   if (manifest === undefined) return { stored, ...graded(findings) };
-  for (const part of manifest.leaves.flatMap(({ parts }) => parts)) await attempt(() => verifyPart(store, part));
+  for (const part of partsIn(manifest)) await attempt(() => verifyPart(store, part));
   await attempt(async () => refuseOtherSum(manifest));
   const { parquet } = manifest;
   const { queries } = options;

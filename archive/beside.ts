@@ -16,7 +16,7 @@ import { faultPoint } from "../postgres/faults";
 import { qualified } from "../postgres/identifiers";
 import type { RelationName } from "../topology/model";
 import { readManifest } from "./inventory";
-import type { ArchivedPart, Manifest } from "./manifest";
+import { type ArchivedPart, type Manifest, partsIn } from "./manifest";
 import { readRows, summing } from "./object";
 import { requireRows } from "./proof";
 import { ProofError } from "./proofError";
@@ -56,7 +56,7 @@ export async function restoreBeside(run: BesideRun): Promise<Beside> {
   const text = standalone(manifest.restore, manifest.partition, into);
   let mark = (await findOwn(run)) ?? (await make(run, manifest, text.create));
   if (mark.whole) return { manifest, rows: mark.rows, reached: true };
-  const parts = manifest.leaves.flatMap((leaf) => leaf.parts);
+  const parts = partsIn(manifest);
   for (const part of parts.slice(mark.parts)) {
     faultPoint("archive");
     mark = await fill(run, mark, part, manifest);

@@ -17,6 +17,7 @@ import {
   type Manifest,
   manifestText,
   type PartNote,
+  partsIn,
 } from "./manifest";
 import { sumOfText, type TextWatcher, writeRows } from "./object";
 import { copyToParquet, type ParquetOptions, parquetColumnsOf } from "./parquet/copy";
@@ -76,7 +77,7 @@ export async function exportPartition(
   // What has no place in Parquet is said before anything is written.
   const inParquet = options.parquet && (await parquetColumnsOf(session, partition, options.parquet));
   const archived = await provenLeaves(session, leaves, target);
-  const parts = archived.flatMap((leaf) => leaf.parts);
+  const parts = partsIn({ leaves: archived });
   const { schema, name, oid, bound, under } = partition;
   const copied = { origin, name, columns, leaves: archived };
   const parquet =
@@ -132,11 +133,11 @@ async function provenLeaves(session: Session, leaves: readonly LeafTable[], targ
     const archived: ArchivedLeaf[] = [];
     for (const [number, leaf] of leaves.entries()) archived.push(await exportLeaf(session, leaf, number, target));
     try {
-      await verifyObjects(store, { leaves: archived, ...addSums(archived.flatMap(({ parts }) => parts)) }, { signal });
+      await verifyObjects(store, { leaves: archived, ...addSums(partsIn({ leaves: archived })) }, { signal });
       return archived;
     } catch (error) {
       const key = error instanceof ProofError ? error.key : undefined;
-      const former = earlier.former?.leaves.flatMap(({ parts }) => parts) ?? [];
+      const former = earlier.former === undefined ? [] : partsIn(earlier.former);
       const reused = [...earlier.parts, ...former].some((part) => part.key === key) && !damaged.has(key ?? "");
       if (key === undefined || !reused) throw error;
       damaged.add(key);

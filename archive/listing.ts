@@ -46,8 +46,3 @@ export async function listArchives(
     return { ...archive, ...(presence && { presence }) };
   });
 }
-
-/** What the rows of an archive take in their store. */
-export function bytesOf({ leaves }: Pick<Manifest, "leaves">): number {
-  return leaves.flatMap(({ parts }) => parts).reduce((sum, { bytes }) => sum + bytes, 0);
-}

@@ -196,6 +196,16 @@ export function parseNote(json: string): PartNote | undefined {
   }
 }
 
+/** Every object of rows, leaf by leaf. */
+export function partsIn({ leaves }: { leaves: readonly Pick<ArchivedLeaf, "parts">[] }): ArchivedPart[] {
+  return leaves.flatMap(({ parts }) => parts);
+}
+
+/** Bytes of all of them, as the store has them. */
+export function storedBytes(manifest: Pick<Manifest, "leaves">): number {
+  return partsIn(manifest).reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
 export function manifestText(content: Manifest): string {
   return `${JSON.stringify(content, undefined, 2)}\n`;
 }

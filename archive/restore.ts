@@ -10,7 +10,7 @@ import { qualified } from "../postgres/identifiers";
 import { renderStep } from "../postgres/statements";
 import type { RelationName } from "../topology/model";
 import { readManifest } from "./inventory";
-import type { Manifest } from "./manifest";
+import { type Manifest, partsIn } from "./manifest";
 import { explained, requireColumns } from "./misfit";
 import { readRows, type TextWatcher, watched } from "./object";
 import { requireRows } from "./proof";
@@ -50,7 +50,7 @@ export async function restoreTable(run: RestoreRun): Promise<"done" | "reached">
 async function fill(run: RestoreRun, table: RelationName, made: RestoreMark, manifest: Manifest): Promise<void> {
   const { session, store } = run;
   let mark = made;
-  const parts = manifest.leaves.flatMap((leaf) => leaf.parts);
+  const parts = partsIn(manifest);
   const columns = manifest.columns.map(({ name }) => name);
   for (const part of parts.slice(mark.parts)) {
     run.signal?.throwIfAborted();

@@ -1,6 +1,6 @@
 /** Reads the objects of an archive again, from the store, and compares them with what was written. */
 import { faultPoint } from "../postgres/faults";
-import type { ArchivedPart, Manifest } from "./manifest";
+import { type ArchivedPart, type Manifest, partsIn } from "./manifest";
 import { measureRows } from "./object";
 import { ProofError, type ProofFailure } from "./proofError";
 import { addSums, sameRows } from "./rows";
@@ -15,7 +15,7 @@ export async function verifyObjects(
   content: Pick<Manifest, "leaves" | "rows" | "hash">,
   options: { signal?: AbortSignal; onPart?(part: ArchivedPart): void } = {},
 ): Promise<void> {
-  for (const part of content.leaves.flatMap((leaf) => leaf.parts)) {
+  for (const part of partsIn(content)) {
     options.signal?.throwIfAborted();
     faultPoint("archive");
     await verifyPart(store, part, options.signal);
@@ -25,8 +25,8 @@ export async function verifyObjects(
 }
 
 /** @throws ProofError when a manifest contradicts itself. */
-export function refuseOtherSum({ leaves, rows, hash }: Pick<Manifest, "leaves" | "rows" | "hash">): void {
-  if (!sameRows(addSums(leaves.flatMap(({ parts }) => parts)), { rows, hash }))
+export function refuseOtherSum(content: Pick<Manifest, "leaves" | "rows" | "hash">): void {
+  if (!sameRows(addSums(partsIn(content)), content))
     throw new ProofError("corrupt", "the parts of the manifest do not add up to the rows that it says");
 }
 

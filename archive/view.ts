@@ -5,7 +5,7 @@ import type { ArchivedCopy } from "../topology/model";
 import { inTurns } from "./inTurns";
 import { listCopies, newestByName, newestByOid, readManifest } from "./inventory";
 import { identifyKey, type ListedCopy, prefixOf } from "./keys";
-import { formatOf, type Manifest } from "./manifest";
+import { formatOf, type Manifest, storedBytes } from "./manifest";
 import type { Store } from "./store";
 
 export interface ArchiveView {
@@ -90,7 +90,7 @@ async function ofFormerNames({ store, origin, tables, known }: ViewRequest): Pro
 }
 
 function copyOf({ manifest: { key, version } }: ListedCopy, manifest: Manifest): ArchivedCopy {
-  const { partition, bound, rows, leaves } = manifest;
+  const { partition, bound, rows } = manifest;
   return {
     schema: partition.schema,
     name: partition.name,
@@ -100,6 +100,6 @@ function copyOf({ manifest: { key, version } }: ListedCopy, manifest: Manifest):
     manifest: { key, ...(version !== undefined && { version }) },
     format: formatOf(manifest),
     rows,
-    bytes: leaves.flatMap(({ parts }) => parts).reduce((sum, { bytes }) => sum + bytes, 0),
+    bytes: storedBytes(manifest),
   };
 }

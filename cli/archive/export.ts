@@ -1,6 +1,6 @@
 /** `pgpartition archive export`: a copy of an attached partition, as an update makes it. */
 import { exportPartition } from "../../archive/export";
-import { bytesOf } from "../../archive/listing";
+import { storedBytes } from "../../archive/manifest";
 import { openParquet } from "../../archive/open";
 import { RateLimit } from "../../archive/rate";
 import { DEFAULT_ADVISORY_WAIT, withParentLock } from "../../postgres/advisory";
@@ -70,7 +70,7 @@ export function exportByHand(
           generation,
           bound,
           rows,
-          bytes: bytesOf(manifest),
+          bytes: storedBytes(manifest),
         };
         if (options.json) out(`${JSON.stringify(found, undefined, 2)}\n`);
         else

@@ -1,5 +1,6 @@
 /** `pgpartition archive list`: what a store holds. */
-import { bytesOf, type ListedArchive, listArchives } from "../../archive/listing";
+import { type ListedArchive, listArchives } from "../../archive/listing";
+import { storedBytes } from "../../archive/manifest";
 import type { Presence } from "../../archive/presence";
 import { describeBound } from "../../topology/bounds";
 import { bytesText } from "../../topology/sizeText";
@@ -55,7 +56,7 @@ function asJson({ stored: { origin, partition, copies }, manifest, presence, fai
     ...(manifest && {
       bound: manifest.bound,
       rows: manifest.rows,
-      bytes: bytesOf(manifest),
+      bytes: storedBytes(manifest),
       textBytes: manifest.textBytes,
       tableBytes: manifest.tableBytes,
       exportedAt: manifest.exportedAt,
@@ -84,7 +85,7 @@ function row({ stored: { partition, copies }, manifest, presence }: ListedArchiv
     partition,
     describeBound(manifest.bound),
     manifest.rows.toLocaleString("en-US"),
-    bytesText(bytesOf(manifest)),
+    bytesText(storedBytes(manifest)),
     String(manifest.generation),
     manifest.exportedAt.slice(0, 16),
     presence === undefined ? "not asked" : PRESENCE[presence.kind],

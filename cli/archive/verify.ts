@@ -4,8 +4,8 @@ import type { StoredPartition } from "../../archive/catalogue";
 import { type Finding, GRADES, type Grade, worst } from "../../archive/grade";
 import { inTurns } from "../../archive/inTurns";
 import { identifyKey } from "../../archive/keys";
-import { bytesOf } from "../../archive/listing";
 import type { Manifest } from "../../archive/manifest";
+import { storedBytes } from "../../archive/manifest";
 import { openParquet } from "../../archive/open";
 import { readPresence, requireSame } from "../../archive/presence";
 import { RateLimit } from "../../archive/rate";
@@ -108,7 +108,7 @@ function asJson(result: Result) {
     ...identity(stored.origin),
     partition: stored.partition,
     grade,
-    ...(manifest && { generation: manifest.generation, rows: manifest.rows, bytes: bytesOf(manifest) }),
+    ...(manifest && { generation: manifest.generation, rows: manifest.rows, bytes: storedBytes(manifest) }),
     reasons,
   };
 }
@@ -118,7 +118,7 @@ function text(results: readonly Result[], compared: string | null): string {
     if (!("stored" in result)) return [result.grade, "", result.partition, "", ""];
     const { stored, manifest, grade } = result;
     const { parent } = stored.origin;
-    const content = manifest ? [manifest.rows.toLocaleString("en-US"), bytesText(bytesOf(manifest))] : ["", ""];
+    const content = manifest ? [manifest.rows.toLocaleString("en-US"), bytesText(storedBytes(manifest))] : ["", ""];
     return [grade, `${parent.schema}.${parent.name}`, stored.partition, ...content];
   });
   const reasons = results.flatMap(({ findings }) => findings.map(({ grade, reason }) => `${grade}: ${reason}\n`));
