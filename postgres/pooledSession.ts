@@ -1,7 +1,7 @@
 /** One session of a pool. */
 import type { Readable, Writable } from "node:stream";
 import { finished } from "node:stream/promises";
-import type { Client } from "pg";
+import { type Client, DatabaseError } from "pg";
 import { from, to } from "pg-copy-streams";
 import type { Row, Session } from "./connection";
 import { CopyText } from "./copyText";
@@ -11,6 +11,8 @@ export class PooledSession implements Session {
   broken = false;
   busy = false;
   cancelledByUser = false;
+  /** What ended the session between two statements; the next one would only be told that it is not queryable. */
+  private endedBy: Error | undefined;
 
   constructor(
     readonly client: Client,
@@ -18,8 +20,9 @@ export class PooledSession implements Session {
     /** Has the server cancel what this session is doing; `still` is asked just before. */
     private readonly cancel: (still: () => boolean) => Promise<void>,
   ) {
-    client.on("error", () => {
+    client.on("error", (reason) => {
       this.broken = true;
+      this.endedBy ??= reason;
     });
     client.on("end", () => {
       this.broken = true;
@@ -31,6 +34,8 @@ export class PooledSession implements Session {
     try {
       const { rows } = await this.client.query<R>(sql, parameters);
       return rows;
+    } catch (error) {
+      throw this.endedBy !== undefined && !(error instanceof DatabaseError) ? this.endedBy : error;
     } finally {
       this.busy = false;
     }

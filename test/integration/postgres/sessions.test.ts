@@ -1,5 +1,6 @@
 /** Opening, pinning, sharing, losing and ending sessions. */
 import assert from "node:assert/strict";
+import { setTimeout as pause } from "node:timers/promises";
 import { Sessions } from "../../../postgres/connection";
 import { ConnectionError } from "../../../postgres/errors";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
@@ -161,6 +162,18 @@ describeOnEachPostgres("sessions", (server) => {
     await outcome;
     await sessions.cancelAll();
     await assert.rejects(pidOf(), /are closed/);
+  });
+
+  it("that are ended between two statements say what ended them", async () => {
+    const client = await database.client();
+    await assert.rejects(
+      sessions.withSession(async (session) => {
+        await client.query("SELECT pg_terminate_backend($1)", [session.pid]);
+        while (session.broken !== true) await pause(5);
+        await session.query("SELECT 1");
+      }),
+      { code: "57P01" },
+    );
   });
 
   it("that are lost in the middle of a run are told in its report", async () => {

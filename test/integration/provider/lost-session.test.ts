@@ -147,7 +147,7 @@ describeOnEachPostgres("a run that loses its session", (server) => {
           assert.match(
             first,
             /(57P01|57P02|Connection terminated|ECONNRESET).*session with the server was lost/,
-            title,
+            `${title}: ${first}`,
           );
           admin = await connect(connection);
           await admin.query("DROP EVENT TRIGGER gate");
