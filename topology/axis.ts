@@ -4,8 +4,8 @@
  * where a uuid v7 or a count of seconds holds an instant; its moment is then written as a timestamptz.
  */
 import { compareDecimals, type Decimal, decimalText, fitted, parseDecimal, shortest } from "./decimals";
+import type { Axis, MomentAxis, MomentType, NumberAxis } from "./grid";
 import { canonicalValue, integerText, isMomentType } from "./keys";
-import type { Axis, MomentAxis, MomentType, NumberAxis } from "./model";
 import { beginText, epochMicros, instantText, momentText } from "./time";
 import { attempt, compareText, ValueError } from "./values";
 

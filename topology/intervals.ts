@@ -5,7 +5,7 @@
 import { Temporal } from "temporal-polyfill";
 import { momentType, numberText } from "./axis";
 import { decimalText, parseDecimal, shortest, stepped, stepsBetween } from "./decimals";
-import type { Axis, CalendarGrid, CalendarUnit, Grid, NumberAxis, NumericGrid } from "./model";
+import type { Axis, CalendarGrid, CalendarUnit, Grid, NumberAxis, NumericGrid } from "./grid";
 import { clockText, isZoneless, localText, localWall, plainDate } from "./time";
 import { ValueError } from "./values";
 

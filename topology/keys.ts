@@ -5,7 +5,7 @@
  * deterministic; {@link orderIsSure} says for which values every usual collation agrees.
  */
 import { compareDecimals, decimalText, digitsOf, fitted, parseDecimal } from "./decimals";
-import type { MomentType, NumberType, RangeKeyType } from "./model";
+import type { MomentType, NumberType, RangeKeyType } from "./grid";
 import { boundText } from "./time";
 import { compareText, ValueError } from "./values";
 

@@ -5,7 +5,8 @@
 import type { Temporal } from "temporal-polyfill";
 import { momentType, orderOf } from "./axis";
 import { compareDecimals, decimalText, parseDecimal, shortest, subtract } from "./decimals";
-import type { Axis, Tier } from "./model";
+import type { Axis } from "./grid";
+import type { Tier } from "./model";
 import { tierRank } from "./tiers";
 import { localText, localWall } from "./time";
 import { ValueError } from "./values";

@@ -1,7 +1,8 @@
 /** Names of partitions: templates with placeholders, the defaults, and pg_partman's own patterns. */
 import { Temporal } from "temporal-polyfill";
+import type { CalendarUnit, Grid } from "./grid";
 import type { ClockReading } from "./intervals";
-import type { CalendarUnit, Grid, Strategy } from "./model";
+import type { Strategy } from "./model";
 import { type Period, type Stretches, wallOf } from "./stretches";
 import { nearest, ValueError } from "./values";
 

@@ -1,8 +1,9 @@
 /** From the policy that a program declares to the partitions it stands for. */
 import type { Comparison } from "./difference";
+import type { RangeKeyType } from "./grid";
 import { isMomentType, isNumberType, keyClass } from "./keys";
 import { record } from "./level";
-import type { DesiredPartition, DesiredSet, InputFailure, RangeKeyType } from "./model";
+import type { DesiredPartition, DesiredSet, InputFailure } from "./model";
 import { archiveOfInputs, refuseWithoutArchive } from "./policy/archive";
 import { attributesOfInputs } from "./policy/children";
 import { checkNames, type Entry } from "./policy/entries";

@@ -5,8 +5,9 @@
  */
 import { keyOf, momentOfKey, momentType, orderOf } from "./axis";
 import { sameBound } from "./bounds";
+import type { Stretch } from "./grid";
 import { type ClockReading, periodOf, periodReading, periodStart } from "./intervals";
-import type { PartitionBound, Stretch } from "./model";
+import type { PartitionBound } from "./model";
 import { localWall } from "./time";
 import { attempt } from "./values";
 

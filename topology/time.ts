@@ -3,7 +3,7 @@
  * way between that text and a wall clock. Years 0001 to 9999 only: within them canonical texts sort as the moments do.
  */
 import { Temporal } from "temporal-polyfill";
-import type { MomentType } from "./model";
+import type { MomentType } from "./grid";
 import { ValueError } from "./values";
 
 const MOMENT =

@@ -1,8 +1,8 @@
 /** What the bounds of a RANGE may stand for: plain numbers, counted time, uuids by time, days of which zone. */
 import { keyOf, momentOfKey, momentType } from "../axis";
 import { digitsOf } from "../decimals";
+import type { Axis, Epoch, MomentAxis } from "../grid";
 import { keyClass, valueKey } from "../keys";
-import type { Axis, Epoch, MomentAxis } from "../model";
 import { localText, localWall, zoneName } from "../time";
 import { attempt } from "../values";
 

@@ -2,8 +2,8 @@
 import type { Temporal } from "temporal-polyfill";
 import { momentType } from "../axis";
 import { decimalText, parseDecimal, shortest, stepped, stepsBetween, subtract } from "../decimals";
+import type { Axis, CalendarGrid, CalendarUnit, Grid, NumberAxis, Stretch } from "../grid";
 import { parseAnchor } from "../intervals";
-import type { Axis, CalendarGrid, CalendarUnit, Grid, NumberAxis, Stretch } from "../model";
 import { periodsFrom } from "../stretches";
 import { localWall } from "../time";
 import { attempt } from "../values";

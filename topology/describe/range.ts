@@ -1,8 +1,9 @@
 /** The policy with periods behind the partitions of a RANGE, when there is one. */
 import { momentOf, orderOf } from "../axis";
 import { compareEnds } from "../bounds";
+import type { Axis, Grid } from "../grid";
 import { plainType } from "../level";
-import type { ActualPartition, Axis, Grid } from "../model";
+import type { ActualPartition } from "../model";
 import { isPreset, parseTemplate, placeholdersOf, render, resolveNaming } from "../names";
 import { checkedGrid } from "../policy/grids";
 import { type Period, periodsFrom, type Stretches } from "../stretches";

@@ -1,9 +1,9 @@
 /** `every`, `epoch`, `anchor`, `offset` and `changes`: the stretches of a RANGE policy. */
 import { beginningOf, momentOf, numberText, orderOf } from "../axis";
 import { digitsOf, parseDecimal } from "../decimals";
+import type { Axis, Grid, Stretch } from "../grid";
 import { parseAnchor, parseEvery } from "../intervals";
 import { isMomentType, isNumberType, keyClass } from "../keys";
-import type { Axis, Grid, Stretch } from "../model";
 import { isPreset, resolveNaming } from "../names";
 import { attempt } from "../values";
 import type { ChangeInputs, Inputs, RangeInputs } from "./inputs";

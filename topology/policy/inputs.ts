@@ -1,6 +1,7 @@
 /** The inputs of a PartitionSet: one table of properties, and the types that follow from it. */
 import type { RawValue } from "../bounds";
-import type { Epoch, OnDelete, ReorganizeMode, Tier, UnmanagedMode } from "../model";
+import type { Epoch } from "../grid";
+import type { OnDelete, ReorganizeMode, Tier, UnmanagedMode } from "../model";
 import type { Naming } from "../names";
 import { nameProblem } from "../names";
 import { AGED_TIERS, type AgedTier, TIERS } from "../tiers";

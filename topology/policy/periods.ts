@@ -1,8 +1,9 @@
 /** The periods of a RANGE policy at `asOf`: which of them there are, and the tier of each. */
 import { momentOf, orderOf } from "../axis";
+import type { Axis, Stretch } from "../grid";
 import { isNumberType, keyClass } from "../keys";
 import { compareDurations, type Lifecycle, lifecycleAt, type Pin, parseAfter, type Rule } from "../lifecycle";
-import type { Axis, DesiredSet, PartitionBound, Stretch, Tier } from "../model";
+import type { DesiredSet, PartitionBound, Tier } from "../model";
 import { axisOf, beginAt, countPeriods, endAfter, type Period, periodsFrom, periodWith } from "../stretches";
 import { TIERS, tierRank } from "../tiers";
 import { attempt } from "../values";

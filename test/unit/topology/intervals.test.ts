@@ -3,8 +3,9 @@ import fc from "fast-check";
 import { Temporal } from "temporal-polyfill";
 import { momentType } from "../../../topology/axis";
 import { compareEnds } from "../../../topology/bounds";
+import type { Axis, CalendarGrid, CalendarUnit, Grid, NumberType } from "../../../topology/grid";
 import { parseAnchor, parseEvery, periodOf, periodStart, periodWall } from "../../../topology/intervals";
-import type { Axis, CalendarGrid, CalendarUnit, Grid, NumberType, PartitionBound } from "../../../topology/model";
+import type { PartitionBound } from "../../../topology/model";
 import { type Period, periodsFrom, periodWith } from "../../../topology/stretches";
 import { beginText, boundText, momentText, plainDate, zoneName } from "../../../topology/time";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { keyOf, momentOf, momentOfKey, orderOf } from "../../../topology/axis";
 import { compareEnds } from "../../../topology/bounds";
-import type { Axis, CalendarUnit, Grid, Stretch } from "../../../topology/model";
+import type { Axis, CalendarUnit, Grid, Stretch } from "../../../topology/grid";
 import { expand } from "../../../topology/policy";
 import { axisOf, type Period, periodAt, periodsFrom, periodWith } from "../../../topology/stretches";
 import { monthly, partitionsOf, type Raw, tiers } from "./inputs";
