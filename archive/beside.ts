@@ -11,6 +11,7 @@ import {
 import { COPYING, copyRowsIn } from "../postgres/archive/rows";
 import { standalone } from "../postgres/archive/standalone";
 import type { Session } from "../postgres/connection";
+import { UTF8 } from "../postgres/encoding";
 import { ArchiveError, explainError, hasSqlstate, IdentityError, SQLSTATE, sqlstateClass } from "../postgres/errors";
 import { faultPoint } from "../postgres/faults";
 import { qualified } from "../postgres/identifiers";
@@ -141,7 +142,11 @@ async function refuseWrongCondition({ session, into }: BesideRun, where: string,
   try {
     await session.query(`SELECT FROM ${qualified(into)} WHERE (${where}) LIMIT $1`, [0]);
     const columns = manifest.columns.map(({ name }) => name);
-    await copyRowsIn(session, { ...into, columns, format: "text", where }, async (text) => void text.end());
+    await copyRowsIn(
+      session,
+      { ...into, columns, format: "text", encoding: UTF8, where },
+      async (text) => void text.end(),
+    );
   } catch (error) {
     if (sqlstateClass(error) === undefined) throw error;
     throw new RangeError(`--where: ${explainError(error)}`, { cause: error });
@@ -165,7 +170,8 @@ async function fill(run: BesideRun, mark: BesideMark, part: ArchivedPart, manife
     const sum = new RowSummer(part.format);
     const columns = manifest.columns.map(({ name }) => name);
     const rows = await readRows(store, part);
-    const table = { ...into, columns, format: part.format, ...(where !== undefined && { where }) };
+    const { encoding } = manifest.server;
+    const table = { ...into, columns, format: part.format, encoding, ...(where !== undefined && { where }) };
     const taken = await copyRowsIn(session, table, (text) => pipeline(rows, summing(sum), text));
     if (!sameRows(sum.end(), part))
       throw new ProofError("corrupt", `${store.url}/${part.key} holds other rows than were written`, part.key);

@@ -5,6 +5,7 @@ import { readDefinition } from "../postgres/archive/definition";
 import { type Blocks, COPYING, copyRowsOut, type RowsTable } from "../postgres/archive/rows";
 import { type ArchivedColumn, type LeafTable, readColumns, readKeyExtent, readLeaves } from "../postgres/archive/table";
 import type { Session } from "../postgres/connection";
+import type { TextEncoding } from "../postgres/encoding";
 import { faultPoint } from "../postgres/faults";
 import { ARCHIVE_DEFAULTS, type RowFormat } from "../topology/archive";
 import type { PartitionBound, RelationName } from "../topology/model";
@@ -71,11 +72,22 @@ export async function exportPartition(
   await sweep(store, prefixOfPartition(origin, partition.name));
   const earlier = await earlierExports(store, origin, partition);
   const generation = { partition: partition.name, oid: partition.oid, generation: earlier.last + 1 };
+  const facts = await serverFacts(session);
+  const { encoding } = facts.server;
   const leaves = await readLeaves(session, partition.oid);
   const columns = await readColumns(session, partition.oid);
-  const target: Target = { ...options, format, generation, columns, earlier, damaged: new Set(), made: new Map() };
+  const target: Target = {
+    ...options,
+    format,
+    encoding,
+    generation,
+    columns,
+    earlier,
+    damaged: new Set(),
+    made: new Map(),
+  };
   // What has no place in Parquet is said before anything is written.
-  const inParquet = options.parquet && (await parquetColumnsOf(session, partition, options.parquet));
+  const inParquet = options.parquet && (await parquetColumnsOf(session, { ...partition, encoding }, options.parquet));
   const archived = await provenLeaves(session, leaves, target);
   const parts = partsIn({ leaves: archived });
   const { schema, name, oid, bound, under } = partition;
@@ -89,14 +101,14 @@ export async function exportPartition(
     partition: { schema, name, oid, ...(under !== undefined && { under }) },
     generation: generation.generation,
     bound,
-    ...(await serverFacts(session)),
+    ...facts,
     columns,
     ...addSums(parts),
     textBytes: parts.reduce((sum, { textBytes }) => sum + textBytes, 0),
     tableBytes: leaves.reduce((sum, { totalBytes }) => sum + totalBytes, 0),
     ...(extent && { key: extent }),
     leaves: archived,
-    restore: await readDefinition(session, oid, leaves, columns, format),
+    restore: await readDefinition(session, oid, leaves, { columns, format, encoding }),
     ...(parquet && { parquet }),
   };
   faultPoint("archive");
@@ -117,6 +129,7 @@ async function sweep(store: Store, prefix: string): Promise<void> {
 
 interface Target extends ExportOptions {
   format: RowFormat;
+  encoding: TextEncoding;
   generation: Generation;
   columns: ArchivedColumn[];
   earlier: EarlierExports;
@@ -246,10 +259,10 @@ function readPart<T>(
   session: Session,
   leaf: LeafTable,
   blocks: Blocks,
-  { columns, format }: Target,
+  { columns, format, encoding }: Target,
   read: (text: Readable) => Promise<T>,
 ): Promise<T> {
-  const table: RowsTable = { ...leaf, columns: columns.map(({ name }) => name), format };
+  const table: RowsTable = { ...leaf, columns: columns.map(({ name }) => name), format, encoding };
   return session.transaction(async () => {
     await session.query(COPYING);
     return copyRowsOut(session, table, read, blocks);

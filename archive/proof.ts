@@ -88,10 +88,10 @@ export async function requireRows(
   options: { signal?: AbortSignal; onText?: TextWatcher } = {},
 ): Promise<void> {
   const columns = manifest.columns.map(({ name }) => name);
-  const format = formatOf(manifest);
+  const text = { columns, format: formatOf(manifest), encoding: manifest.server.encoding };
   const sums: RowSum[] = [];
   for (const leaf of await readLeaves(session, table.oid))
-    sums.push(await copyRowsOut(session, { ...leaf, columns, format }, (text) => sumOfText(text, format, options)));
+    sums.push(await copyRowsOut(session, { ...leaf, ...text }, (rows) => sumOfText(rows, text.format, options)));
   const now = addSums(sums);
   if (!sameRows(now, manifest)) {
     const than = now.rows === manifest.rows ? "other rows" : `${now.rows} rows instead of ${manifest.rows}`;

@@ -52,6 +52,7 @@ async function fill(run: RestoreRun, table: RelationName, made: RestoreMark, man
   let mark = made;
   const parts = partsIn(manifest);
   const columns = manifest.columns.map(({ name }) => name);
+  const { encoding } = manifest.server;
   for (const part of parts.slice(mark.parts)) {
     run.signal?.throwIfAborted();
     mark = { ...mark, parts: mark.parts + 1 };
@@ -59,7 +60,7 @@ async function fill(run: RestoreRun, table: RelationName, made: RestoreMark, man
       await session.query(COPYING);
       const rows = await readRows(store, part);
       const { signal } = run;
-      await copyRowsIn(session, { ...table, columns, format: part.format }, (into) =>
+      await copyRowsIn(session, { ...table, columns, format: part.format, encoding }, (into) =>
         pipeline(rows, watched(run.onText), into, { signal }),
       );
       faultPoint("archive");

@@ -113,6 +113,8 @@ export interface CopyFacts {
   /** `PARTITION BY` of the parent with its operator classes and collations: `RANGE (created_at)`. */
   partitionKey: string;
   columns: { name: string; generated: boolean }[];
+  /** Of the database, by PostgreSQL's name. */
+  encoding: string;
   /**
    * A unique key without NULLs, by which a row and its copy are known to be the same; `equals` is its operator,
    * schema-qualified. Empty: there is none.

@@ -11,6 +11,7 @@ import { Readable } from "node:stream";
 import { isDeepStrictEqual } from "node:util";
 import { readTypedColumns } from "../../postgres/archive/table";
 import type { Session } from "../../postgres/connection";
+import { type TextEncoding, UTF8 } from "../../postgres/encoding";
 import { ArchiveError } from "../../postgres/errors";
 import { faultPoint } from "../../postgres/faults";
 import { type ParquetColumn, parquetColumns, parquetFolder, parquetPrefix } from "../../topology/parquet";
@@ -35,10 +36,15 @@ export interface ParquetOptions {
 /** @throws ArchiveError with every column that has no place in Parquet; nothing was done. */
 export async function parquetColumnsOf(
   session: Session,
-  table: { oid: number; name: string },
+  table: { oid: number; name: string; encoding: TextEncoding },
   { columns: mappings }: ParquetOptions,
 ): Promise<ParquetColumn[]> {
   await requireParquet();
+  if (table.encoding !== UTF8)
+    throw new ArchiveError(
+      `archive.parquet: ${table.name} cannot be copied: texts of Parquet are UTF-8, and the database has ${table.encoding}. ` +
+        "Leave archive.parquet out; the archive itself takes every encoding.",
+    );
   const { columns, problems } = parquetColumns(await readTypedColumns(session, table.oid), mappings);
   if (problems.length === 0) return columns;
   const list = problems.map(({ column, reason }) => `column ${column} ${reason}`).join("; ");

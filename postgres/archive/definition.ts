@@ -2,8 +2,9 @@
 import type { RowFormat } from "../../topology/archive";
 import type { RelationName } from "../../topology/model";
 import type { Session } from "../connection";
+import type { TextEncoding } from "../encoding";
 import { qualified, quoteIdent } from "../identifiers";
-import { copyFrom } from "./rows";
+import { copyFromAnywhere } from "./rows";
 import type { ArchivedColumn } from "./table";
 
 /** Statements in the order in which they are run; each part of a leaf is the input of its `copy`. */
@@ -77,8 +78,7 @@ export async function readDefinition(
   session: Session,
   oid: number,
   leaves: readonly RelationName[],
-  columns: readonly ArchivedColumn[],
-  format: RowFormat,
+  { columns, ...text }: { columns: readonly ArchivedColumn[]; format: RowFormat; encoding: TextEncoding },
 ): Promise<RestoreText> {
   const tables = await session.query<TableRow>(TABLES, [oid]);
   const create: string[] = [];
@@ -93,7 +93,7 @@ export async function readDefinition(
     finish.push(...indexes.map(({ definition }) => definition));
   }
   const names = columns.map(({ name }) => name);
-  return { create, copy: leaves.map((leaf) => copyFrom({ ...leaf, columns: names, format })), finish };
+  return { create, copy: leaves.map((leaf) => copyFromAnywhere({ ...leaf, ...text, columns: names })), finish };
 }
 
 async function createText(session: Session, table: TableRow): Promise<string> {

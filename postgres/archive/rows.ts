@@ -3,12 +3,14 @@ import type { Readable, Writable } from "node:stream";
 import type { RowFormat } from "../../topology/archive";
 import type { RelationName } from "../../topology/model";
 import type { Session } from "../connection";
-import { qualified, quoteIdent } from "../identifiers";
+import { type TextEncoding, UTF8 } from "../encoding";
+import { qualified, quoteIdent, quoteLiteral } from "../identifiers";
 
 /** A table and its columns that hold what was written into them, in the order in which a row is told. */
 export interface RowsTable extends RelationName {
   columns: readonly string[];
   format: RowFormat;
+  encoding: TextEncoding;
 }
 
 /** A table that rows go into. */
@@ -18,12 +20,12 @@ export interface TargetTable extends RowsTable {
 }
 
 /**
- * Text needs none. Of CSV each says how NULL is told from the empty string and how values are quoted, so that the statement
+ * Of text each is the default. Of CSV each says how NULL is told from the empty string and how values are quoted, so that the statement
  * can be read by itself; the names of the columns stand above the rows, for everybody who reads such a file without it.
  */
-const OPTIONS: Record<RowFormat, string> = {
-  text: "",
-  csv: ` WITH (FORMAT csv, HEADER true, DELIMITER ',', NULL '', QUOTE '"', ESCAPE '"')`,
+const OPTIONS: Record<RowFormat, readonly string[]> = {
+  text: [],
+  csv: ["FORMAT csv", "HEADER true", "DELIMITER ','", "NULL ''", `QUOTE '"'`, `ESCAPE '"'`],
 };
 
 /** Blocks of a table's main fork: from the first one to the one before `to` (absent: to the end). */
@@ -62,13 +64,30 @@ export function copyRowsIn(
 }
 
 export function copyTo(table: RowsTable, blocks?: Blocks): string {
-  return `COPY ${source(table, blocks)} TO STDOUT${OPTIONS[table.format]}`;
+  return `COPY ${source(table, blocks)} TO STDOUT${optionsOf(table)}`;
+}
+
+/** The same for whoever sends it in a session of another encoding. */
+export function copyFromAnywhere(table: TargetTable): string {
+  return `COPY ${target(table)} FROM STDIN${withOptions([...OPTIONS[table.format], encodingOption(table)])}`;
+}
+
+function optionsOf(table: RowsTable): string {
+  return withOptions([...OPTIONS[table.format], ...(table.encoding === UTF8 ? [] : [encodingOption(table)])]);
+}
+
+function encodingOption({ encoding }: RowsTable): string {
+  return `ENCODING ${quoteLiteral(encoding)}`;
+}
+
+function withOptions(options: readonly string[]): string {
+  return options.length === 0 ? "" : ` WITH (${options.join(", ")})`;
 }
 
 /** The columns are always named: a restored table may have them in another order. */
 export function copyFrom(table: TargetTable): string {
   const where = table.where === undefined ? "" : ` WHERE (${table.where})`;
-  return `COPY ${target(table)} FROM STDIN${OPTIONS[table.format]}${where}`;
+  return `COPY ${target(table)} FROM STDIN${optionsOf(table)}${where}`;
 }
 
 /** Without columns (a preview that has asked no database does not know them) COPY takes all that hold values. */

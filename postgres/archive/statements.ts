@@ -1,11 +1,12 @@
 /** The statements of steps that read or write an archive. */
-import { ARCHIVE_DEFAULTS, type RowFormat } from "../../topology/archive";
+import { ARCHIVE_DEFAULTS } from "../../topology/archive";
 import type { RelationName } from "../../topology/model";
 import type { Step } from "../../topology/steps";
+import { UTF8 } from "../encoding";
 import { qualified } from "../identifiers";
 import type { ChildFacts, ParentFacts } from "../parent";
 import type { Lock, Statement } from "../statement";
-import { copyFrom, copyTo } from "./rows";
+import { copyFrom, copyTo, type RowsTable } from "./rows";
 
 interface Rendering {
   step: Step;
@@ -17,7 +18,7 @@ interface Rendering {
 /** One for each table that holds rows; a large one is read in parts. */
 export function exportStatements({ step, parent, child }: Rendering): Statement[] {
   return (step.tables ?? [child]).map((table) => ({
-    sql: copyTo({ ...table, columns: storedColumns(parent), format: formatOf(step) }),
+    sql: copyTo(rowsOf(table, step, parent)),
     locks: [{ relation: qualified(table), mode: "ACCESS SHARE", hold: "scan" }],
     transactional: true,
     alone: true,
@@ -31,7 +32,7 @@ export function fillStatement(
 ): Statement {
   const filled = [child, ...descendants].map(qualified);
   return {
-    sql: copyFrom({ ...child, columns: storedColumns(parent), format: formatOf(step) }),
+    sql: copyFrom(rowsOf(child, step, parent)),
     locks: filled.map((relation): Lock => ({ relation, mode: "ROW EXCLUSIVE", hold: "scan" })),
     transactional: true,
     fills: true,
@@ -50,17 +51,20 @@ export function proofStatement({ child, facts }: Pick<Rendering, "child" | "fact
 export function comparedStatements({ step, parent, child, facts }: Rendering): Statement[] {
   const leaves = facts.leaves.length > 0 ? facts.leaves : [child];
   return leaves.map((table) => ({
-    sql: copyTo({ ...table, columns: storedColumns(parent), format: formatOf(step) }),
+    sql: copyTo(rowsOf(table, step, parent)),
     locks: [{ relation: qualified(table), mode: "ACCESS SHARE", hold: "scan" }],
     transactional: true,
     proves: true,
   }));
 }
 
-function formatOf({ format = ARCHIVE_DEFAULTS.format }: Step): RowFormat {
-  return format;
-}
-
-function storedColumns({ copying }: ParentFacts): string[] {
-  return (copying?.columns ?? []).filter(({ generated }) => !generated).map(({ name }) => name);
+function rowsOf({ schema, name }: RelationName, { format }: Step, { copying }: ParentFacts): RowsTable {
+  const stored = (copying?.columns ?? []).filter(({ generated }) => !generated);
+  return {
+    schema,
+    name,
+    columns: stored.map((column) => column.name),
+    format: format ?? ARCHIVE_DEFAULTS.format,
+    encoding: copying?.encoding ?? UTF8,
+  };
 }

@@ -32,6 +32,7 @@ interface Row extends Record<string, unknown> {
   key_options: string[];
   levels: Level[];
   columns: { name: string; generated: boolean }[];
+  encoding: string;
   key: { column: string; schema: string; operator: string }[] | null;
   foreign_keys: { name: string; definition: string; references: RelationName[]; valid: boolean }[];
   self_referenced: boolean;
@@ -93,6 +94,7 @@ SELECT (SELECT json_agg(
     JOIN pg_catalog.pg_namespace n ON n.oid = a.relnamespace) AS levels,
   (SELECT json_agg(json_build_object('name', a.attname, 'generated', a.attgenerated <> '') ORDER BY a.attnum)
     FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
+  pg_catalog.current_setting('server_encoding') AS encoding,
   (SELECT json_agg(json_build_object('column', a.attname, 'schema', n.nspname, 'operator', o.oprname) ORDER BY k.position)
     FROM unique_key x
     CROSS JOIN ROWS FROM (pg_catalog.unnest(x.indkey::int2[]), pg_catalog.unnest(x.indclass::oid[]))
@@ -139,6 +141,7 @@ export async function readCopying(session: Session, parent: Keyed): Promise<Copy
     facts: {
       partitionKey: `${parent.strategy.toUpperCase()} (${keys.join(", ")})`,
       columns: row.columns,
+      encoding: row.encoding,
       key: (row.key ?? []).map(({ column, schema, operator }) => ({
         column,
         equals: `OPERATOR(${quoteIdent(schema)}.${operator})`,

@@ -2,6 +2,7 @@
 import type { PartitionBound, RelationName } from "../../topology/model";
 import type { Step } from "../../topology/steps";
 import { boundPredicate, hashPredicate } from "../boundSql";
+import { UTF8 } from "../encoding";
 import { qualified, quoteIdent } from "../identifiers";
 import type { CopyFacts, ParentFacts } from "../parent";
 import type { Lock, LockMode, Statement } from "../statement";
@@ -17,6 +18,7 @@ export interface ReorganizationRendering {
 const UNKNOWN: CopyFacts = {
   partitionKey: "",
   columns: [],
+  encoding: UTF8,
   key: [],
   foreignKeys: [],
   provable: false,

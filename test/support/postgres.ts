@@ -49,8 +49,8 @@ export interface TestDatabase {
 export interface TestServer {
   major: Major;
   server: PostgresServer;
-  /** Makes an empty database; default name: one that no other test uses. */
-  createDatabase(name?: string): Promise<TestDatabase>;
+  /** Makes an empty database; default name: one that no other test uses; default encoding: UTF8. */
+  createDatabase(name?: string, encoding?: string): Promise<TestDatabase>;
 }
 
 const SETTINGS: Record<string, string> = {
@@ -140,7 +140,7 @@ async function startTestServer(major: Major): Promise<TestServer> {
   await ensurePostgres(major, logToStderr);
   const server = await startServer({ major, dataDir, settings: SETTINGS });
   pids.add(server.pid);
-  return { major, server, createDatabase: (name) => createDatabase(server, name) };
+  return { major, server, createDatabase: (name, encoding) => createDatabase(server, name, encoding) };
 }
 
 /** A server of a test's own, with other settings than the shared one; it is gone, with its data, after the action. */
@@ -155,7 +155,11 @@ export async function withServer<T>(
   const server = await startServer({ major, dataDir, settings: { ...SETTINGS, ...settings } });
   pids.add(server.pid);
   try {
-    return await action({ major, server, createDatabase: (database) => createDatabase(server, database) });
+    return await action({
+      major,
+      server,
+      createDatabase: (database, encoding) => createDatabase(server, database, encoding),
+    });
   } finally {
     await removeServer(dataDir);
   }
@@ -223,7 +227,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 
 let databases = 0;
 
-async function createDatabase(server: PostgresServer, name?: string): Promise<TestDatabase> {
+async function createDatabase(server: PostgresServer, name?: string, encoding?: string): Promise<TestDatabase> {
   databases += 1;
   const database = name ?? `test_${databases}`;
   const connection: Connection = {
@@ -233,7 +237,11 @@ async function createDatabase(server: PostgresServer, name?: string): Promise<Te
     password: server.password,
     database,
   };
-  await asAdministrator(connection, (admin) => admin.query(`CREATE DATABASE ${admin.escapeIdentifier(database)}`));
+  // The locale C goes with every encoding.
+  const other = encoding === undefined ? "" : ` TEMPLATE template0 LOCALE 'C' ENCODING '${encoding}'`;
+  await asAdministrator(connection, (admin) =>
+    admin.query(`CREATE DATABASE ${admin.escapeIdentifier(database)}${other}`),
+  );
   const clients = new Set<Client>();
   let logStart = Number.POSITIVE_INFINITY;
   const statementLog = () => readStatements(server.logFile, logStart, database);

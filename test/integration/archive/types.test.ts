@@ -10,6 +10,7 @@ import { FileStore } from "../../../archive/stores/file";
 import { copyRowsIn, copyRowsOut, type RowsTable } from "../../../postgres/archive/rows";
 import { readColumns } from "../../../postgres/archive/table";
 import { type Session, Sessions } from "../../../postgres/connection";
+import { UTF8 } from "../../../postgres/encoding";
 import type { RowFormat } from "../../../topology/archive";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 
@@ -143,6 +144,7 @@ describeOnEachPostgres("an archive of rows of every type", (server) => {
       name,
       columns: (await readColumns(session, Number(row?.oid))).map(({ name: column }) => column),
       format: "text",
+      encoding: UTF8,
     };
   };
 
