@@ -1,115 +1,78 @@
 /** What the rows of a partition add up to, whatever their order: the same for a table and for its rows in the archive. */
-import { createHash, type Hash, hash } from "node:crypto";
 import type { RowFormat } from "../topology/archive";
+import { ROW_SUMS } from "./wasm/rowSums.wasm";
 
 /** The sum of rows, as manifests hold it. */
 export interface RowSum {
   rows: number;
-  /** 32 hexadecimal digits: the sum, modulo 2^128, of the first 128 bits of the SHA-256 of each row as COPY writes it. */
+  /**
+   * 32 hexadecimal digits: the sum, modulo 2^128, of the hash of each row as COPY writes it, without its newline. The hash
+   * is SipHash-2-4 with 128 bits and the key 00 01 … 0f, read as a little-endian number.
+   */
   hash: string;
 }
 
-const NEWLINE = 0x0a;
-const QUOTE = 0x22;
+/** What rowSums.as.ts exports. */
+interface RowSums extends Record<"PIECE" | "PIECE_BYTES" | "STATE" | "STATE_BYTES" | Place, { value: number }> {
+  memory: { buffer: ArrayBuffer };
+  addText(bytes: number): void;
+  addCsv(bytes: number): void;
+}
 
-/** Lanes hold sums of 32-bit numbers; so many of them stay exact in a double. */
-const CARRY_EVERY = 2 ** 20;
+type Place = "BEGUN" | "ROWS" | "SUM" | "HEADER";
 
-/** Finds where rows end in a text that comes in pieces; -1: not in what is left of this piece. */
-type RowEnd = (piece: Buffer, from: number) => number;
-
-const ROW_ENDS: Record<RowFormat, () => RowEnd> = {
-  /** Inside of values a newline is escaped. */
-  text: () => (piece, from) => piece.indexOf(NEWLINE, from),
-  /** Inside of quotes a newline belongs to the value. A quote in a value is written twice, and so leaves and enters again. */
-  csv: () => {
-    let quoted = false;
-    return (piece, from) => {
-      for (let at = from; at < piece.length; at++) {
-        const byte = piece[at];
-        if (byte === QUOTE) quoted = !quoted;
-        else if (byte === NEWLINE && !quoted) return at;
-      }
-      return -1;
-    };
-  },
+/** Types of Node.js leave it out. */
+declare const WebAssembly: {
+  Module: new (bytes: Buffer) => object;
+  Instance: new (module: object) => { exports: unknown };
 };
 
+const wasm = new WebAssembly.Instance(new WebAssembly.Module(Buffer.from(ROW_SUMS, "base64"))).exports as RowSums;
+const memory = Buffer.from(wasm.memory.buffer);
+const PIECE_BYTES = wasm.PIECE_BYTES.value;
+/** One for all: a memory for each sum would take gigabytes of address space, and nobody waits while it is used. */
+const current = memory.subarray(wasm.STATE.value, wasm.STATE.value + wasm.STATE_BYTES.value);
+const placeOf = (place: Place) => wasm[place].value - wasm.STATE.value;
+
+const ADD: Record<RowFormat, (bytes: number) => void> = { text: wasm.addText, csv: wasm.addCsv };
+
 /**
- * Adds up rows as COPY writes them, as they come, in pieces of any size. A row may be as large as PostgreSQL allows; no more
- * than the piece at hand is kept of it. The header of CSV is no row.
+ * Adds up rows as COPY writes them, as they come, in pieces of any size. A row may be as large as PostgreSQL allows; nothing
+ * is kept of it. The header of CSV is no row.
  */
 export class RowSummer {
-  private rows = 0;
-  /** From the highest 32 bits to the lowest. */
-  private readonly lanes = [0, 0, 0, 0];
-  /** Of a row whose end is still to come. */
-  private begun: Hash | undefined;
-  private readonly endOfRow: RowEnd;
-  private inHeader: boolean;
+  private readonly state = Buffer.alloc(current.length);
+  private readonly addPiece: (bytes: number) => void;
 
   constructor(format: RowFormat) {
-    this.endOfRow = ROW_ENDS[format]();
-    this.inHeader = format === "csv";
+    this.addPiece = ADD[format];
+    this.state.writeUInt8(format === "csv" ? 1 : 0, placeOf("HEADER"));
   }
 
   add(piece: Buffer): void {
-    let from = 0;
-    for (let end = this.endOfRow(piece, from); end >= 0; end = this.endOfRow(piece, from)) {
-      this.addRow(this.finish(piece.subarray(from, end)));
-      from = end + 1;
-    }
-    if (from < piece.length) {
-      this.begun ??= createHash("sha256");
-      this.begun.update(piece.subarray(from));
-    }
+    this.state.copy(current);
+    for (let from = 0; from < piece.length; from += PIECE_BYTES)
+      this.addPiece(piece.copy(memory, wasm.PIECE.value, from, from + PIECE_BYTES));
+    current.copy(this.state);
   }
 
   /** @throws Error when the last row has no end, or the header is missing: the text was cut off. */
   end(): RowSum {
-    if (this.begun !== undefined) throw new Error("the text ends within a row");
-    if (this.inHeader) throw new Error("the text has no header");
-    this.carry();
-    return { rows: this.rows, hash: this.lanes.map((lane) => lane.toString(16).padStart(8, "0")).join("") };
-  }
-
-  /** As text of single bytes: a Buffer for each row takes twice the time of its hash. */
-  private finish(rest: Buffer): string {
-    if (this.begun === undefined) return hash("sha256", rest, "binary");
-    const digest = this.begun.update(rest).digest("binary");
-    this.begun = undefined;
-    return digest;
-  }
-
-  private addRow(digest: string): void {
-    if (this.inHeader) {
-      this.inHeader = false;
-      return;
-    }
-    for (let lane = 0; lane < 4; lane++) this.lanes[lane] = (this.lanes[lane] ?? 0) + wordAt(digest, lane * 4);
-    this.rows += 1;
-    if (this.rows % CARRY_EVERY === 0) this.carry();
-  }
-
-  private carry(): void {
-    let over = 0;
-    for (let lane = 3; lane >= 0; lane--) {
-      const sum = (this.lanes[lane] ?? 0) + over;
-      over = Math.floor(sum / 2 ** 32);
-      this.lanes[lane] = sum % 2 ** 32;
-    }
+    const { state } = this;
+    if (state.readUInt8(placeOf("BEGUN")) !== 0) throw new Error("the text ends within a row");
+    if (state.readUInt8(placeOf("HEADER")) !== 0) throw new Error("the text has no header");
+    const sum = placeOf("SUM");
+    const hash = (state.readBigUInt64LE(sum + 8) << 64n) | state.readBigUInt64LE(sum);
+    return { rows: Number(state.readBigUInt64LE(placeOf("ROWS"))), hash: digits(hash) };
   }
 }
 
-function wordAt(digest: string, at: number): number {
-  const high = (digest.charCodeAt(at) << 8) | digest.charCodeAt(at + 1);
-  return high * 2 ** 16 + ((digest.charCodeAt(at + 2) << 8) | digest.charCodeAt(at + 3));
-}
+const digits = (sum: bigint) => sum.toString(16).padStart(32, "0");
 
 /** The sum of the rows of all of them. */
 export function addSums(sums: readonly RowSum[]): RowSum {
   const total = sums.reduce((sum, { hash }) => sum + BigInt(`0x${hash}`), 0n) % 2n ** 128n;
-  return { rows: sums.reduce((sum, { rows }) => sum + rows, 0), hash: total.toString(16).padStart(32, "0") };
+  return { rows: sums.reduce((sum, { rows }) => sum + rows, 0), hash: digits(total) };
 }
 
 export function sameRows(one: RowSum, other: RowSum): boolean {
