@@ -61,11 +61,11 @@ export class StoreError extends ArchiveError {
 
   constructor(
     readonly failure: StoreFailure,
-    /** What happened to which object, without what to do about it. */
+    /** What happened to which object, without what to do about it, which is `advice`. */
     readonly reason: string,
-    options?: ErrorOptions,
+    { advice = STORE_FAILURES[failure], ...options }: ErrorOptions & { advice?: string } = {},
   ) {
-    super(`${reason} (${STORE_FAILURES[failure]})`, options);
+    super(`${reason} (${advice})`, options);
   }
 }
 

@@ -21,8 +21,9 @@ import { Upload } from "@aws-sdk/lib-storage";
 import type { S3Location } from "../../topology/archive";
 import type { Cipher } from "../encryption";
 import type { QueryStore } from "../parquet/store";
-import { ContentError, type ListedObject, type StoredObject, StoreError, type StoreFailure } from "../store";
+import { ContentError, type ListedObject, type StoredObject, StoreError } from "../store";
 import { readResumably } from "./resumed";
+import { explainedError, FAILURES, isNameless } from "./s3Errors";
 
 /** What every object gets. Default of each: what the bucket has set. */
 export interface S3Settings {
@@ -32,6 +33,8 @@ export interface S3Settings {
   tags?: Record<string, string>;
   /** Object lock; the bucket must have it. */
   retention?: { mode: ObjectLockMode; until: Date };
+  /** Tries of each request. Default: 6. */
+  attempts?: number;
   /** Milliseconds without a byte in either direction after which a connection counts as lost. Default: 60,000. */
   silenceMs?: number;
 }
@@ -39,41 +42,12 @@ export interface S3Settings {
 const SILENCE_MS = 60_000;
 const CONNECT_MS = 10_000;
 
-/** Tries of each request, some three seconds: a part of an upload must not fail for a server that restarts. */
+/** Some three seconds, half a minute where S3 asks for patience: a part of an upload must not fail for a server that restarts. */
 const ATTEMPTS = 6;
 
 /** Parts of an upload: 10,000 of them are 156 GiB of compressed rows; two in flight and the next one are 48 MiB of memory. */
 const PART_BYTES = 16 * 2 ** 20;
 const PARTS_IN_FLIGHT = 2;
-
-/** By the name of an error, then by its status. */
-const FAILURES: Record<string, StoreFailure> = {
-  NoSuchKey: "missing",
-  NoSuchBucket: "missing",
-  NoSuchVersion: "missing",
-  NotFound: "missing",
-  PreconditionFailed: "exists",
-  ConditionalRequestConflict: "exists",
-  InvalidObjectState: "frozen",
-  QuotaExceeded: "full",
-  EntityTooLarge: "full",
-  BadDigest: "corrupt",
-  XAmzContentChecksumMismatch: "corrupt",
-  "403": "refused",
-  "404": "missing",
-  "405": "missing",
-  "412": "exists",
-  CredentialsProviderError: "refused",
-  TokenProviderError: "refused",
-  TimeoutError: "unreachable",
-  RequestTimeout: "unreachable",
-  SlowDown: "unreachable",
-  "500": "unreachable",
-  "502": "unreachable",
-  "503": "unreachable",
-  "504": "unreachable",
-  "507": "full",
-};
 
 export class S3Store implements QueryStore {
   readonly url: string;
@@ -93,7 +67,7 @@ export class S3Store implements QueryStore {
     const configuration: S3ClientConfig = {
       forcePathStyle: pathStyle,
       followRegionRedirects: true,
-      maxAttempts: ATTEMPTS,
+      maxAttempts: settings.attempts ?? ATTEMPTS,
       // SHA-256 of each object is compared anyway.
       responseChecksumValidation: "WHEN_REQUIRED",
       ...(region !== undefined && { region }),
@@ -198,13 +172,23 @@ export class S3Store implements QueryStore {
   async find(key: string, version?: string): Promise<StoredObject | undefined> {
     try {
       return await this.attempt(key, async () => {
-        const head = await this.client.send(new HeadObjectCommand(this.objectInput(key, version)));
+        const input = this.objectInput(key, version);
+        const head = await this.client.send(new HeadObjectCommand(input)).catch((error) => this.named(input, error));
         return stored(key, head.ContentLength ?? 0, head.VersionId ?? version);
       });
     } catch (error) {
       if (error instanceof StoreError && error.failure === "missing") return undefined;
       throw error;
     }
+  }
+
+  /** The answer to HEAD has no room for a reason: the same for a GET has. */
+  private async named(input: ReturnType<S3Store["objectInput"]>, error: unknown): Promise<never> {
+    if (isNameless(error)) {
+      const { Body } = await this.client.send(new GetObjectCommand({ ...input, Range: "bytes=0-0" }));
+      if (Body instanceof Readable) Body.destroy();
+    }
+    throw error;
   }
 
   async *list(prefix: string): AsyncIterable<ListedObject> {
@@ -280,23 +264,12 @@ export class S3Store implements QueryStore {
   private explained(key: string, error: unknown): unknown {
     if (error instanceof ContentError) return error.cause;
     if (error instanceof StoreError || (error instanceof Error && error.name === "AbortError")) return error;
-    const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    return new StoreError(failureOf(error), `${this.url}/${key}: ${reason}`, { cause: error });
+    return explainedError(`${this.url}/${key}`, error);
   }
 }
 
 function stored(key: string, bytes: number, version: string | undefined): StoredObject {
   return { key, bytes, ...(version !== undefined && { version }) };
-}
-
-/** Without an answer from the server (no credentials, no region, no network) the name or the code tells. */
-function failureOf(error: unknown): StoreFailure {
-  if (!(error instanceof Error)) return "refused";
-  const status = error instanceof S3ServiceException ? String(error.$metadata.httpStatusCode ?? "") : "";
-  const named = FAILURES[error.name] ?? FAILURES[status];
-  if (named !== undefined) return named;
-  const code = "code" in error ? error.code : undefined;
-  return typeof code === "string" && /^E[A-Z_]+$/.test(code) ? "unreachable" : "refused";
 }
 
 function isAnswerToRetry(error: unknown): boolean {

@@ -114,6 +114,33 @@ function single<T>(read: Reader<T>): Reader<T> {
 
 const encryption = single(object<EncryptionInputs>({ ...KEY, former: optional(list(single(object<KeyInputs>(KEY)))) }));
 
+const MOST_TAGS = 10;
+const LONGEST_TAG = { name: 128, value: 256 } as const;
+
+/** What S3 takes as a tag, so that it is refused before the first object. */
+const tags: Reader<Map<string, string>> = (value, path, report) => {
+  const given = map(text)(value, path, report);
+  const refuse = (place: string, what: keyof typeof LONGEST_TAG, one: string) => {
+    if (!/^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u.test(one))
+      fail(
+        report,
+        place,
+        `its ${what} has other characters than S3 allows in tags: letters, digits, spaces and _.:/=+-@`,
+      );
+    if ([...one].length > LONGEST_TAG[what])
+      fail(report, place, `its ${what} is longer than the ${LONGEST_TAG[what]} characters that S3 allows`);
+  };
+  for (const [name, one] of given ?? []) {
+    const place = join(path, name);
+    refuse(place, "name", name);
+    refuse(place, "value", one);
+    if (name === "" || name.startsWith("aws:")) fail(report, place, "is a name that S3 keeps for itself");
+  }
+  if (given !== undefined && given.size > MOST_TAGS)
+    return fail(report, path, `has ${given.size} tags; S3 allows ${MOST_TAGS} for an object`);
+  return given;
+};
+
 const fields = object<ArchiveInputs>({
   store: required(store),
   format: optional(choice(ROW_FORMATS)),
@@ -123,7 +150,7 @@ const fields = object<ArchiveInputs>({
   bytesPerSecond: optional(integer(1)),
   storageClass: optional(choice(STORAGE_CLASSES)),
   kmsKeyId: optional(text),
-  tags: optional(map(text)),
+  tags: optional(tags),
   retention: optional(object({ mode: required(choice(["GOVERNANCE", "COMPLIANCE"])), days: required(integer(1)) })),
   parquet: optional(parquet),
 });

@@ -69,6 +69,26 @@ describe("bad inputs", () => {
       /^lifecycle\[0\]\.tier: needs an archive: declare archive/,
     ],
     [
+      "a tag that S3 does not take",
+      monthly({ archive: { store: "s3://archive", tags: { "a&b": "x" } } }),
+      /^archive\.tags\["a&b"\]: its name has other characters than S3 allows in tags/,
+    ],
+    [
+      "a tag of a length that S3 does not take",
+      monthly({ archive: { store: "s3://archive", tags: { a: "x".repeat(257) } } }),
+      /^archive\.tags\.a: its value is longer than the 256 characters/,
+    ],
+    [
+      "a tag that S3 keeps for itself",
+      monthly({ archive: { store: "s3://archive", tags: { "aws:x": "y" } } }),
+      /^archive\.tags\["aws:x"\]: is a name that S3 keeps for itself/,
+    ],
+    [
+      "more tags than S3 takes",
+      monthly({ archive: { store: "s3://archive", tags: Object.fromEntries([..."abcdefghijk"].map((a) => [a, a])) } }),
+      /^archive\.tags: has 11 tags; S3 allows 10 for an object/,
+    ],
+    [
       "a Parquet copy of CSV",
       monthly({ archive: { store: "file:///archive", format: "csv", parquet: {} } }),
       /^archive\.format: is csv, and a Parquet copy is made from text/,
