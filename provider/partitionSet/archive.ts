@@ -126,8 +126,8 @@ async function readArchive(
   const declared = tiersOf(desired);
   const isDeclared = isWantedBy(desired);
   const tables = tablesOf(actual);
-  // Then every copy may be all that there is, under whatever name.
-  const stateless = olds.partitions === undefined;
+  // Then every copy may be all that there is, under whatever name. An import has not asked any archive.
+  const stateless = olds.partitions === undefined || olds.imported === true;
   const knownOids = new Set(Object.values(known));
   const view = await viewArchive(session, {
     store,

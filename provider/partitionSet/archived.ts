@@ -23,6 +23,15 @@ export function forgottenText(olds: Properties, desired: Pick<DesiredSet, "parti
   );
 }
 
+/** What a preview stands on while the store is still to be made. */
+export function toBeMadeText(olds: Properties): string {
+  const text =
+    "archive.store is known when its bucket has been made; planned as if nothing but what the state knows were in it.";
+  const archived = archivedOf(olds);
+  if (archived.length === 0) return text;
+  return `${text} ${listed(archived)}: archived in ${storeOf(olds)}; bring the objects into the new store, or nothing of it can be restored from there.`;
+}
+
 /** What a destroyed set leaves in its archive; undefined: nothing. */
 export function remainingText(
   olds: Properties,

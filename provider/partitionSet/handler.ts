@@ -14,7 +14,7 @@ import { PartialFailure } from "../rpcErrors";
 import type { Properties } from "../values";
 import { applySet } from "./apply";
 import { archiveFailures, planningWithout } from "./archive";
-import { forgottenText } from "./archived";
+import { forgottenText, toBeMadeText } from "./archived";
 import { decide, factsFor } from "./decide";
 import { deleteSet } from "./delete";
 import { diffSet } from "./diff";
@@ -67,7 +67,7 @@ async function preview(
   const olds = recorded(request, oldOutputs);
   const desired = desiredFromChecked(unknown ? others : news);
   const unreadable = planningWithout(context);
-  if (unknown) await context.log.diagnostic("info", TO_BE_MADE);
+  if (unknown) await context.log.diagnostic("info", toBeMadeText(olds));
   const { observation, planned, indexes } = await context.database.orElse(
     () =>
       context.database.sessions.withSession(async (session) => {
@@ -90,9 +90,6 @@ async function preview(
   await context.views.publish(viewRows(context.name, outputs, context.views.old));
   return outputs;
 }
-
-const TO_BE_MADE =
-  "archive.store is known when its bucket has been made; planned as if nothing but what the state knows were in it.";
 
 function fromStateText(reason: string): string {
   return `Planned from the state alone, without the database: ${reason}. What was changed there by hand does not show.`;

@@ -46,6 +46,13 @@ export class OneResource {
     this.outputs = read?.outputs ?? {};
   }
 
+  /** As `pulumi import` does it. */
+  async import(id: string): Promise<void> {
+    const read = await this.with((context) => this.handler.read(context, { id, olds: {}, oldInputs: {} }));
+    this.outputs = read?.outputs ?? {};
+    this.inputs = read?.inputs ?? {};
+  }
+
   async destroy(): Promise<void> {
     await this.with((context) =>
       this.handler.delete(context, { id: "test", olds: this.outputs, oldInputs: this.inputs }),

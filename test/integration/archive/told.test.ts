@@ -150,11 +150,11 @@ describeOnOldestAndNewest("what is told of an archive", (server) => {
     const profile = { store: "s3://archive/events?region=eu-central-1&endpoint=http://127.0.0.1:1&profile=nobody" };
     delete process.env.AWS_ACCESS_KEY_ID;
     await set.preview(program({ ...AGED, archive: profile }));
-    assert.match(set.text, /warning: Planned without the archive.*Error.*check the .*credentials/i);
-    await assert.rejects(
-      set.up(program({ ...AGED, archive: profile })),
-      /check the settings of the store, the credentials/,
+    assert.match(
+      set.text,
+      /warning: Planned without the archive.*CredentialsProviderError.*there are no credentials: set AWS_PROFILE/,
     );
+    await assert.rejects(set.up(program({ ...AGED, archive: profile })), /there are no credentials: set AWS_PROFILE/);
   });
 
   it("while the database does not answer a preview knows what is archived, and what can be restored", async () => {
@@ -171,6 +171,43 @@ describeOnOldestAndNewest("what is told of an archive", (server) => {
     await set.preview(program({ ...AGED, archive: { store: UNKNOWN } }));
     assert.match(set.text, /archive\.store is known when its bucket has been made/);
     assert.match(set.text, /1 to export .*, 1 to archive /);
+  });
+
+  it("while a new bucket is made what is archived is planned by the state, and where it is now is said", async () => {
+    await archived();
+    await set.preview(program({ ...AGED, archive: { store: UNKNOWN } }));
+    assert.match(set.text, /no changes/);
+    assert.match(
+      set.text,
+      /events_2026_01 \(744 rows, [\d.]+ kB\): archived in file:\/\/.*; bring the objects into the new store/,
+    );
+    await set.preview(program({ ...PINNED, archive: { store: UNKNOWN } }));
+    assert.match(set.text, /1 to restore \(≈744 rows/);
+    assert.doesNotMatch(set.text, /create events_2026_01/);
+  });
+
+  it("an import finds what is archived when its program is previewed, and restores all of it", async () => {
+    await archived();
+    const { archives, partitions } = set.outputs;
+    set = new OneResource(database.connection);
+    await set.import(`${database.connection.database}/public.events`);
+    await set.preview(program(AGED));
+    assert.match(set.text, /no changes/);
+    assert.deepEqual(
+      set.diff(program(AGED)).filter((path) => path.startsWith("partitions")),
+      ["partitions.events_2026_02.tier"],
+    );
+    await set.up(program(AGED));
+    assert.deepEqual([set.outputs.archives, set.outputs.partitions], [archives, partitions]);
+    assert.deepEqual(set.diff(program(AGED)), []);
+    await set.refresh();
+    assert.deepEqual(set.diff(program(AGED)), []);
+    await set.import(`${database.connection.database}/public.events`);
+    await set.preview(program(PINNED));
+    assert.match(set.text, /1 to restore \(≈744 rows/);
+    assert.doesNotMatch(set.text, /dropped outside/);
+    await set.up(program(PINNED));
+    assert.equal(await count(), 2501);
   });
 
   it("a copy that has gone from the store is shown by a refresh, and its partition is not made empty", async () => {
