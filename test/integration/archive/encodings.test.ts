@@ -1,5 +1,6 @@
 /** Databases of other encodings than UTF8: every byte comes back. */
-import { mkdtemp, rm } from "node:fs/promises";
+import assert from "node:assert/strict";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Client } from "pg";
@@ -32,19 +33,33 @@ describeOnOldestAndNewest("an archive of a database", (server) => {
     await rm(directory, { recursive: true });
   });
 
-  for (const [encoding, bytes] of Object.entries(ENCODINGS))
-    for (const format of ["text", "csv"])
-      it(`in ${encoding} gives back every byte, as ${format}`, async () => {
-        database = await server().createDatabase(undefined, encoding);
-        client = await database.client();
-        await client.query(
-          "CREATE TABLE events (id bigint, at timestamptz NOT NULL, value text) PARTITION BY RANGE (at)",
-        );
-        const life = new ArchivedLife(database.connection, client, { store: `file://${directory}`, format });
-        await life.begin();
-        await client.query("SET client_encoding = 'SQL_ASCII'");
-        await client.query(`INSERT INTO events SELECT row_number() OVER (), '2026-01-15', convert_from(bytes, '${encoding}') || '|'
-          FROM (${bytes}) AS b(bytes)`);
-        await life.roundTrip();
-      });
+  /** January has a row for each character. */
+  async function filled(encoding: string, archive: object): Promise<ArchivedLife> {
+    database = await server().createDatabase(undefined, encoding);
+    client = await database.client();
+    await client.query("CREATE TABLE events (id bigint, at timestamptz NOT NULL, value text) PARTITION BY RANGE (at)");
+    const life = new ArchivedLife(database.connection, client, { store: `file://${directory}`, ...archive });
+    await life.begin();
+    // What has no place in UTF8 could not be told to this client.
+    await client.query("SET client_encoding = 'SQL_ASCII'");
+    await client.query(`INSERT INTO events SELECT row_number() OVER (), '2026-01-15', convert_from(bytes, '${encoding}') || '|'
+      FROM (${ENCODINGS[encoding]}) AS b(bytes)`);
+    return life;
+  }
+
+  for (const encoding of Object.keys(ENCODINGS))
+    it(`in ${encoding} gives back every byte`, async () => {
+      await (await filled(encoding, { format: "text" })).roundTrip();
+    });
+
+  for (const encoding of ["EUC_JP", "SQL_ASCII"])
+    it(`in ${encoding} gives back every byte from CSV`, async () => {
+      await (await filled(encoding, { format: "csv" })).roundTrip();
+    });
+
+  it("in LATIN1 has no copy in Parquet, which is UTF-8, and says so before anything is done", async () => {
+    const life = await filled("LATIN1", { parquet: {} });
+    await assert.rejects(life.archived(), /texts of Parquet are UTF-8, and the database has LATIN1/);
+    assert.deepEqual(await readdir(directory), []);
+  });
 });

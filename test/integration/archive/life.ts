@@ -5,7 +5,7 @@ import { to } from "pg-copy-streams";
 import type { Properties } from "../../../provider/values";
 import { OneResource } from "./one-resource";
 
-/** Name of the table whose months are archived; it has a column `at`, of which January 2026 is meant, and an `id`. */
+/** Name of the table whose months are archived; it has a column `at`, of which January 2026 is meant. */
 export const TABLE = "events";
 
 const JANUARY = `${TABLE}_2026_01`;
@@ -93,7 +93,7 @@ export class ArchivedLife {
 
   private async bytes(columns: readonly string[]): Promise<Buffer> {
     const pieces: Buffer[] = [];
-    const sql = `COPY (SELECT ${columns.join(", ")} FROM ${TABLE} ORDER BY id) TO STDOUT (FORMAT binary)`;
+    const sql = `COPY (SELECT ${columns.join(", ")} FROM ${TABLE} ORDER BY ${columns.includes("id") ? "id" : "at"}) TO STDOUT (FORMAT binary)`;
     for await (const piece of this.client.query(to(sql))) pieces.push(piece);
     return Buffer.concat(pieces);
   }
