@@ -49,6 +49,9 @@ const PINNED: Record<string, string> = {
   lc_monetary: "C",
   xmloption: "content",
   extra_float_digits: "1",
+  // Off, NULL in the text of an array is the word.
+  array_nulls: "on",
+  quote_all_identifiers: "off",
   client_min_messages: "warning",
   lock_timeout: "0",
   statement_timeout: "0",
