@@ -76,7 +76,7 @@ const changes = object<ChangeState>({
   inserted: required(digits),
   updated: required(digits),
   deleted: required(digits),
-  reset: optional(text),
+  since: optional(text),
 });
 
 const PART = {

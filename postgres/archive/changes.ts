@@ -12,8 +12,8 @@ export interface ChangeState {
   inserted: string;
   updated: string;
   deleted: string;
-  /** pg_stat_database.stats_reset; absent: never. */
-  reset?: string;
+  /** What the numbers are counted from, see {@link readEpoch}; absent: nobody counts. */
+  since?: string;
 }
 
 /** Columns of {@link ChangeState} for the relation `c`. */
@@ -21,24 +21,54 @@ export const CHANGE_COLUMNS = `
   coalesce(pg_catalog.pg_relation_filenode(c.oid), 0)::text AS filenode,
   pg_catalog.pg_stat_get_tuples_inserted(c.oid)::text AS inserted,
   pg_catalog.pg_stat_get_tuples_updated(c.oid)::text AS updated,
-  pg_catalog.pg_stat_get_tuples_deleted(c.oid)::text AS deleted,
-  (SELECT d.stats_reset::text FROM pg_catalog.pg_stat_database d WHERE d.datname = pg_catalog.current_database()) AS reset`;
+  pg_catalog.pg_stat_get_tuples_deleted(c.oid)::text AS deleted`;
 
 export interface ChangeRow extends Record<string, unknown> {
   filenode: string;
   inserted: string;
   updated: string;
   deleted: string;
-  reset: string | null;
 }
 
-export function changeState({ filenode, inserted, updated, deleted, reset }: ChangeRow): ChangeState {
-  return { filenode, inserted, updated, deleted, ...(reset !== null && { reset }) };
+interface EpochRow extends Record<string, unknown> {
+  counted: boolean;
+  reset: string;
+  started: string;
+  permitted: boolean;
+}
+
+/**
+ * A crash forgets all counters without touching the database's `stats_reset` (which stays NULL since 15), but begins those
+ * of the archiver anew, whose time a clean restart keeps.
+ */
+const EPOCH = `
+SELECT pg_catalog.current_setting('track_counts')::boolean AS counted,
+  pg_catalog.concat_ws(' ', coalesce(d.stats_reset::text, 'never'), a.stats_reset::text) AS reset,
+  pg_catalog.pg_postmaster_start_time()::text AS started,
+  pg_catalog.has_function_privilege('pg_catalog.pg_control_checkpoint()', 'EXECUTE') AS permitted
+FROM pg_catalog.pg_stat_archiver a, pg_catalog.pg_stat_database d WHERE d.datname = pg_catalog.current_database()`;
+
+/** A server that was a standby for a while keeps its counters, and has not counted what came from the primary. */
+const TIMELINE = "SELECT timeline_id::text AS timeline FROM pg_catalog.pg_control_checkpoint()";
+
+/** Another one whenever counters may have missed changes; undefined: this server does not count (`track_counts`). */
+export async function readEpoch(session: Session): Promise<string | undefined> {
+  const [row] = await session.query<EpochRow>(EPOCH);
+  if (!row?.counted) return undefined;
+  if (!row.permitted) return `${row.reset} ${row.started}`;
+  const [found] = await session.query<{ timeline: string }>(TIMELINE);
+  return `${row.reset} ${found?.timeline}`;
+}
+
+export function changeState(row: ChangeRow, since: string | undefined): ChangeState {
+  const { filenode, inserted, updated, deleted } = row;
+  return { filenode, inserted, updated, deleted, ...(since !== undefined && { since }) };
 }
 
 /** True when nobody has changed the table between the two. */
 export function isUnchanged(before: ChangeState, after: ChangeState): boolean {
-  return (["filenode", "inserted", "updated", "deleted", "reset"] as const).every((key) => before[key] === after[key]);
+  if (after.since === undefined) return false;
+  return (["filenode", "inserted", "updated", "deleted", "since"] as const).every((key) => before[key] === after[key]);
 }
 
 interface RootChangeRow extends ChangeRow {
@@ -54,16 +84,17 @@ WITH RECURSIVE tree AS (
 SELECT tree.root, c.oid, ${CHANGE_COLUMNS}
 FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.oid WHERE c.relkind <> 'p' ORDER BY tree.root, c.oid`;
 
-/** States of the tables below some relations (or of these themselves) that hold rows: by OID of the relation, then of the table. One query. */
+/** States of the tables below some relations (or of these themselves) that hold rows: by OID of the relation, then of the table. */
 export async function readChanges(
   session: Session,
   oids: readonly number[],
 ): Promise<Map<number, Map<number, ChangeState>>> {
   const found = new Map<number, Map<number, ChangeState>>();
   if (oids.length === 0) return found;
+  const since = await readEpoch(session);
   for (const { root, oid, ...row } of await session.query<RootChangeRow>(OF_ROOTS, [oids])) {
     const leaves = found.get(root) ?? new Map<number, ChangeState>();
-    found.set(root, leaves.set(oid, changeState(row)));
+    found.set(root, leaves.set(oid, changeState(row, since)));
   }
   return found;
 }

@@ -4,7 +4,7 @@ import type { TypedColumn } from "../../topology/parquet";
 import type { Session } from "../connection";
 import { hasSqlstate, SQLSTATE } from "../errors";
 import { qualified, quoteIdent } from "../identifiers";
-import { CHANGE_COLUMNS, type ChangeRow, type ChangeState, changeState } from "./changes";
+import { CHANGE_COLUMNS, type ChangeRow, type ChangeState, changeState, readEpoch } from "./changes";
 
 /** A table that holds rows. */
 export interface LeafTable extends RelationName {
@@ -56,6 +56,7 @@ WHERE c.relkind <> 'p' ORDER BY c.oid`;
 
 /** The tables below a relation that hold rows, or the relation itself. Waits for whoever locks one of them ACCESS EXCLUSIVE. */
 export async function readLeaves(session: Session, oid: number): Promise<LeafTable[]> {
+  const since = await readEpoch(session);
   const rows = await session.query<LeafRow>(LEAVES, [oid]);
   return rows.map(({ schema, name, relkind, blocks, bytes, total, ...row }) => ({
     oid: row.oid,
@@ -65,7 +66,7 @@ export async function readLeaves(session: Session, oid: number): Promise<LeafTab
     blocks: Number(blocks),
     bytes: Number(bytes),
     totalBytes: Number(total),
-    changes: changeState(row),
+    changes: changeState(row, since),
   }));
 }
 
