@@ -1,4 +1,5 @@
 /** What an archive says of one partition: written last, so that a partition with a manifest is whole. */
+import { hash } from "node:crypto";
 import type { ChangeState } from "../postgres/archive/changes";
 import type { RestoreText } from "../postgres/archive/definition";
 import type { Blocks } from "../postgres/archive/rows";
@@ -170,10 +171,18 @@ const manifest = object<Manifest>({
  */
 export function parseManifest(json: string): Manifest {
   const report: Report = { failures: [], unknown: [] };
-  const read = manifest(JSON.parse(json), "", report);
+  const { sha256, ...content } = Object(JSON.parse(json)) as Record<string, unknown>;
+  const read = manifest(content, "", report);
   const wrong = report.failures.map(({ property, reason }) => `${property} ${reason}`);
   if (read === undefined || wrong.length > 0) throw new Error(`this is no manifest: ${wrong.join("; ")}`);
+  if (sha256 !== sumOf(content))
+    throw new Error("this is not the manifest that was written: its SHA-256 is another one");
   return read as Manifest;
+}
+
+/** Of all that a manifest says: no object that it names tells whether bound or statements are still what was written. */
+function sumOf(content: object): string {
+  return hash("sha256", JSON.stringify(content));
 }
 
 /** A part as the note beside its object tells it, before there is a manifest. */
@@ -207,7 +216,7 @@ export function storedBytes(manifest: Pick<Manifest, "leaves">): number {
 }
 
 export function manifestText(content: Manifest): string {
-  return `${JSON.stringify(content, undefined, 2)}\n`;
+  return `${JSON.stringify({ ...content, sha256: sumOf(content) }, undefined, 2)}\n`;
 }
 
 /** How the rows are written, in all parts alike: only then do they add up to the rows of a table. */

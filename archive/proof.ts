@@ -89,6 +89,9 @@ export async function requireRows(
 ): Promise<void> {
   const columns = manifest.columns.map(({ name }) => name);
   const text = { columns, format: formatOf(manifest), encoding: manifest.server.encoding };
+  const strange = manifest.key?.find(({ column }) => !columns.includes(column));
+  if (strange !== undefined)
+    throw new ProofError("corrupt", `the manifest tells keys of ${strange.column}, which is none of its columns`);
   const sums: RowSum[] = [];
   for (const leaf of await readLeaves(session, table.oid))
     sums.push(await copyRowsOut(session, { ...leaf, ...text }, (rows) => sumOfText(rows, text.format, options)));

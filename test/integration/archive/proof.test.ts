@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { type Exported, exportPartition } from "../../../archive/export";
-import type { ArchivedPart } from "../../../archive/manifest";
+import { type ArchivedPart, manifestText, parseManifest } from "../../../archive/manifest";
 import { proveTable } from "../../../archive/proof";
 import { ProofError, type ProofFailure } from "../../../archive/proofError";
 import type { Store } from "../../../archive/store";
@@ -98,9 +98,9 @@ const MUTATIONS: Record<string, Mutation> = {
     failure: ["corrupt", "replaced"],
     run: (scene) =>
       rewrite(scene, scene.exported.stored.key, (content) => {
-        const manifest = JSON.parse(content.toString());
-        manifest.leaves[0].parts[0] = manifest.leaves[0].parts[1];
-        return Buffer.from(JSON.stringify(manifest));
+        const manifest = parseManifest(content.toString());
+        manifest.leaves[0]!.parts[0] = manifest.leaves[0]!.parts[1]!;
+        return Buffer.from(manifestText(manifest));
       }),
   },
   "a row added after the export": {
@@ -170,9 +170,9 @@ const MUTATIONS: Record<string, Mutation> = {
         ...other.manifest,
         partition,
         generation,
-        leaves: [{ ...other.manifest.leaves[0], oid: leaves[0]!.oid }],
+        leaves: [{ ...other.manifest.leaves[0]!, oid: leaves[0]!.oid }],
       };
-      await vandal.put(exported.stored.key, Buffer.from(JSON.stringify(forged)));
+      await vandal.put(exported.stored.key, Buffer.from(manifestText(forged)));
     },
   },
 };
@@ -224,7 +224,7 @@ describeOnEachPostgres("the proof before a deletion", (server) => {
         await session.query(`TRUNCATE ${JANUARY}`);
         await session.query(`INSERT INTO ${JANUARY} SELECT * FROM pg_temp.kept ORDER BY md5(id::text)`);
         const later = { ...manifest, exportedAt: "2199-01-01 00:00:00+00" };
-        await vandal.put(stored.key, Buffer.from(JSON.stringify(later)));
+        await vandal.put(stored.key, Buffer.from(manifestText(later)));
         const { version: _, ...unversioned } = stored;
         const proof = await prove(session, store, { manifest, stored: unversioned });
         assert.equal(proof.hash, manifest.hash);
