@@ -118,10 +118,16 @@ export async function exportPartition(
   return { manifest, stored };
 }
 
+/**
+ * What has not grown for so long has no writer any more. The lock of the parent keeps two runs of one database apart, but a
+ * copy of the database (made from a snapshot, say) has the same keys, and its own locks.
+ */
+const ABANDONED_MS = 86_400_000;
+
 /** What writers that were killed have left is paid for. Who may only put objects leaves it to the bucket's lifecycle. */
 async function sweep(store: Store, prefix: string): Promise<void> {
   try {
-    await store.sweep(prefix);
+    await store.sweep(prefix, new Date(Date.now() - ABANDONED_MS));
   } catch (error) {
     if (!(error instanceof StoreError && error.failure === "refused")) throw error;
   }

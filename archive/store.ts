@@ -37,8 +37,11 @@ export interface Store {
   find(key: string, version?: string): Promise<StoredObject | undefined>;
   /** All objects whose keys begin so, in the order of their keys. */
   list(prefix: string): AsyncIterable<ListedObject>;
-  /** Removes what writers that were killed have left under a prefix, and says how many. Nobody may be writing there. */
-  sweep(prefix: string): Promise<number>;
+  /**
+   * Removes what writers that were killed have left under a prefix, unless something was added to it since `before`: its
+   * writer may be alive. Says how many were removed.
+   */
+  sweep(prefix: string, before: Date): Promise<number>;
   /** Gives up connections. */
   close(): void;
 }

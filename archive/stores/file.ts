@@ -114,10 +114,12 @@ export class FileStore implements QueryStore {
     }
   }
 
-  async sweep(prefix: string): Promise<number> {
+  async sweep(prefix: string, before: Date): Promise<number> {
     const unfinished = (await this.files(prefix)).filter((key) => key.endsWith(UNFINISHED));
-    for (const key of unfinished) await this.attempt(key, () => unlink(join(this.directory, ...key.split("/"))));
-    return unfinished.length;
+    let swept = 0;
+    for (const key of unfinished)
+      if (await this.attempt(key, () => unlinkIfOlder(this.pathOf(key), before))) swept += 1;
+    return swept;
   }
 
   close(): void {}
@@ -188,6 +190,18 @@ async function filled(file: WriteStream, content: Readable, signal: AbortSignal 
 
 function codeOf(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
+/** Its writer may have ended in the meantime, and have taken it away. */
+async function unlinkIfOlder(path: string, before: Date): Promise<boolean> {
+  try {
+    if ((await stat(path)).mtime >= before) return false;
+    await unlink(path);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return false;
+    throw error;
+  }
 }
 
 /** A name is on the disk only when its directory is. */

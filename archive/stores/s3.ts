@@ -3,11 +3,9 @@ import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { crc32 } from "node:zlib";
 import {
-  AbortMultipartUploadCommand,
   type CreateMultipartUploadRequest,
   GetObjectCommand,
   HeadObjectCommand,
-  ListMultipartUploadsCommand,
   type ObjectLockMode,
   type PutObjectCommandInput,
   paginateListObjectsV2,
@@ -24,6 +22,7 @@ import type { QueryStore } from "../parquet/store";
 import { ContentError, type ListedObject, type StoredObject, StoreError } from "../store";
 import { readResumably } from "./resumed";
 import { explainedError, FAILURES, isNameless } from "./s3Errors";
+import { abortUploads } from "./uploads";
 
 /** What every object gets. Default of each: what the bucket has set. */
 export interface S3Settings {
@@ -205,16 +204,8 @@ export class S3Store implements QueryStore {
     }
   }
 
-  async sweep(prefix: string): Promise<number> {
-    const at = { Bucket: this.location.bucket };
-    const input = { ...at, Prefix: this.keyOf(prefix) };
-    const { count, more } = await this.attempt(prefix, async () => {
-      const { Uploads = [], IsTruncated } = await this.client.send(new ListMultipartUploadsCommand(input));
-      for (const { Key, UploadId } of Uploads)
-        await this.client.send(new AbortMultipartUploadCommand({ ...at, Key, UploadId })).catch(unlessGone);
-      return { count: Uploads.length, more: IsTruncated === true && Uploads.length > 0 };
-    });
-    return more ? count + (await this.sweep(prefix)) : count;
+  sweep(prefix: string, before: Date): Promise<number> {
+    return this.attempt(prefix, () => abortUploads(this.client, this.location.bucket, this.keyOf(prefix), before));
   }
 
   close(): void {
@@ -281,8 +272,4 @@ function isAnswerToRetry(error: unknown): boolean {
 function replaced(error: unknown): never {
   if (!(error instanceof S3ServiceException) || error.$metadata.httpStatusCode !== 412) throw error;
   throw new StoreError("corrupt", "another object has taken its place while it was read", { cause: error });
-}
-
-function unlessGone(error: unknown): void {
-  if (!(error instanceof S3ServiceException) || error.$metadata.httpStatusCode !== 404) throw error;
 }

@@ -1,12 +1,19 @@
 /** What the archive relies on in a store holds in each of them. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
-import { CreateMultipartUploadCommand, DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import {
+  CreateMultipartUploadCommand,
+  DeleteObjectCommand,
+  ListMultipartUploadsCommand,
+  ListPartsCommand,
+  PutObjectCommand,
+  UploadPartCommand,
+} from "@aws-sdk/client-s3";
 import { type Store, StoreError, type StoreFailure } from "../../../archive/store";
 import { FileStore } from "../../../archive/stores/file";
 import { S3Store } from "../../../archive/stores/s3";
@@ -17,6 +24,8 @@ const failing = (failure: StoreFailure) => (error: unknown) => {
   assert.equal(error.failure, failure, error.message);
   return true;
 };
+
+const HOUR_MS = 3_600_000;
 
 /** Pieces of a size that is no divisor of a part. */
 function pieces(content: Buffer, size = 1_000_003): Readable {
@@ -96,6 +105,19 @@ function behavesAsAStore(open: () => Store): void {
     assert.deepEqual(await keys(store, ""), []);
   });
 
+  it("sweeps nothing of a writer that is at work", async () => {
+    const content = randomBytes(40 * 2 ** 20);
+    const swept: number[] = [];
+    const atWork = async function* () {
+      yield content.subarray(0, 36 * 2 ** 20);
+      swept.push(await store.sweep("a/", new Date(Date.now() - HOUR_MS)));
+      yield content.subarray(36 * 2 ** 20);
+    };
+    await store.write("a/rows", Readable.from(atWork()));
+    assert.deepEqual(swept, [0]);
+    assert.ok(content.equals(await buffer(await store.read("a/rows"))));
+  });
+
   it("lists by the begin of the key, in order", async () => {
     const odd = "c/x é+?%20&=";
     for (const key of ["b/2", "b/1", "a/1", "b.txt", odd]) await store.write(key, pieces(Buffer.from(key)));
@@ -118,6 +140,26 @@ describe("a store in a directory", () => {
   });
   afterEach(() => rm(directory, { recursive: true }));
   behavesAsAStore(() => new FileStore(directory));
+
+  it("sweeps what killed writers have left long ago, below a prefix only, and never takes it for an object", async () => {
+    const store = new FileStore(directory);
+    const long = new Date(Date.now() - 2 * HOUR_MS);
+    for (const path of ["a/1", "a/2", "b/1"]) {
+      await mkdir(join(directory, path.slice(0, 1)), { recursive: true });
+      await writeFile(join(directory, `${path}.unfinished`), "half");
+      if (path !== "a/2") await utimes(join(directory, `${path}.unfinished`), long, long);
+    }
+    assert.deepEqual(await keys(store, ""), []);
+    const since = new Date(Date.now() - HOUR_MS);
+    const swept = [await store.sweep("a/", since), await store.sweep("a/", since), await store.sweep("c/", since)];
+    assert.deepEqual(swept, [1, 0, 0]);
+    assert.deepEqual((await readdir(directory, { recursive: true })).sort(), [
+      "a",
+      "a/2.unfinished",
+      "b",
+      "b/1.unfinished",
+    ]);
+  });
 });
 
 describeOnS3("a store in a bucket", (server) => {
@@ -159,13 +201,34 @@ describeOnS3("a store in a bucket", (server) => {
     store.close();
   });
 
-  it("sweeps uploads that nobody ends, below a prefix only", async () => {
+  it("sweeps uploads to which nothing was added for long, below a prefix only", async () => {
+    const { client } = server();
     bucket = await server().createBucket();
     const store = open();
-    for (const key of ["archive/a/1", "archive/a/2", "archive/b/1"]) {
-      await server().client.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key: key }));
-    }
-    assert.deepEqual([await store.sweep("a/"), await store.sweep("a/"), await store.sweep("b/")], [2, 0, 1]);
+    const begin = async (key: string) => {
+      const upload = { Bucket: bucket, Key: `archive/${key}` };
+      return { ...upload, UploadId: (await client.send(new CreateMultipartUploadCommand(upload))).UploadId };
+    };
+    /** Adds to it, and gives the hour of that, in seconds. */
+    const grown = async (upload: Awaited<ReturnType<typeof begin>>, PartNumber: number) => {
+      await client.send(new UploadPartCommand({ ...upload, PartNumber, Body: "rows" }));
+      const { Parts = [] } = await client.send(new ListPartsCommand(upload));
+      return new Date(Math.max(...Parts.map(({ LastModified }) => LastModified?.getTime() ?? 0)));
+    };
+    await begin("a/1");
+    await begin("b/1");
+    const growing = await begin("a/2");
+    const began = await grown(growing, 1);
+    let since = began;
+    for (let part = 2; since <= began; part++) since = await grown(growing, part);
+    const swept = [
+      await store.sweep("a/", new Date(began.getTime() - HOUR_MS)),
+      await store.sweep("a/", since),
+      await store.sweep("a/", since),
+    ];
+    assert.deepEqual(swept, [0, 1, 0]);
+    const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
+    assert.deepEqual(Uploads.map(({ Key }) => Key).sort(), ["archive/a/2", "archive/b/1"]);
     store.close();
   });
 
