@@ -4,13 +4,19 @@ import type { Client } from "pg";
 import { MAJORS, type Major } from "../../tools/postgres";
 
 /**
- * Runs a TypeScript program with arguments, to its end or to where the fault, `<point>:<n>`, ends it.
+ * Runs a TypeScript program with arguments, to its end or to where the fault, `<point>:<n>`, ends it. Without the `loader`
+ * it starts in a quarter of the time, if Node.js alone can run it.
  * @returns the signal that ended it; null when it came to its end.
  * @throws when it failed by itself.
  */
-export function runWithFault(program: string, args: unknown[], fault: string): Promise<NodeJS.Signals | null> {
+export function runWithFault(
+  program: string,
+  args: unknown[],
+  fault: string,
+  loader: readonly string[] = ["--require", "tsx/cjs"],
+): Promise<NodeJS.Signals | null> {
   const texts = args.map((arg) => JSON.stringify(arg));
-  const child = spawn(process.execPath, ["--require", "tsx/cjs", program, ...texts], {
+  const child = spawn(process.execPath, [...loader, program, ...texts], {
     env: { ...process.env, PGPARTITION_FAULT: fault },
     stdio: ["ignore", "ignore", "inherit"],
   });

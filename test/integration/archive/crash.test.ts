@@ -1,110 +1,141 @@
 /** A provider that is killed while it archives or restores: no row is lost or there twice, and the next update finishes. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type { Client } from "pg";
 import type { FaultPoint } from "../../../postgres/faults";
-import { sessionsEnd, strideOn } from "../../support/kills";
-import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
-import type { Program, State, UpWithoutEngine } from "../../support/without-engine";
+import type { Properties } from "../../../provider/values";
+import { MAJORS } from "../../../tools/postgres";
+import { ARCHIVED, contentOf, EXPORTED, Months, PINNED } from "../../support/months";
+import {
+  describeOnNewest,
+  describeOnOldestAndNewest,
+  type TestDatabase,
+  type TestServer,
+} from "../../support/postgres";
+import { describeOnS3 } from "../../support/s3";
+import { openForEachTest } from "../postgres/opened";
 
-const PROGRAM = resolve(__dirname, "../../support/without-engine.ts");
-const { upWithoutEngine } = require(PROGRAM) as { upWithoutEngine: UpWithoutEngine };
+/** A run that is killed. Before it all months are live, and January has been in the archive. */
+interface Phase {
+  /** The archive is empty again. */
+  fresh?: true;
+  /** What was declared just before. */
+  after?: Properties;
+  /** What others have done then. */
+  sql?: string;
+  to: Properties;
+}
+
+const PHASES = {
+  exports: { fresh: true, to: EXPORTED },
+  archives: { fresh: true, to: ARCHIVED },
+  restores: { after: ARCHIVED, to: PINNED },
+  "archives what a pin has brought back": { to: ARCHIVED },
+  "archives rows that were changed while a pin had them back": {
+    sql: "UPDATE events SET payload = payload || 'y' WHERE id % 5 = 0; DELETE FROM events WHERE id % 31 = 0",
+    to: ARCHIVED,
+  },
+} satisfies Record<string, Phase>;
 
 const POINTS: FaultPoint[] = ["archive", "betweenStatements", "beforeCommit", "afterTransaction"];
 
-const partitionBy = { range: { column: "at", type: "date", every: "month" } };
-const ARCHIVED = { lifecycle: [{ after: "1 month", tier: "archived" }] };
-const PINNED = { ...ARCHIVED, pins: [{ from: "2026-01", to: "2026-02" }] };
+/** Every pass costs a process, and is tried on this version; what the provider does in between is the same on all of them. */
+const NEWEST = Math.max(...MAJORS);
 
 const ROWS = `INSERT INTO events SELECT i, '2026-01-01'::date + i % 80, repeat('x', 200) FROM generate_series(1, 2000) AS i`;
+const ALL_LIVE = { ...ARCHIVED, pins: [{ from: "2026-01", to: "2026-04" }] };
 
-describeOnEachPostgres("kill -9 beside an archive", (server) => {
+interface Place {
+  /** An empty store. */
+  store(): string;
+  encryption?: Properties;
+}
+
+/** Breaks each phase off at every point of each kind: a process for each. */
+function survives(
+  server: () => TestServer,
+  place: () => Place,
+  phases: Partial<Record<keyof typeof PHASES, FaultPoint[]>>,
+): void {
   let database: TestDatabase;
   let client: Client;
-  let directory: string;
-
-  beforeEach(async () => {
-    directory = await mkdtemp(join(tmpdir(), "archive-test-"));
-    database = await server().createDatabase();
-    client = await database.client();
-  });
-  afterEach(async () => {
-    await database.drop();
-    await rm(directory, { recursive: true });
+  openForEachTest(server, (opened) => {
+    ({ database, client } = opened);
   });
 
-  const program = (more: object = {}): Program => ({
-    table: {
-      name: "events",
-      partitionBy,
-      columns: [
-        { name: "id", type: "bigint" },
-        { name: "at", type: "date", nullable: false },
-        { name: "payload", type: "text" },
-      ],
-      primaryKey: ["id", "at"],
-    },
-    set: {
-      table: "events",
-      partitionBy,
-      window: { from: "2026-01", ahead: 0 },
-      asOf: "2026-03",
-      archive: { store: `file://${directory}` },
-      ...more,
-    },
-  });
+  const prepared = async (): Promise<Months> => {
+    const { store, encryption } = place();
+    const archive = encryption && { encryption };
+    const months = new Months(database.connection, store(), { table: { primaryKey: ["id", "at"] }, archive });
+    await months.up();
+    await client.query(ROWS);
+    await months.up(ARCHIVED);
+    await months.up(ALL_LIVE);
+    return months;
+  };
 
-  const up = (more: object, state: State) => upWithoutEngine(database.connection, program(more), state);
-  const content = async () =>
-    (
-      await client.query(
-        "SELECT count(*)::int AS n, md5(string_agg(e::text, ',' ORDER BY id)) AS hash FROM events AS e",
-      )
-    ).rows[0];
-
-  async function upKilledAt(more: object, state: State, fault: string): Promise<boolean> {
-    const args = JSON.stringify([database.connection, program(more), state]);
-    const environment = { ...process.env, PGPARTITION_FAULT: fault };
-    const child = spawn(process.execPath, [PROGRAM, args], {
-      env: environment,
-      stdio: ["ignore", "ignore", "inherit"],
-    });
-    const [code, signal] = await once(child, "exit");
-    if (signal !== "SIGKILL") assert.equal(code, 0);
-    await sessionsEnd(client);
-    return signal === "SIGKILL";
-  }
-
-  /** The rows of January wherever they are: in the parent, in a table beside it, or (once it is brought back) in the archive. */
-  for (const [title, from, to] of [
-    ["archives", {}, ARCHIVED],
-    ["restores", ARCHIVED, PINNED],
-  ] as const)
-    for (const point of POINTS)
+  for (const [title, points] of Object.entries(phases))
+    for (const point of points)
       it(`while it ${title}, at every point of kind ${point}`, async function () {
         this.timeout(0);
-        let killed = true;
-        for (let hit = 1; killed; hit += strideOn(server().major)) {
-          await client.query("DROP TABLE IF EXISTS events, events_2026_01, events_2026_02, events_2026_03");
-          await rm(directory, { recursive: true });
-          let state = await up({}, {});
-          await client.query(ROWS);
-          const whole = await content();
-          state = await up(from, state);
-          killed = await upKilledAt(to, state, `${point}:${hit}`);
+        const { fresh, after, sql, to }: Phase = PHASES[title as keyof typeof PHASES];
+        const months = await prepared();
+        for (let hit = 1, killed = true; killed; hit += server().major === NEWEST ? 1 : 3) {
+          if (fresh) months.store = place().store();
+          if (sql !== undefined) await client.query(sql);
+          const whole = await contentOf(client);
+          if (after !== undefined) await months.up(after);
+          killed = await months.killedAt(`${point}:${hit}`, to, client);
           assert.ok(killed || hit > 1, "the point was never reached");
-          state = await up(to, state);
-          const pinned = await up({ ...ARCHIVED, pins: [{ from: "2026-01", to: "2026-04" }] }, state);
-          assert.deepEqual(await content(), whole, `${point}:${hit}`);
-          const tiers = Object.values(pinned.set?.outputs.partitions as Record<string, { tier: string }>);
-          assert.deepEqual(
-            tiers.map(({ tier }) => tier),
-            ["live", "live", "live"],
-          );
+          await months.up(to);
+          if (to !== PINNED) await months.up(ALL_LIVE);
+          assert.deepEqual(await contentOf(client), whole, `${point}:${hit}`);
+          assert.deepEqual(Object.values(months.tiers), ["live", "live", "live"]);
         }
       });
+}
+
+describe("kill -9 beside an archive in a directory", () => {
+  let directory: string;
+  let stores = 0;
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), "archive-test-"));
+    await writeFile(join(directory, "key"), randomBytes(32).toString("hex"));
+  });
+  afterEach(() => rm(directory, { recursive: true }));
+  const store = () => `file://${directory}/${stores++}`;
+
+  describeOnOldestAndNewest("which is survived", (server) =>
+    survives(server, () => ({ store }), { archives: POINTS, restores: POINTS }),
+  );
+  describeOnNewest("which is survived", (server) =>
+    survives(server, () => ({ store }), {
+      "archives what a pin has brought back": ["archive", "betweenStatements"],
+      "archives rows that were changed while a pin had them back": ["archive"],
+    }),
+  );
+  describeOnNewest("with encrypted rows, which is survived", (server) => {
+    const encryption = () => ({ keyFile: join(directory, "key") });
+    survives(server, () => ({ store, encryption: encryption() }), { exports: ["archive"] });
+  });
+});
+
+describeOnS3("kill -9 beside an archive in a bucket", (s3) => {
+  let bucket: string;
+  let stores = 0;
+  beforeEach(async () => {
+    bucket = await s3().createBucket({ versioned: true });
+  });
+  const store = () => `s3://${bucket}/${stores++}?endpoint=${s3().endpoint}&region=${s3().region}`;
+
+  describeOnNewest("which is survived", (server) =>
+    survives(server, () => ({ store }), {
+      archives: ["archive", "betweenStatements"],
+      restores: ["archive", "beforeCommit"],
+      "archives rows that were changed while a pin had them back": ["archive"],
+    }),
+  );
 });
