@@ -46,6 +46,7 @@ export class TableArchive implements Archiver {
         origin: this.origin,
         format: step.format ?? this.settings.format,
         level: this.settings.level,
+        serverSide: step.serverSide,
         parquet: this.parquet,
         signal,
         onText: this.watching(run),

@@ -7,10 +7,10 @@ import { type ArchivedColumn, type LeafTable, readColumns, readKeyExtent, readLe
 import type { Session } from "../postgres/connection";
 import type { TextEncoding } from "../postgres/encoding";
 import { faultPoint } from "../postgres/faults";
-import { ARCHIVE_DEFAULTS, type RowFormat } from "../topology/archive";
+import { ARCHIVE_DEFAULTS, type RowFormat, type ServerSideTarget } from "../topology/archive";
 import type { PartitionBound, RelationName } from "../topology/model";
 import { type EarlierExports, earlierExports } from "./earlier";
-import { type Generation, manifestKey, partKeys, prefixOfPartition } from "./keys";
+import { type Generation, manifestKey, partKeys, prefixOfPartition, serverSideKeys } from "./keys";
 import {
   type ArchivedLeaf,
   type ArchivedPart,
@@ -25,6 +25,7 @@ import { copyToParquet, type ParquetOptions, parquetColumnsOf } from "./parquet/
 import { partsOf } from "./parts";
 import { ProofError } from "./proofError";
 import { addSums, sameRows } from "./rows";
+import { newToken, writeServerSide } from "./serverSide";
 import { type Store, type StoredObject, StoreError } from "./store";
 import { isCurrent, verifyObjects } from "./verify";
 
@@ -49,6 +50,8 @@ export interface ExportOptions {
   onText?: TextWatcher;
   /** A copy for queries beside the objects. */
   parquet?: ParquetOptions;
+  /** Where the server writes rows to itself: the same place as the store. Absent: they go over the session. */
+  serverSide?: ServerSideTarget;
 }
 
 export interface Exported {
@@ -85,6 +88,7 @@ export async function exportPartition(
     earlier,
     damaged: new Set(),
     made: new Map(),
+    measured: new Set(),
   };
   // What has no place in Parquet is said before anything is written.
   const inParquet = options.parquet && (await parquetColumnsOf(session, { ...partition, encoding }, options.parquet));
@@ -141,18 +145,21 @@ interface Target extends ExportOptions {
   earlier: EarlierExports;
   /** Keys of earlier parts that were found to be not what their notes say. */
   damaged: Set<string>;
-  /** Parts of this run, by leaf and number. */
-  made: Map<string, ArchivedPart>;
+  /** Objects of this run, by leaf and number of the part. */
+  made: Map<string, ArchivedPart[]>;
+  /** Keys of objects that this run has read from the store after somebody else wrote them. */
+  measured: Set<string>;
 }
 
 /** A part of an earlier export that turns out to be damaged is written again; one that was written just now is an error. */
 async function provenLeaves(session: Session, leaves: readonly LeafTable[], target: Target): Promise<ArchivedLeaf[]> {
-  const { store, signal, earlier, damaged } = target;
+  const { store, signal, earlier, damaged, measured } = target;
+  const isProven = ({ key }: ArchivedPart) => measured.has(key);
   for (;;) {
     const archived: ArchivedLeaf[] = [];
     for (const [number, leaf] of leaves.entries()) archived.push(await exportLeaf(session, leaf, number, target));
     try {
-      await verifyObjects(store, { leaves: archived, ...addSums(partsIn({ leaves: archived })) }, { signal });
+      await verifyObjects(store, { leaves: archived, ...addSums(partsIn({ leaves: archived })) }, { signal, isProven });
       return archived;
     } catch (error) {
       const key = error instanceof ProofError ? error.key : undefined;
@@ -173,13 +180,12 @@ async function exportLeaf(session: Session, leaf: LeafTable, number: number, tar
     target.signal?.throwIfAborted();
     const place = `${number}-${at}`;
     const made = target.made.get(place);
-    const part =
-      made !== undefined && !target.damaged.has(made.key)
-        ? made
-        : ((await reusedPart(session, leaf, blocks, target)) ??
-          (await writtenPart(session, leaf, { ...blocks, keys: [number, at] }, target)));
-    target.made.set(place, part);
-    parts.push(part);
+    const objects = made?.every(({ key }) => !target.damaged.has(key))
+      ? made
+      : ((await reusedPart(session, leaf, blocks, target)) ??
+        (await writtenPart(session, leaf, { ...blocks, keys: [number, at] }, target)));
+    target.made.set(place, objects);
+    parts.push(...objects);
   }
   return { schema, name, oid, changes, parts };
 }
@@ -197,13 +203,13 @@ async function restoredParts(session: Session, leaf: LeafTable, target: Target):
   return sameRows(addSums(parts), now) ? parts : undefined;
 }
 
-/** A part that is there and holds the rows that the table has in these blocks now. */
+/** The objects of a part that are there and hold the rows that the table has in these blocks now. */
 async function reusedPart(
   session: Session,
   leaf: LeafTable,
   blocks: Blocks,
   target: Target,
-): Promise<ArchivedPart | undefined> {
+): Promise<ArchivedPart[] | undefined> {
   const known = target.earlier.parts.filter(
     (part) =>
       part.leaf === leaf.oid &&
@@ -217,10 +223,12 @@ async function reusedPart(
   for (const part of known) if (await isCurrent(target.store, part)) there.push(part);
   if (there.length === 0) return undefined;
   const now = await readPart(session, leaf, blocks, target, (rows) => sumOfText(rows, target.format, target));
-  const same = there.find((part) => sameRows(part, now));
-  if (same === undefined) return undefined;
-  const { leaf: _, columns: __, ...part } = same;
-  return part;
+  // A server may write several objects of one part, all of them below the same generation.
+  const generationOf = ({ key }: PartNote) => key.slice(0, key.lastIndexOf("/"));
+  const written = new Map<string, PartNote[]>();
+  for (const part of there) written.set(generationOf(part), [...(written.get(generationOf(part)) ?? []), part]);
+  const same = [...written.values()].find((objects) => sameRows(addSums(objects), now));
+  return same?.map(({ leaf: _, columns: __, ...part }) => part);
 }
 
 /** As it would be written now: sums of another format say nothing about these rows, and a key that was replaced is not used on. */
@@ -228,13 +236,31 @@ function isWrittenAlike(part: ArchivedPart, { format, store }: Target): boolean 
   return part.format === format && part.encryptedWith === store.cipher?.id;
 }
 
+interface NumberedBlocks extends Blocks {
+  keys: [leaf: number, part: number];
+}
+
 async function writtenPart(
   session: Session,
   leaf: LeafTable,
-  { keys, ...blocks }: Blocks & { keys: [leaf: number, part: number] },
+  part: NumberedBlocks,
+  target: Target,
+): Promise<ArchivedPart[]> {
+  const { serverSide } = target;
+  if (serverSide !== undefined) {
+    const objects = await writtenByServer(session, leaf, part, target, serverSide);
+    if (objects.length > 0) return objects;
+  }
+  return [await writtenHere(session, leaf, part, target)];
+}
+
+async function writtenHere(
+  session: Session,
+  leaf: LeafTable,
+  { keys, ...blocks }: NumberedBlocks,
   target: Target,
 ): Promise<ArchivedPart> {
-  const { store, origin, generation, columns, format } = target;
+  const { store, origin, generation, format } = target;
   const { rows, note } = partKeys(origin, generation, ...keys, {
     format,
     encrypted: store.cipher !== undefined,
@@ -244,9 +270,35 @@ async function writtenPart(
     writeRows(store, rows, text, { ...target, onText: brokenOff(target.onText) }),
   );
   faultPoint("archive");
-  const part: ArchivedPart = { ...written, ...blocks };
-  const content: PartNote = { ...part, leaf: leaf.oid, columns };
-  await writeText(store, note, `${JSON.stringify(content)}\n`);
+  return noted(leaf, { ...written, ...blocks }, note, target);
+}
+
+/** None: there was no row, of which the server may make no object. */
+async function writtenByServer(
+  session: Session,
+  leaf: LeafTable,
+  { keys, ...blocks }: NumberedBlocks,
+  target: Target,
+  serverSide: ServerSideTarget,
+): Promise<ArchivedPart[]> {
+  const { origin, generation, columns, encoding, measured } = target;
+  const { rows: key, noteOf } = serverSideKeys(origin, generation, ...keys, newToken());
+  const table: RowsTable = { ...leaf, columns: columns.map(({ name }) => name), format: "text", encoding };
+  faultPoint("archive");
+  const found = await writeServerSide(session, table, blocks, { ...target, target: serverSide, key });
+  faultPoint("archive");
+  const parts: ArchivedPart[] = [];
+  for (const [at, written] of found.entries()) {
+    parts.push(await noted(leaf, { ...written, ...blocks }, noteOf(at + 1), target));
+    measured.add(written.key);
+  }
+  return parts;
+}
+
+/** With a note that has a run after a kill find it. */
+async function noted(leaf: LeafTable, part: ArchivedPart, note: string, target: Target): Promise<ArchivedPart> {
+  const content: PartNote = { ...part, leaf: leaf.oid, columns: target.columns };
+  await writeText(target.store, note, `${JSON.stringify(content)}\n`);
   faultPoint("archive");
   return part;
 }

@@ -4,6 +4,7 @@
  *
  *     <cluster>/<database>/<schema>/<table>/<partition>/<oid>.<generation>/manifest.json
  *                                                                         /<leaf>-<part>.copy.zst (or .csv.zst; .encrypted)
+ *                                                                         /<leaf>-<part>.<token>.copy (written by the server)
  *                                                                         /<leaf>-<part>.json
  *
  * Generations are counted, not timed: no clock decides which of two is the newer one.
@@ -65,6 +66,24 @@ export function partKeys(
 ): { rows: string; note: string } {
   const key = `${prefixOfGeneration(origin, generation)}${leaf}-${part}`;
   return { rows: `${key}.${EXTENSIONS[format]}.zst${encrypted ? ".encrypted" : ""}`, note: `${key}.json` };
+}
+
+/**
+ * Keys of a part that the server writes, which replaces what is there: the token (letters and digits) makes the key one that
+ * nobody else is given, not even a session that was left alone with an earlier attempt and ends it later.
+ */
+export function serverSideKeys(
+  origin: Origin,
+  generation: Generation,
+  leaf: number,
+  part: number,
+  token: string,
+): { rows: string; noteOf(file: number): string } {
+  const key = `${prefixOfGeneration(origin, generation)}${leaf}-${part}`;
+  return {
+    rows: `${key}.${token}.${EXTENSIONS.text}`,
+    noteOf: (file) => `${key}${file === 1 ? "" : `.${file}`}.json`,
+  };
 }
 
 const IN_TABLE = /^([^/]+)\/(\d+)\.(\d+)\/([^/]+)$/;

@@ -1,6 +1,6 @@
 /** Objects of rows: what COPY writes, compressed, with what proves later that they are whole. */
 import { createHash, type Hash } from "node:crypto";
-import { type Duplex, type Readable, Transform, type TransformCallback } from "node:stream";
+import { type Duplex, PassThrough, type Readable, Transform, type TransformCallback } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createZstdCompress, createZstdDecompress } from "node:zlib";
 import { ArchiveError } from "../postgres/errors";
@@ -14,6 +14,8 @@ export interface RowsObject extends StoredObject, RowSum {
   format: RowFormat;
   /** Id of the key that it is encrypted with. Absent: it is not. */
   encryptedWith?: string;
+  /** True: the text as it is. Absent: compressed. */
+  plain?: boolean;
   /** SHA-256 of the object's bytes as the store has them, in hexadecimal digits. */
   sha256: string;
   /** Size of the text before compression. */
@@ -94,7 +96,7 @@ export function watched(onText: TextWatcher | undefined): Transform {
 }
 
 /** What has to be known of an object to read it. */
-export type RowsAddress = Pick<RowsObject, "key" | "version" | "format" | "encryptedWith">;
+export type RowsAddress = Pick<RowsObject, "key" | "version" | "format" | "encryptedWith" | "plain">;
 
 /** Writes rows, given as COPY writes them, into an object. What it gives was measured on the way; it proves nothing by itself. */
 export async function writeRows(
@@ -155,10 +157,14 @@ export async function sumOfText(
 /** What COPY wrote into an object of rows. What cannot be decompressed ends it with an error, after rows that could. */
 export async function readRows(store: Store, address: RowsAddress): Promise<Readable> {
   const encryption = decryption(store, address);
-  const text = createZstdDecompress({ chunkSize: PIECE_BYTES });
+  const text = decompression(address);
   const stored = await store.read(address.key, address.version);
   pipeline([stored, ...encryption, text]).catch((error: unknown) => text.destroy(asError(error)));
   return text;
+}
+
+function decompression({ plain }: RowsAddress): Duplex {
+  return plain ? new PassThrough({ highWaterMark: BUFFERED_BYTES }) : createZstdDecompress({ chunkSize: PIECE_BYTES });
 }
 
 /** What is between the store and the compressed rows. @throws ArchiveError when its key is not declared. */
@@ -172,27 +178,32 @@ const asError = (error: unknown) => (error instanceof Error ? error : new Error(
 
 /**
  * Reads an object of rows from its store to its end, and gives what it really holds.
- * @throws StoreError: `missing`, or `corrupt` when it is no whole zstd stream of whole rows. ArchiveError: its key cannot be
+ * @throws StoreError: `missing`, or `corrupt` when it is no whole zstd stream (unless it is plain) of whole rows. ArchiveError: its key cannot be
  * used, and nothing is known.
  */
-export async function measureRows(store: Store, address: RowsAddress, signal?: AbortSignal): Promise<RowsObject> {
-  const { key, version, format, encryptedWith } = address;
+export async function measureRows(
+  store: Store,
+  address: RowsAddress,
+  signal?: AbortSignal,
+  onText?: TextWatcher,
+): Promise<RowsObject> {
+  const { key, version, format, encryptedWith, plain } = address;
   const encryption = decryption(store, address);
   const rows = new RowSummer(format);
   const sha256 = createHash("sha256");
   const compressed = hashing(sha256);
-  const text = summing(rows);
+  const text = summing(rows, onText);
   text.resume();
   try {
-    const decompress = createZstdDecompress({ chunkSize: PIECE_BYTES });
     const stored = await store.read(key, version);
-    await pipeline([stored, compressed, ...encryption, decompress, text], { signal });
+    await pipeline([stored, compressed, ...encryption, decompression(address), text], { signal });
     return {
       key,
       bytes: compressed.bytes,
       ...(version !== undefined && { version }),
       format,
       ...(encryptedWith !== undefined && { encryptedWith }),
+      ...(plain && { plain }),
       ...rows.end(),
       sha256: sha256.digest("hex"),
       textBytes: text.bytes,

@@ -235,6 +235,11 @@ export interface Archive {
    * what a restore or a DROP stands on. Default: none; `{}` is one with all defaults.
    */
   parquet?: Input<ArchiveParquet>;
+  /**
+   * `aws_s3`: the server itself writes the rows of new exports into the bucket, by the extension of that name of RDS and Aurora,
+   * as text without compression. They are read from the store and proven as all others. Default: rows go over the connection.
+   */
+  serverSideExport?: Input<"aws_s3">;
 }
 
 /** A copy of exported partitions in Parquet, with one folder for each partition. */

@@ -17,6 +17,21 @@ export const STORAGE_CLASSES = [
 export const ROW_FORMATS = ["text", "csv"] as const;
 export type RowFormat = (typeof ROW_FORMATS)[number];
 
+/** Extensions by which a server writes rows into S3 itself. `aws_s3`: of RDS and Aurora. */
+export const SERVER_SIDE_EXPORTS = ["aws_s3"] as const;
+
+/** Where a server itself writes rows to. */
+export interface ServerSideTarget {
+  extension: (typeof SERVER_SIDE_EXPORTS)[number];
+  bucket: string;
+  /** As of {@link S3Location}. */
+  prefix: string;
+  /** Absent: that of the server. */
+  region?: string;
+  /** SSE-KMS with this key. Absent: what the extension does by itself. */
+  kmsKeyId?: string;
+}
+
 /** What a set declares of its archive. */
 export interface ArchiveSettings {
   /** `file:///directory`, or `s3://bucket/prefix?region=…&endpoint=…&pathStyle=true&profile=…`. */
@@ -39,6 +54,8 @@ export interface ArchiveSettings {
   /** Object lock of each object, in days since it was written. Absent: what the bucket has set. */
   retention?: { mode: "GOVERNANCE" | "COMPLIANCE"; days: number };
   parquet?: ParquetSettings;
+  /** Absent: rows go over the connection. */
+  serverSideExport?: ServerSideTarget["extension"];
 }
 
 /** Storage classes from which an object can be read at once: Athena passes over all others without a word. */
@@ -77,6 +94,23 @@ export interface S3Location {
   pathStyle?: boolean;
   /** Of the shared AWS configuration; a profile may assume a role. */
   profile?: string;
+}
+
+/** Where the server writes rows to; undefined: it does not. */
+export function serverSideTarget(
+  settings: Pick<ArchiveSettings, "store" | "serverSideExport" | "kmsKeyId">,
+): ServerSideTarget | undefined {
+  const { store, serverSideExport: extension, kmsKeyId } = settings;
+  const location = parseStore(store);
+  if (extension === undefined || location.kind === "file") return undefined;
+  const { bucket, prefix, region } = location;
+  return {
+    extension,
+    bucket,
+    prefix,
+    ...(region !== undefined && { region }),
+    ...(kmsKeyId !== undefined && { kmsKeyId }),
+  };
 }
 
 const PARAMETERS = ["region", "endpoint", "pathStyle", "profile"] as const;

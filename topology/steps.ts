@@ -1,5 +1,5 @@
 /** What a plan consists of: steps, and findings about what it cannot or need not do. Types only. */
-import type { RowFormat } from "./archive";
+import type { RowFormat, ServerSideTarget } from "./archive";
 import type { AttributeDifference } from "./attributes";
 import type { NewLevel, PartitionBound, Question, RelationName, Reorganization } from "./model";
 import type { TierStorage } from "./tierStorage";
@@ -93,6 +93,8 @@ export interface Step {
   restored?: true;
   /** For `export`, `restore` and `dropArchived`: how the rows are written. Absent: text. */
   format?: RowFormat;
+  /** For `export`: where the server writes the rows to. Absent: they go over the connection. */
+  serverSide?: ServerSideTarget;
   /** For `restore`: what is restored. */
   manifest?: { key: string; version?: string };
   /** For `reorganize` and `abandonReorganization`. */

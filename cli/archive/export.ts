@@ -10,6 +10,7 @@ import { ArchiveError } from "../../postgres/errors";
 import { qualified } from "../../postgres/identifiers";
 import { systemClock } from "../../postgres/ladder";
 import { readServer, UNREADABLE } from "../../postgres/server";
+import { serverSideTarget } from "../../topology/archive";
 import { describeBound } from "../../topology/bounds";
 import type { ActualLevel, ActualParent, ActualPartition, RelationName } from "../../topology/model";
 import { bytesText } from "../../topology/sizeText";
@@ -43,6 +44,7 @@ export function exportByHand(
               origin: { systemIdentifier, database, parent: relation, parentOid: parent.oid },
               format,
               level,
+              serverSide: serverSideTarget(settings),
               parquet: openParquet(settings, new Date()),
               onText: (bytes) => {
                 progress.read(bytes);

@@ -96,11 +96,22 @@ function target(table: RowsTable): string {
   return `${qualified(table)} (${table.columns.map(quoteIdent).join(", ")})`;
 }
 
-/** A condition on ctid is a range scan since PostgreSQL 14: no block outside of it is read. */
 function source(table: RowsTable, blocks: Blocks | undefined): string {
-  if (blocks === undefined || (blocks.from === 0 && blocks.to === undefined)) return target(table);
-  const columns = table.columns.map(quoteIdent).join(", ");
-  const least = `ctid >= '(${blocks.from},0)'`;
+  return blocks === undefined || isWhole(blocks) ? target(table) : `(${selectRows(table, blocks)})`;
+}
+
+function isWhole({ from, to }: Blocks): boolean {
+  return from === 0 && to === undefined;
+}
+
+/**
+ * The rows that the table itself holds (in some of its blocks). A condition on ctid is a range scan since PostgreSQL 14: no
+ * block outside of it is read.
+ */
+export function selectRows(table: Omit<RowsTable, "format" | "encoding">, blocks: Blocks = { from: 0 }): string {
+  const columns = table.columns.length === 0 ? "*" : table.columns.map(quoteIdent).join(", ");
+  const all = `SELECT ${columns} FROM ONLY ${qualified(table)}`;
+  if (isWhole(blocks)) return all;
   const below = blocks.to === undefined ? "" : ` AND ctid < '(${blocks.to},0)'`;
-  return `(SELECT ${columns} FROM ONLY ${qualified(table)} WHERE ${least}${below})`;
+  return `${all} WHERE ctid >= '(${blocks.from},0)'${below}`;
 }

@@ -7,6 +7,7 @@ import { qualified } from "../identifiers";
 import type { ChildFacts, ParentFacts } from "../parent";
 import type { Lock, Statement } from "../statement";
 import { copyFrom, copyTo, type RowsTable } from "./rows";
+import { exportCall } from "./serverSide";
 
 interface Rendering {
   step: Step;
@@ -17,13 +18,20 @@ interface Rendering {
 
 /** One for each table that holds rows; a large one is read in parts. */
 export function exportStatements({ step, parent, child }: Rendering): Statement[] {
-  return (step.tables ?? [child]).map((table) => ({
-    sql: copyTo(rowsOf(table, step, parent)),
-    locks: [{ relation: qualified(table), mode: "ACCESS SHARE", hold: "scan" }],
-    transactional: true,
-    alone: true,
-  }));
+  const { serverSide } = step;
+  return (step.tables ?? [child]).map((table) => {
+    const rows = rowsOf(table, step, parent);
+    return {
+      sql: serverSide === undefined ? copyTo(rows) : exportCall(rows, serverSide, LATER),
+      locks: [{ relation: qualified(table), mode: "ACCESS SHARE", hold: "scan" }],
+      transactional: true,
+      alone: true,
+    };
+  });
 }
+
+/** Of a key that is chosen when the rows are written. */
+const LATER = "…";
 
 /** What fills the table that a restore has made; rows find their places below it. */
 export function fillStatement(

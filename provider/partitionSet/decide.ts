@@ -1,5 +1,6 @@
 /** The plan for what a session sees, after the preflight has had its say. The same for previews and for `up`. */
 import { unparquetable } from "../../postgres/archive/parquet";
+import { serverSideRefusals } from "../../postgres/archive/serverSide";
 import { withCopyFacts } from "../../postgres/catalog/copying";
 import type { Session } from "../../postgres/connection";
 import { lookInto } from "../../postgres/holdings";
@@ -18,7 +19,10 @@ export async function decide(session: Session, observation: Observation): Promis
   const parent = catalog.parent && (await withCopyFacts(session, planned.steps, catalog.parent));
   const found = await preflight(session, server, planned, { ...catalog, parent });
   const parquet = desired.archive?.parquet;
-  const refused = parquet && parent ? await unparquetable(session, planned.steps, parquet, parent) : [];
+  const refused = [
+    ...(parquet && parent ? await unparquetable(session, planned.steps, parquet, parent) : []),
+    ...(await serverSideRefusals(session, planned.steps)),
+  ];
   const impossible = new Set([
     ...found.flatMap(({ severity, partition, step }) => (severity === "error" ? [partition, step] : [])),
     ...planned.steps.flatMap(({ kind, id }) => (kind === "export" && refused.length > 0 ? [id] : [])),

@@ -1,8 +1,9 @@
 /** Decisions about rows that go into the archive, and about those that come back. */
-import type { RowFormat } from "../archive";
+import { type RowFormat, serverSideTarget } from "../archive";
 import { boundsOverlap, describeBound, sameBound } from "../bounds";
 import { besideBound, boundOf, newLevel, setBelow } from "../level";
 import type { ActualPartition, ArchivedCopy, NewLevel, PartitionBound } from "../model";
+import type { Step } from "../steps";
 import { type Context, type Declared, knownChild, note, ownChild, qualified } from "./context";
 import { DraftBuilder, stepId } from "./drafts";
 import { afterFinalize, isMisfit, knownDetached, tierReason } from "./removals";
@@ -12,12 +13,18 @@ export function decideExported(context: Context, build: DraftBuilder, declared: 
   for (const { name, partition } of declared) {
     const table = context.settled.get(name);
     if (partition.tier === "exported" && table !== undefined && !isCurrent(table))
-      context.drafts.exports.push(build.export(table, tierReason(context, name, "exported"), [], formatOf(context)));
+      context.drafts.exports.push(build.export(table, tierReason(context, name, "exported"), [], wayOf(context)));
   }
 }
 
 function formatOf({ desired }: Context): RowFormat | undefined {
   return desired.archive?.format;
+}
+
+function wayOf({ desired: { archive: settings } }: Context): Pick<Step, "format" | "serverSide"> {
+  if (settings === undefined) return {};
+  const serverSide = serverSideTarget(settings);
+  return { format: settings.format, ...(serverSide && { serverSide }) };
 }
 
 /** Exported, and by all that PostgreSQL tells not changed since. */
@@ -58,7 +65,7 @@ function archive(context: Context, build: DraftBuilder, table: ActualPartition, 
   }
   // Whatever the counters say: the proof compares rows, and what it refuses has to be exported again. What has not changed
   // is read, and not written again.
-  const exported = build.export(table, reason, [...before], formatOf(context));
+  const exported = build.export(table, reason, [...before], wayOf(context));
   drafts.exports.push(exported);
   before.push(exported.id);
   if (table.state === "live") {

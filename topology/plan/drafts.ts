@@ -239,14 +239,14 @@ export class DraftBuilder {
   }
 
   /** A copy of the rows goes into the archive; the table stays as it is. */
-  export(table: ActualPartition, reason: string, after: string[], format: RowFormat | undefined): Draft {
+  export(table: ActualPartition, reason: string, after: string[], way: Pick<Step, "format" | "serverSide">): Draft {
     return {
       ...this.base("export", table, after),
       method: "export",
       ...(table.level && { tables: leavesOf(table.level) }),
       bound: table.bound,
       oid: table.oid,
-      ...(format && { format }),
+      ...way,
       reason,
       effect: effect("copies", table),
     };

@@ -6,6 +6,7 @@ import {
   QUERY_CLASSES,
   ROW_FORMATS,
   type RowFormat,
+  SERVER_SIDE_EXPORTS,
   STORAGE_CLASSES,
 } from "../archive";
 import { type ArchiveEncryption, type ArchiveKey, regionOfKey } from "../encryption";
@@ -49,6 +50,7 @@ export interface ArchiveInputs {
   tags: Map<string, string>;
   retention: Partial<NonNullable<ArchiveSettings["retention"]>>;
   parquet: Partial<ParquetInputs>;
+  serverSideExport: (typeof SERVER_SIDE_EXPORTS)[number];
 }
 
 export interface ParquetInputs {
@@ -153,10 +155,32 @@ const fields = object<ArchiveInputs>({
   tags: optional(tags),
   retention: optional(object({ mode: required(choice(["GOVERNANCE", "COMPLIANCE"])), days: required(integer(1)) })),
   parquet: optional(parquet),
+  serverSideExport: optional(choice(SERVER_SIDE_EXPORTS)),
 });
 
 /** Settings of S3 say nothing of a directory. */
-const ONLY_S3 = ["storageClass", "kmsKeyId", "tags", "retention"] as const;
+const ONLY_S3 = ["storageClass", "kmsKeyId", "tags", "retention", "serverSideExport"] as const;
+
+/** What happens where Pulumi runs, or is said with each PUT, and what is to be declared instead where the server writes. */
+const NOT_SERVER_SIDE = {
+  level: "compresses nothing with serverSideExport, since aws_s3 writes rows as they are; leave it out",
+  encryption:
+    "encrypts where Pulumi runs, and with serverSideExport rows do not come by there; leave one of them out (kmsKeyId is " +
+    "SSE-KMS, which S3 does)",
+  bytesPerSecond: "limits nobody with serverSideExport, since the server sends the rows; leave one of them out",
+  storageClass: "cannot be told to aws_s3; leave it out, and have the lifecycle of the bucket move the objects",
+  tags: "cannot be told to aws_s3; leave them out, or leave out serverSideExport",
+  retention:
+    "cannot be told to aws_s3; leave it out, and give the bucket a default retention (objectLock of ArchiveBucket)",
+} as const satisfies Partial<Record<keyof ArchiveInputs, string>>;
+
+function refuseServerSide(read: Partial<ArchiveInputs>, path: string, report: Report): void {
+  if (read.serverSideExport === undefined) return;
+  for (const [property, reason] of Object.entries(NOT_SERVER_SIDE))
+    if (read[property as keyof typeof NOT_SERVER_SIDE] !== undefined) fail(report, `${path}.${property}`, reason);
+  if (read.format === "csv")
+    fail(report, `${path}.format`, "is csv, and with serverSideExport rows are written as text; leave one of them out");
+}
 
 /** Reads `archive`; what S3 alone has is refused for a directory. */
 export const archive: Reader<Partial<ArchiveInputs>> = (value, path, report) => {
@@ -165,6 +189,7 @@ export const archive: Reader<Partial<ArchiveInputs>> = (value, path, report) => 
     for (const property of ONLY_S3)
       if (read[property] !== undefined)
         fail(report, `${path}.${property}`, "is a setting of S3, and the store is a directory");
+  if (read !== undefined) refuseServerSide(read, path, report);
   if (read?.parquet?.storageClass !== undefined && (read.parquet.store ?? read.store)?.startsWith("file:"))
     fail(report, `${path}.parquet.storageClass`, "is a setting of S3, and the store is a directory");
   if (read?.parquet !== undefined && read.format === "csv")
