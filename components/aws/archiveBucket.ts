@@ -40,6 +40,12 @@ export interface ArchiveBucketArgs {
    * bucket keeps it.
    */
   objectLock?: ArchiveLock;
+  /**
+   * ARNs of the IAM roles by which RDS or Aurora write rows themselves (`archive.serverSideExport`; the role's feature is
+   * `s3Export`, its policy is `policies.server`). The extension cannot say that it replaces nothing, so that these alone may write
+   * objects of rows unconditionally. Needs `kmsKeyArn`. Default: none.
+   */
+  serverSideWriters?: Input<Input<string>[]>;
   /** The bucket that access logs go to, and what their keys begin with. Default: none. */
   accessLogs?: { bucket: Input<string>; prefix?: Input<string> };
   /** Lets `pulumi destroy` delete what is archived and not locked. Default: `false`, a bucket with objects is not deleted. */
@@ -122,12 +128,17 @@ function targetOf(
   return {
     // Rows come when the bucket is private, versioned and locked, not before.
     store: all([bucket, region, ready]).apply(([of, where]) => `s3://${of}${path}?region=${where}`),
-    policies: { writer: policy("writer"), restorer: policy("restorer"), auditor: policy("auditor") },
+    policies: {
+      writer: policy("writer"),
+      restorer: policy("restorer"),
+      auditor: policy("auditor"),
+      server: policy("server"),
+    },
   };
 }
 
 function check(args: ArchiveBucketArgs, resource: ArchiveBucket): void {
-  const { prefix = "", lifecycle = {}, tables = {}, objectLock } = args;
+  const { prefix = "", lifecycle = {}, tables = {}, objectLock, serverSideWriters, kmsKeyArn } = args;
   const at = (place: string, problems: LifecycleProblem[]) =>
     problems.map(({ property, reason }) => ({ propertyPath: `${place}.${property}`, reason }));
   const errors = at("lifecycle", lifecycleProblems(lifecycle, objectLock?.days));
@@ -146,6 +157,13 @@ function check(args: ArchiveBucketArgs, resource: ArchiveBucket): void {
     errors.push({
       propertyPath: "objectLock.days",
       reason: `must be a whole number of at least 1, not ${objectLock.days}`,
+    });
+  if (serverSideWriters !== undefined && kmsKeyArn === undefined)
+    errors.push({
+      propertyPath: "serverSideWriters",
+      reason:
+        "needs kmsKeyArn: RDS and Aurora do not export into buckets that are encrypted with S3's own keys (SSE-S3), as AWS " +
+        "documents",
     });
   if (errors.length > 0) throw new InputPropertiesError({ message: "ArchiveBucket: S3 would refuse this", errors });
   const warned = [lifecycle, ...Object.values(tables).map((own) => own.lifecycle ?? {})].flatMap(lifecycleWarnings);

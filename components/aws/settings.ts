@@ -31,8 +31,9 @@ export function makeSettings(
   const encryption = new s3.BucketServerSideEncryptionConfiguration(name, { bucket, rules }, kept);
   const { prefix = "", tables = {} } = args;
   const prefixes = [prefix, ...Object.keys(tables).map((table) => placeOf(prefix, table))];
-  const text = output([arn, output(kmsKeyArn)] as const).apply(([of, key]) =>
-    JSON.stringify(bucketPolicy({ arn: of, kmsKeyArn: key, prefixes })),
+  const text = output([arn, output(kmsKeyArn), output(args.serverSideWriters ?? [])] as const).apply(
+    ([of, key, serverSideWriters]) =>
+      JSON.stringify(bucketPolicy({ arn: of, kmsKeyArn: key, prefixes, serverSideWriters })),
   );
   const policy = new s3.BucketPolicy(name, { bucket, policy: text }, { ...kept, dependsOn: [block] });
   // Rules about versions that are not current need versioning first.

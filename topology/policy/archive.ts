@@ -177,9 +177,13 @@ const NOT_SERVER_SIDE = {
 function refuseServerSide(read: Partial<ArchiveInputs>, path: string, report: Report): void {
   if (read.serverSideExport === undefined) return;
   for (const [property, reason] of Object.entries(NOT_SERVER_SIDE))
-    if (read[property as keyof typeof NOT_SERVER_SIDE] !== undefined) fail(report, `${path}.${property}`, reason);
+    if (read[property as keyof typeof NOT_SERVER_SIDE] !== undefined) fail(report, join(path, property), reason);
   if (read.format === "csv")
-    fail(report, `${path}.format`, "is csv, and with serverSideExport rows are written as text; leave one of them out");
+    fail(
+      report,
+      join(path, "format"),
+      "is csv, and with serverSideExport rows are written as text; leave one of them out",
+    );
 }
 
 /** Reads `archive`; what S3 alone has is refused for a directory. */

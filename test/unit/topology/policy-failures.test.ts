@@ -123,6 +123,28 @@ describe("bad inputs", () => {
       monthly({ archive: { store: "file:///archive", encryption: { keyFile: "keys/archive" } } }),
       /^archive\.encryption\.keyFile: must be an absolute path/,
     ],
+    ...[
+      { format: "csv" },
+      { level: 9 },
+      { encryption: { keyFile: "/key" } },
+      { bytesPerSecond: 1_000 },
+      { storageClass: "GLACIER_IR" },
+      { tags: { team: "data" } },
+      { retention: { mode: "GOVERNANCE", days: 1 } },
+    ].map((other): [string, Raw, RegExp] => {
+      const [property] = Object.keys(other);
+      const archive = { store: "s3://bucket", serverSideExport: "aws_s3", ...other };
+      return [
+        `${property} of rows that the server writes`,
+        monthly({ archive }),
+        new RegExp(`^archive\\.${property}: .*(serverSideExport|aws_s3).*leave`),
+      ];
+    }),
+    [
+      "a server that writes into a directory",
+      monthly({ archive: { store: "file:///archive", serverSideExport: "aws_s3" } }),
+      /^archive\.serverSideExport: is a setting of S3, and the store is a directory/,
+    ],
     [
       "a lifecycle to live",
       monthly({ lifecycle: [{ after: "1 day", tier: "live" }] }),

@@ -1,7 +1,10 @@
 /** What an ArchiveBucket asks of AWS, by Pulumi's mocks: there is no AWS here. */
 import assert from "node:assert/strict";
 import { InputPropertiesError, type Output, runtime } from "@pulumi/pulumi";
+import { manifestKey, partKeys, serverSideKeys } from "../../../../archive/keys";
+import { newToken } from "../../../../archive/serverSide";
 import { ArchiveBucket, type ArchiveBucketArgs } from "../../../../components/aws";
+import { filesOf } from "../../../../postgres/archive/serverSide";
 
 interface Made {
   type: string;
@@ -210,6 +213,60 @@ describe("an ArchiveBucket (mocked AWS)", () => {
     assert.ok(JSON.stringify(Statement).includes("arn:aws:s3:::archive-1a2b/app/*"));
   });
 
+  it("lets the database's role write rows without a condition, and nobody else, and nothing else", async () => {
+    const role = "arn:aws:iam::123456789012:role/events-export";
+    const { of, component } = await make({ prefix: "app", kmsKeyArn: KEY, serverSideWriters: [role] });
+    const { Statement } = JSON.parse(String(of("bucketPolicy:BucketPolicy")?.policy));
+    const statement = (sid: string) => Statement.find(({ Sid }: { Sid: string }) => Sid === sid);
+    const rows = ["arn:aws:s3:::archive-1a2b/*.copy", "arn:aws:s3:::archive-1a2b/*.copy_part*"];
+    const unconditional = { Null: { "s3:if-none-match": "true" }, Bool: { "s3:ObjectCreationOperation": "true" } };
+    assert.deepEqual(statement("Replace").NotResource, ["arn:aws:s3:::archive-1a2b/app/parquet/*", ...rows]);
+    assert.deepEqual(statement("Replace").Condition, unconditional);
+    assert.deepEqual(statement("ReplaceRows"), {
+      Sid: "ReplaceRows",
+      Effect: "Deny",
+      Principal: "*",
+      Action: "s3:PutObject",
+      Resource: rows,
+      Condition: { ...unconditional, ArnNotEquals: { "aws:PrincipalArn": [role] } },
+    });
+    const server = await policyOf(component, "server");
+    assert.deepEqual(server.Statement, [
+      {
+        Sid: "UseObjects",
+        Effect: "Allow",
+        Action: ["s3:PutObject", "s3:AbortMultipartUpload"],
+        Resource: ["arn:aws:s3:::archive-1a2b/app/*.copy", "arn:aws:s3:::archive-1a2b/app/*.copy_part*"],
+      },
+      { Sid: "UseKey", Effect: "Allow", Action: ["kms:GenerateDataKey", "kms:Decrypt"], Resource: [KEY] },
+    ]);
+  });
+
+  it("knows the rows of a server by the keys that they get", async () => {
+    const origin = { systemIdentifier: "1", database: "app", parent: { schema: "public", name: "events" } };
+    const generation = { partition: "events_2026_01", oid: 1, generation: 1 };
+    const { rows, noteOf } = serverSideKeys(origin, generation, 0, 0, newToken());
+    const written = filesOf(rows, 3);
+    const { component } = await make({ kmsKeyArn: KEY });
+    const { Statement } = await policyOf(component, "server");
+    const patterns = (Statement[0].Resource as string[]).map((arn) => {
+      const literals = arn
+        .slice("arn:aws:s3:::archive-1a2b/".length)
+        .split("*")
+        .map((text) => text.replaceAll(".", "\\."));
+      return new RegExp(`^${literals.join(".*")}$`);
+    });
+    const allowed = (key: string) => patterns.some((pattern) => pattern.test(key));
+    assert.ok(written.every(allowed), String(written));
+    const others = [
+      noteOf(1),
+      noteOf(2),
+      manifestKey(origin, generation),
+      partKeys(origin, generation, 0, 0, { format: "text", encrypted: false }).rows,
+    ];
+    assert.deepEqual(others.filter(allowed), []);
+  });
+
   const REFUSED: Record<string, [ArchiveBucketArgs, string]> = {
     "a class that wants thirty days": [
       { lifecycle: { transitions: [{ afterDays: 10, storageClass: "STANDARD_IA" }] } },
@@ -252,6 +309,7 @@ describe("an ArchiveBucket (mocked AWS)", () => {
       'tables["events"].lifecycle.expireAfterDays',
     ],
     "a table's place that is a path": [{ tables: { "a/b": {} } }, 'tables["a/b"]'],
+    "a server that writes into a bucket with S3's own keys": [{ serverSideWriters: [] }, "serverSideWriters"],
     "a prefix that begins with a slash": [{ prefix: "/app" }, "prefix"],
   };
 
