@@ -42,6 +42,12 @@ export function vandalOfBucket({ client }: S3Server, Bucket: string): Vandal {
   };
 }
 
+/** A bucket with versions, and the URL of a store in it. */
+export async function newBucket(s3: S3Server): Promise<{ url: string; bucket: string }> {
+  const bucket = await s3.createBucket({ versioned: true });
+  return { bucket, url: `s3://${bucket}/archives/of%20tests?endpoint=${s3.endpoint}&region=${s3.region}` };
+}
+
 /** A partitioned table with two months of rows; January fills several parts of four blocks. */
 export const EVENTS = `
 CREATE TABLE events (id bigint, created_at timestamptz NOT NULL, payload text, PRIMARY KEY (id, created_at))
