@@ -13,6 +13,8 @@ export interface ArchiveView {
   copies: Map<number, ArchivedCopy>;
   /** Of tables that are gone, the last one of each name; older ones first. */
   gone: ArchivedCopy[];
+  /** Some copies are known, and the store has none of them. */
+  lost?: true;
 }
 
 export interface ViewRequest {
@@ -41,7 +43,9 @@ export async function viewArchive(session: Session, request: ViewRequest): Promi
     session,
     present.map(({ oid }) => oid),
   );
+  const lost = !(await hasSomeKnown(request, listed));
   return {
+    ...(lost && { lost }),
     copies: new Map(
       present.map((copy, at): [number, ArchivedCopy] => {
         const manifest = manifests[at] as Manifest;
@@ -87,6 +91,12 @@ async function ofFormerNames({ store, origin, tables, known }: ViewRequest): Pro
   });
   const there = await inTurns(former, AT_A_TIME, ({ manifest }) => store.find(manifest.key));
   return former.filter((_, at) => there[at] !== undefined);
+}
+
+async function hasSomeKnown({ store, known }: ViewRequest, listed: readonly ListedCopy[]): Promise<boolean> {
+  if (known.size === 0 || listed.some(({ manifest }) => known.has(manifest.key))) return true;
+  for (const key of known.keys()) if ((await store.find(key)) !== undefined) return true;
+  return false;
 }
 
 function copyOf({ manifest: { key, version } }: ListedCopy, manifest: Manifest): ArchivedCopy {

@@ -268,6 +268,11 @@ export interface ActualSet {
   detached: ActualPartition[];
   /** Exports of its partitions whose tables are gone. Absent: none, or there is no archive. */
   archived?: ArchivedCopy[];
+  /**
+   * Number of copies that the state knows to be in the declared store, when that has not a single one of them: it is not the
+   * one that it was. Absent: it has some, or none is known.
+   */
+  lostCopies?: number;
   /** Relations, by name, that stand where a declared partition is missing. */
   strangers: Stranger[];
   /** Absent: none, or planned from the state. */

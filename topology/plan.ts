@@ -2,7 +2,7 @@
 import { keyClass } from "./keys";
 import type { ActualParent, ActualSet, DesiredSet, KnownOids, Tier } from "./model";
 import { adjustAttributes, noticedFindings } from "./plan/adjust";
-import { decideArchived, decideExported } from "./plan/archive";
+import { decideArchived, decideExported, lostArchive } from "./plan/archive";
 import { type Context, makeContext, type Place, qualified, topOf } from "./plan/context";
 import { DraftBuilder } from "./plan/drafts";
 import { reportBeyondHorizon } from "./plan/horizon";
@@ -38,7 +38,7 @@ export function plan(desired: DesiredSet, actual: ActualSet, known: KnownOids): 
   const level = planLevel({ desired, actual, known, place });
   const { first, last, unchanged, refused, questions } = level;
   const steps = refused ? [] : numberSteps([...first, ...last]);
-  const findings = [...level.findings, ...noticedFindings(place)];
+  const findings = [...level.findings, ...lostArchive(desired, actual), ...noticedFindings(place)];
   const indexes = refused ? [] : [...place.incomplete.values()];
   return {
     steps,

@@ -1,9 +1,9 @@
 /** A store in a directory: for development, for a mounted volume, and as a place to bring archives to. */
 
 import { randomUUID } from "node:crypto";
-import { createReadStream, createWriteStream, type WriteStream } from "node:fs";
+import { createReadStream, createWriteStream, type Dirent, type Stats, type WriteStream } from "node:fs";
 import { link, mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises";
-import { dirname, join, posix, relative, sep } from "node:path";
+import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Cipher } from "../encryption";
@@ -34,6 +34,8 @@ const FAILURES: Record<string, StoreFailure> = {
 
 export class FileStore implements QueryStore {
   readonly url: string;
+  /** Which directory it was when this store first looked; undefined: there was none yet. */
+  private root: string | undefined;
 
   constructor(
     private readonly directory: string,
@@ -60,9 +62,11 @@ export class FileStore implements QueryStore {
     const path = this.pathOf(key);
     const unfinished = `${path}.${randomUUID()}${UNFINISHED}`;
     return this.attempt(key, async () => {
-      await mkdir(dirname(path), { recursive: true });
+      await this.requireSameRoot();
+      await made(dirname(path));
       try {
         await filled(createWriteStream(unfinished, { flags: "wx", flush: true }), content, signal);
+        await this.requireSameRoot();
         await intoPlace(unfinished, path);
       } finally {
         await unlink(unfinished).catch(() => undefined);
@@ -74,6 +78,7 @@ export class FileStore implements QueryStore {
 
   async read(key: string): Promise<Readable> {
     return this.attempt(key, async () => {
+      await this.requireSameRoot();
       const file = await open(this.pathOf(key), "r");
       return Readable.from(this.pieces(key, createReadStream("", { fd: file, highWaterMark: READ_BYTES })), {
         objectMode: false,
@@ -98,7 +103,9 @@ export class FileStore implements QueryStore {
   async find(key: string): Promise<StoredObject | undefined> {
     return this.attempt(key, async () => {
       try {
-        return { key, bytes: (await stat(this.pathOf(key))).size };
+        const found = await stat(this.pathOf(key));
+        if (found.isFile()) return { key, bytes: found.size };
+        throw new StoreError("refused", `${this.url}/${key} is no file`);
       } catch (error) {
         if (codeOf(error) === "ENOENT") return undefined;
         throw error;
@@ -134,18 +141,24 @@ export class FileStore implements QueryStore {
 
   private async files(prefix: string): Promise<string[]> {
     const above = prefix.split("/").slice(0, -1);
-    const entries = await this.attempt(prefix, async () => {
-      try {
-        return await readdir(join(this.directory, ...above), { recursive: true, withFileTypes: true });
-      } catch (error) {
-        if (codeOf(error) === "ENOENT") return [];
-        throw error;
-      }
+    const keys = await this.attempt(prefix, async () => {
+      await this.requireSameRoot();
+      return filesBelow(this.directory, above);
     });
-    return entries
-      .filter((entry) => entry.isFile())
-      .map((entry) => relative(this.directory, join(entry.parentPath, entry.name)).split(sep).join(posix.sep))
-      .filter((key) => key.startsWith(prefix));
+    return keys.filter((key) => key.startsWith(prefix));
+  }
+
+  /**
+   * A disk that goes away in the middle of a run leaves an empty directory in its place: rows that were written there would
+   * be proven, and not be there when the disk is back.
+   */
+  private async requireSameRoot(): Promise<void> {
+    const now = await identityOf(this.directory);
+    if (this.root !== undefined && this.root !== now) {
+      const what = now === undefined ? "is gone" : "is another directory";
+      throw new StoreError("unreachable", `${this.url} ${what} than when this run began: unmounted, or moved`);
+    }
+    this.root = now;
   }
 
   private pathOf(key: string): string {
@@ -171,6 +184,62 @@ export class FileStore implements QueryStore {
     if (error instanceof StoreError || code === undefined || !(error instanceof Error && "syscall" in error))
       return error;
     return new StoreError(FAILURES[code] ?? "refused", `${this.url}/${key}: ${error.message}`, { cause: error });
+  }
+}
+
+/** Undefined: there is none. */
+async function identityOf(directory: string): Promise<string | undefined> {
+  try {
+    const { dev, ino } = await stat(directory);
+    return `${dev}:${ino}`;
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** A file in the place of a directory is told as that, and not as an object that is there already. */
+async function made(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true });
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw error;
+    throw new StoreError("refused", `${directory} is no directory`, { cause: error });
+  }
+}
+
+/** So many directories no archive has below each other; a link that leads back ends here. */
+const DEEPEST = 16;
+
+/** Keys of all files below a directory. Links are followed, as they are in reading a file. */
+async function filesBelow(root: string, at: readonly string[]): Promise<string[]> {
+  if (at.length > DEEPEST) return [];
+  const found: string[] = [];
+  for (const entry of await entriesIn(join(root, ...at))) {
+    const path = [...at, entry.name];
+    const what = entry.isSymbolicLink() ? await targetOf(join(root, ...path)) : entry;
+    if (what?.isDirectory()) found.push(...(await filesBelow(root, path)));
+    else if (what?.isFile()) found.push(path.join("/"));
+  }
+  return found;
+}
+
+async function entriesIn(directory: string): Promise<Dirent[]> {
+  try {
+    return await readdir(directory, { withFileTypes: true });
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return [];
+    throw error;
+  }
+}
+
+/** Undefined: it leads nowhere. */
+async function targetOf(link: string): Promise<Stats | undefined> {
+  try {
+    return await stat(link);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw error;
   }
 }
 

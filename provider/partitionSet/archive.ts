@@ -10,7 +10,7 @@ import { ArchiveError } from "../../postgres/errors";
 import type { ArchiveSettings } from "../../topology/archive";
 import { boundKey, boundsOverlap, sameBound } from "../../topology/bounds";
 import { archivedOf, copiesOf } from "../../topology/fromState";
-import { entriesOf, levelKey } from "../../topology/level";
+import { entriesOf, levelKey, record } from "../../topology/level";
 import type {
   ActualLevel,
   ActualPartition,
@@ -143,11 +143,18 @@ async function readArchive(
     ),
   });
   const archiver = new TableArchive(store, origin, settings, openParquet(settings, now));
+  // Of another one than before nobody expects that it has them.
+  const lost = view.lost && isSameStore(olds, settings);
   const gone = stateless ? view.gone.map((copy) => ({ ...copy, only: true as const })) : view.gone;
-  return {
-    actual: withView(actual, { ...view, gone: withMissing(gone, recorded, tables), known, marks }),
-    archiver,
-  };
+  const seen = { gone: withMissing(gone, recorded, tables), known, marks };
+  if (!lost) return { actual: withView(actual, { ...view, ...seen }), archiver };
+  // Who forgot them with a refresh would take the wrong store for the right one afterwards.
+  const { copies } = viewOfState(olds, recorded);
+  return { actual: { ...withView(actual, { copies, ...seen }), lostCopies: copiesOf(olds).size }, archiver };
+}
+
+function isSameStore({ archive }: Properties, { store }: ArchiveSettings): boolean {
+  return record(archive).store === store;
 }
 
 /** What the state knows to be archived, and is neither in the store nor a table. */

@@ -1,9 +1,10 @@
 /** Decisions about rows that go into the archive, and about those that come back. */
 import { type RowFormat, serverSideTarget } from "../archive";
 import { boundsOverlap, describeBound, sameBound } from "../bounds";
-import { besideBound, boundOf, newLevel, setBelow } from "../level";
-import type { ActualPartition, ArchivedCopy, NewLevel, PartitionBound } from "../model";
-import type { Step } from "../steps";
+import { besideBound, boundOf, entriesOf, newLevel, setBelow } from "../level";
+import type { ActualPartition, ActualSet, ArchivedCopy, DesiredSet, NewLevel, PartitionBound } from "../model";
+import type { Finding, Step } from "../steps";
+import { needsArchive } from "../tiers";
 import { type Context, type Declared, knownChild, note, ownChild, qualified } from "./context";
 import { DraftBuilder, stepId } from "./drafts";
 import { afterFinalize, isMisfit, knownDetached, tierReason } from "./removals";
@@ -12,9 +13,25 @@ import { afterFinalize, isMisfit, knownDetached, tierReason } from "./removals";
 export function decideExported(context: Context, build: DraftBuilder, declared: readonly Declared[]): void {
   for (const { name, partition } of declared) {
     const table = context.settled.get(name);
-    if (partition.tier === "exported" && table !== undefined && !isCurrent(table))
+    if (partition.tier === "exported" && table !== undefined && !isCurrent(table) && !isLost(context))
       context.drafts.exports.push(build.export(table, tierReason(context, name, "exported"), [], wayOf(context)));
   }
+}
+
+function isLost({ actual }: Context): boolean {
+  return actual.lostCopies !== undefined;
+}
+
+/** What would be exported now would be where nobody looks for it: below the mount point of a disk that is away, say. */
+export function lostArchive({ partitions, archive }: DesiredSet, { lostCopies }: ActualSet): Finding[] {
+  if (lostCopies === undefined || archive === undefined) return [];
+  if (![...entriesOf(partitions, "")].some(({ entry }) => needsArchive(entry.tier))) return [];
+  const copies = lostCopies === 1 ? "has not the copy" : `has none of the ${lostCopies} copies`;
+  const reason =
+    `${archive.store} ${copies} that the state knows to be there. Is it mounted, and what it was? Nothing is exported into it, and` +
+    " nothing archived, until it has them again. If they are gone for good, declare another directory or prefix, and for" +
+    " partitions that were only there tier dropped for one update.";
+  return [{ severity: "error", path: "archive.store", reason }];
 }
 
 function formatOf({ desired }: Context): RowFormat | undefined {
@@ -63,6 +80,7 @@ function archive(context: Context, build: DraftBuilder, table: ActualPartition, 
     drafts.drops.push(build.drop(table, `what an interrupted restore has left; ${reason}`, []));
     return;
   }
+  if (isLost(context)) return;
   // Whatever the counters say: the proof compares rows, and what it refuses has to be exported again. What has not changed
   // is read, and not written again.
   const exported = build.export(table, reason, [...before], wayOf(context));

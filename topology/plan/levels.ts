@@ -55,12 +55,13 @@ function joined(plans: readonly LevelPlan[]): LevelPlan {
 function levelAsSet(
   table: NonNullable<Place["under"]>,
   level: ActualLevel,
-  { source, strangers, answers }: ActualSet,
+  { source, strangers, answers, lostCopies }: ActualSet,
 ): ActualSet {
   const { children, detached, archived, reorganizations } = level;
   const parent = parentOf(table, level);
   const rest = {
     ...(answers && { answers }),
+    ...(lostCopies !== undefined && { lostCopies }),
     ...(archived && { archived }),
     ...(reorganizations && { reorganizations }),
   };
