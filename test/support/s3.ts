@@ -73,6 +73,16 @@ export class S3Server {
     await ended;
   }
 
+  /** It takes connections from now on, as the system does that, and answers nobody. */
+  pause(): void {
+    this.child?.kill("SIGSTOP");
+  }
+
+  /** It answers, also what it was asked meanwhile. */
+  resume(): void {
+    this.child?.kill("SIGCONT");
+  }
+
   /** Makes a bucket with a name that no other test uses. */
   async createBucket({ versioned = false, lock = false } = {}): Promise<string> {
     const Bucket = `test-${randomBytes(6).toString("hex")}`;

@@ -7,6 +7,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Client } from "pg";
 import { type PostgresServer, startServer } from "../../../tools/postgres";
 import { isAlive } from "../../../tools/processes";
+import { ARCHIVED, contentOf, Months, PINNED } from "../../support/months";
 import {
   type Connection,
   describeOnOldestAndNewest,
@@ -14,17 +15,10 @@ import {
   type TestDatabase,
   withServer,
 } from "../../support/postgres";
-import type { Program, State, UpWithoutEngine } from "../../support/without-engine";
 
-const { upWithoutEngine } = require("../../support/without-engine") as { upWithoutEngine: UpWithoutEngine };
-
-const partitionBy = { range: { column: "at", type: "date", every: "month" } };
 const ROWS = `INSERT INTO events SELECT i, '2026-01-01'::date + i % 60, repeat('x', 300) FROM generate_series(1, 4000) AS i`;
 /** Of some 600 kB in January: rows are on their way for seconds. */
 const SLOW = 200_000;
-
-const ARCHIVED = { lifecycle: [{ after: "1 month", tier: "archived" }] };
-const PINNED = { ...ARCHIVED, pins: [{ from: "2026-01", to: "2026-02" }] };
 
 const copying = (pattern: string) =>
   `SELECT FROM pg_stat_activity WHERE state <> 'idle' AND query LIKE '${pattern}' AND application_name = 'pulumi-pgpartition'`;
@@ -46,33 +40,6 @@ describeOnOldestAndNewest("a run that loses its session while rows are on their 
   });
   afterEach(() => rm(directory, { recursive: true, force: true }));
 
-  const program = (more: object, bytesPerSecond?: number): Program => ({
-    table: {
-      name: "events",
-      partitionBy,
-      columns: [
-        { name: "id", type: "bigint" },
-        { name: "at", type: "date", nullable: false },
-        { name: "payload", type: "text" },
-      ],
-    },
-    set: {
-      table: "events",
-      partitionBy,
-      window: { from: "2026-01", ahead: 0 },
-      asOf: "2026-03",
-      archive: { store: `file://${directory}`, ...(bytesPerSecond !== undefined && { bytesPerSecond }) },
-      ...more,
-    },
-  });
-
-  const content = async (client: Client) =>
-    (
-      await client.query(
-        "SELECT count(*)::int AS n, md5(string_agg(e::text, ',' ORDER BY id)) AS hash FROM events AS e",
-      )
-    ).rows[0];
-
   /** Every row is there afterwards, whatever the moment. */
   async function survive(
     connection: Connection,
@@ -80,18 +47,19 @@ describeOnOldestAndNewest("a run that loses its session while rows are on their 
     end: () => Promise<void>,
   ): Promise<string> {
     let client = await connect(connection);
-    let state: State = await upWithoutEngine(connection, program({}), {});
+    const months = new Months(connection, `file://${directory}`, { table: { primaryKey: ["id", "at"] } });
+    await months.up();
     await client.query(ROWS);
-    const whole = await content(client);
-    state = await upWithoutEngine(connection, program(from), state);
-    const failing = reasonOf(upWithoutEngine(connection, program(to, SLOW), state));
+    const whole = await contentOf(client);
+    await months.up(from);
+    const failing = reasonOf(months.up({ ...to, archive: { store: months.store, bytesPerSecond: SLOW } }));
     while ((await client.query(`SELECT EXISTS (${reached}) AS met`)).rows[0]?.met !== true) await pause(5);
     await end();
     const reason = await failing;
     client = await connect(connection);
-    state = await upWithoutEngine(connection, program(to), state);
-    await upWithoutEngine(connection, program({ ...ARCHIVED, pins: [{ from: "2026-01", to: "2026-04" }] }), state);
-    assert.deepEqual(await content(client), whole);
+    await months.up(to);
+    await months.up({ ...ARCHIVED, pins: [{ from: "2026-01", to: "2026-04" }] });
+    assert.deepEqual(await contentOf(client), whole);
     await client.query("DROP TABLE events");
     await client.end();
     await rm(directory, { recursive: true, force: true });
@@ -132,7 +100,7 @@ const LOST = /The session with the server was lost; the next run finds out what 
 const SETTINGS = { fsync: "off", synchronous_commit: "on" };
 
 /** What the engine would show: the reasons of a partial failure, or the error. */
-async function reasonOf(up: Promise<State>): Promise<string> {
+async function reasonOf(up: Promise<void>): Promise<string> {
   const error = await up.then(
     () => assert.fail("it went through"),
     (reason: Error & { reasons?: string[] }) => reason,

@@ -119,6 +119,54 @@ describeOnS3("a bucket behind an unreliable network", (server) => {
     });
   });
 
+  describe("with a server that does not answer any more", () => {
+    beforeEach(put);
+    afterEach(() => server().resume());
+
+    const ways: Record<string, (of: S3Store) => Promise<unknown>> = {
+      "is not read": async (of) => {
+        const rows = await of.read("rows");
+        for await (const _ of rows as AsyncIterable<Buffer>) server().pause();
+      },
+      "is not written": async (of) => {
+        const pieces = async function* () {
+          yield content;
+          server().pause();
+          yield* Array.from({ length: 5 }, () => content);
+        };
+        await of.write("more", Readable.from(pieces()));
+      },
+      "is not listed": async (of) => {
+        server().pause();
+        for await (const _ of of.list(""));
+      },
+    };
+
+    for (const [title, use] of Object.entries(ways))
+      it(`${title}, and it says after a time of silence what to do`, async () => {
+        await assert.rejects(use(store), (error: unknown) => {
+          assert.ok(failing("unreachable")(error));
+          assert.match((error as Error).message, /the store does not answer; try again/);
+          return true;
+        });
+        server().resume();
+        assert.ok(await there());
+      });
+
+    it("goes on when it answers again before that", async () => {
+      const { region } = server();
+      const patient = new S3Store({ bucket, prefix: "", endpoint: network.endpoint, region });
+      server().pause();
+      const reading = patient.read("rows");
+      const writing = patient.write("more", Readable.from([content]));
+      while (network.connections < 2) await new Promise((resolve) => setImmediate(resolve));
+      server().resume();
+      assert.ok(content.equals(await buffer(await reading)));
+      assert.equal((await writing).bytes, content.length);
+      patient.close();
+    });
+  });
+
   describe("is written", () => {
     const write = () => store.write("rows", Readable.from([content.subarray(0, MIB), content.subarray(MIB)]));
 

@@ -11,6 +11,7 @@ export class OneResource {
   said: string[] = [];
   private inputs: Properties = {};
   outputs: Properties = {};
+  private running: { database: Database; stop: AbortController } | undefined;
 
   /** `connection` may be changed on the way. */
   constructor(
@@ -59,6 +60,12 @@ export class OneResource {
     );
   }
 
+  /** What the engine asks for when somebody presses Ctrl-C. */
+  async cancel(): Promise<void> {
+    this.running?.stop.abort();
+    await this.running?.database.cancel();
+  }
+
   /** Paths of the difference. */
   diff(program: Properties): string[] {
     const request: DiffRequest = {
@@ -90,6 +97,8 @@ export class OneResource {
     this.said = [];
     const { user, ...rest } = this.connection;
     const database = new Database({ ...rest, username: user, sslmode: "disable" });
+    const stop = new AbortController();
+    this.running = { database, stop };
     const say = async (text: string) => void this.said.push(text);
     try {
       return await work({
@@ -97,7 +106,7 @@ export class OneResource {
         log: { diagnostic: (severity, text) => say(`${severity}: ${text}`), status: say },
         database,
         views: new ViewPublisher("", "", {}),
-        signal: new AbortController().signal,
+        signal: stop.signal,
       });
     } finally {
       await database.cancel();

@@ -1,26 +1,18 @@
 /** Parquet copies in the life of a set: both stores, refusals before anything is done, kills. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { Client } from "pg";
 import { openStore } from "../../../archive/open";
 import { ARCHIVE_DEFAULTS } from "../../../topology/archive";
 import { duckdb } from "../../support/duckdb";
-import { sessionsEnd } from "../../support/kills";
+import { ARCHIVED, EXPORTED, Months, PINNED } from "../../support/months";
 import { describeOnNewest, type TestDatabase } from "../../support/postgres";
 import { describeOnS3 } from "../../support/s3";
-import type { Program, State, UpWithoutEngine } from "../../support/without-engine";
 
-const PROGRAM = resolve(__dirname, "../../support/without-engine.ts");
-const { upWithoutEngine } = require(PROGRAM) as { upWithoutEngine: UpWithoutEngine };
-
-const partitionBy = { range: { column: "at", type: "date", every: "month" } };
-const ARCHIVED = { lifecycle: [{ after: "1 month", tier: "archived" }] };
 const ROWS = "INSERT INTO events SELECT i, '2026-01-01'::date + i % 80, i / 7.0 FROM generate_series(1, 2000) AS i";
 
 describeOnNewest("the Parquet copies of a set", (server) => {
@@ -28,14 +20,15 @@ describeOnNewest("the Parquet copies of a set", (server) => {
   let client: Client;
   let directory: string;
   let url: string;
-  let state: State;
+  let months: Months;
 
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), "parquet-life-"));
     url = `file://${join(directory, "archive")}`;
     database = await server().createDatabase();
     client = await database.client();
-    state = await upWithoutEngine(database.connection, program(), {});
+    months = new Months(database.connection, url, { columns: [{ name: "ratio", type: "numeric" }] });
+    await up();
     await client.query(ROWS);
   });
   afterEach(async () => {
@@ -43,25 +36,8 @@ describeOnNewest("the Parquet copies of a set", (server) => {
     await rm(directory, { recursive: true });
   });
 
-  const program = (more: object = {}, parquet: object = { columns: { ratio: "string" } }): Program => ({
-    table: {
-      name: "events",
-      partitionBy,
-      columns: [
-        { name: "id", type: "bigint" },
-        { name: "at", type: "date", nullable: false },
-        { name: "ratio", type: "numeric" },
-      ],
-    },
-    set: {
-      table: "events",
-      partitionBy,
-      window: { from: "2026-01", ahead: 0 },
-      asOf: "2026-03",
-      archive: { store: url, parquet },
-      ...more,
-    },
-  });
+  const up = (more: object = {}, parquet: object = { columns: { ratio: "string" } }) =>
+    months.up({ archive: { store: url, parquet }, ...more });
 
   /** What DuckDB says of all files below the store's folder of Parquet. */
   async function queried(): Promise<unknown> {
@@ -90,14 +66,13 @@ describeOnNewest("the Parquet copies of a set", (server) => {
   function hold(): void {
     it("are written with the archive, follow changed rows after a restore, and hold what was archived", async () => {
       const january = await expected();
-      state = await upWithoutEngine(database.connection, program(ARCHIVED), state);
+      await up(ARCHIVED);
       assert.deepEqual(await queried(), january);
-      const pins = [{ from: "2026-01", to: "2026-02" }];
-      state = await upWithoutEngine(database.connection, program({ ...ARCHIVED, pins }), state);
+      await up(PINNED);
       await client.query("DELETE FROM events WHERE id % 3 = 0");
       const fewer = await expected();
       assert.notDeepEqual(fewer, january);
-      state = await upWithoutEngine(database.connection, program(ARCHIVED), state);
+      await up(ARCHIVED);
       assert.deepEqual(await queried(), fewer);
     });
   }
@@ -115,7 +90,7 @@ describeOnNewest("the Parquet copies of a set", (server) => {
 
   it("are refused for a column's type before anything is exported or detached", async () => {
     const before = await client.query("SELECT count(*)::integer AS n FROM events");
-    await assert.rejects(upWithoutEngine(database.connection, program(ARCHIVED, {}), state), (error: Error) => {
+    await assert.rejects(up(ARCHIVED, {}), (error: Error) => {
       assert.match(`${error.message} ${JSON.stringify(error)}`, /ratio is numeric without a precision/);
       return true;
     });
@@ -128,38 +103,27 @@ describeOnNewest("the Parquet copies of a set", (server) => {
     await client.query("UPDATE events SET ratio = 'NaN' WHERE id = 30");
     const january = await expected();
     const decimal = { columns: { ratio: "decimal(38,20)" } };
-    await assert.rejects(upWithoutEngine(database.connection, program(ARCHIVED, decimal), state), (error: Error) => {
+    await assert.rejects(up(ARCHIVED, decimal), (error: Error) => {
       assert.match(`${error.message} ${JSON.stringify(error)}`, /column ratio: NaN/);
       return true;
     });
     assert.deepEqual(await expected(), january);
-    state = await upWithoutEngine(database.connection, program(ARCHIVED), state);
+    await up(ARCHIVED);
     assert.deepEqual(await queried(), january);
   });
 
   it("are whole after a kill -9 at any point of an export, and no row is there twice", async function () {
     this.timeout(0);
     const january = await expected();
+    const parquet = { columns: { ratio: "string" } };
     let killed = true;
     for (let hit = 1; killed; hit += 3) {
-      killed = await killedAt(`archive:${hit}`);
+      killed = await months.killedAt(`archive:${hit}`, { ...EXPORTED, archive: { store: url, parquet } }, client);
       assert.ok(killed || hit > 1, "the point was never reached");
-      const exported = await upWithoutEngine(database.connection, program(EXPORTED), state);
+      await up(EXPORTED);
       assert.deepEqual(await queried(), january, `archive:${hit}`);
-      state = await upWithoutEngine(database.connection, program(), exported);
+      await up();
       await rm(join(directory, "archive"), { recursive: true });
     }
   });
-
-  const EXPORTED = { lifecycle: [{ after: "1 month", tier: "exported" }] };
-
-  async function killedAt(fault: string): Promise<boolean> {
-    const args = JSON.stringify([database.connection, program(EXPORTED), state]);
-    const env = { ...process.env, PGPARTITION_FAULT: fault };
-    const child = spawn(process.execPath, [PROGRAM, args], { env, stdio: ["ignore", "ignore", "inherit"] });
-    const [code, signal] = await once(child, "exit");
-    if (signal !== "SIGKILL") assert.equal(code, 0);
-    await sessionsEnd(client);
-    return signal === "SIGKILL";
-  }
 });

@@ -6,67 +6,38 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Client } from "pg";
 import { openStore } from "../../../archive/open";
+import type { Properties } from "../../../provider/values";
 import { ARCHIVE_DEFAULTS } from "../../../topology/archive";
+import { contentOf, Months } from "../../support/months";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import { describeOnS3 } from "../../support/s3";
-import type { Program, State, UpWithoutEngine } from "../../support/without-engine";
 import { openForEachTest } from "../postgres/opened";
 import { changeRows } from "./support";
-
-const { upWithoutEngine } = require("../../support/without-engine") as { upWithoutEngine: UpWithoutEngine };
-
-const partitionBy = { range: { column: "at", type: "timestamptz", every: "month" } };
 
 describeOnEachPostgres("the tiers of a partition", (server) => {
   let database: TestDatabase;
   let client: Client;
   let url: string;
-  let state: State;
+  let months: Months;
 
   openForEachTest(server, (opened) => {
     ({ database, client } = opened);
-  });
-  beforeEach(() => {
-    state = {};
-  });
-
-  const program = (more: object = {}): Program => ({
-    table: {
-      name: "events",
-      partitionBy,
-      columns: [
-        { name: "id", type: "bigint" },
-        { name: "at", type: "timestamptz", nullable: false },
-        { name: "payload", type: "text" },
-      ],
-      primaryKey: ["id", "at"],
-    },
-    set: {
-      table: "events",
-      partitionBy,
-      window: { from: "2026-01", ahead: 0 },
+    months = new Months(database.connection, "", {
+      type: "timestamptz",
       asOf: "2026-04",
-      archive: { store: url },
-      ...more,
-    },
+      table: { primaryKey: ["id", "at"] },
+    });
   });
-
-  async function up(more: object = {}): Promise<void> {
-    state = await upWithoutEngine(database.connection, program(more), state);
+  async function up(more: Properties = {}): Promise<void> {
+    months.store = url;
+    await months.up(more);
   }
 
-  const tiers = () =>
-    Object.fromEntries(
-      Object.entries(state.set?.outputs.partitions as Record<string, { tier: string }>).map(([name, { tier }]) => [
-        name,
-        tier,
-      ]),
-    );
+  const tiers = () => months.tiers;
   const count = async (table: string) => (await client.query(`SELECT count(*)::int AS n FROM ${table}`)).rows[0].n;
   const exists = async (table: string) =>
     (await client.query("SELECT to_regclass($1) IS NOT NULL AS there", [table])).rows[0].there;
-  const content = async () =>
-    (await client.query("SELECT md5(string_agg(e::text, ',' ORDER BY id)) AS hash FROM events AS e")).rows[0].hash;
+  const content = () => contentOf(client);
   const objects = async () => {
     const store = openStore({ store: url, ...ARCHIVE_DEFAULTS }, new Date());
     const keys: string[] = [];
@@ -106,7 +77,7 @@ describeOnEachPostgres("the tiers of a partition", (server) => {
       const written = await objects();
       await up({ ...AGED, pins: [{ from: "2026-01", to: "2026-02", until: "2026-06" }] });
       assert.equal(tiers().events_2026_01, "live");
-      assert.equal(await content(), before);
+      assert.deepEqual(await content(), before);
       await up(AGED);
       assert.equal(tiers().events_2026_01, "archived");
       assert.equal(await exists("events_2026_01"), false);
@@ -124,7 +95,7 @@ describeOnEachPostgres("the tiers of a partition", (server) => {
       const written = await objects();
       assert.ok(written.length > 0 && written.every((key) => key.endsWith(".csv.zst")), String(written));
       await up({ ...AGED, pins: [{ from: "2026-01", to: "2026-02" }] });
-      assert.equal(await content(), before);
+      assert.deepEqual(await content(), before);
       await up(AGED);
       const again = (await objects()).filter((key) => /\/events_2026_01\/.*\.copy\.zst$/.test(key));
       assert.equal(again.length, 1, "what is exported now is written as it is declared now");
@@ -138,7 +109,7 @@ describeOnEachPostgres("the tiers of a partition", (server) => {
         return { keyFile };
       };
       const [first, second] = [await newKey("first"), await newKey("second")];
-      const under = (encryption: object, more: object = {}) =>
+      const under = (encryption: object, more: Properties = {}) =>
         up({ ...AGED, archive: { store: url, encryption }, ...more });
       try {
         await up();
@@ -147,7 +118,7 @@ describeOnEachPostgres("the tiers of a partition", (server) => {
         await under(first);
         const written = await objects();
         assert.ok(written.length > 0 && written.every((key) => key.endsWith(".copy.zst.encrypted")), String(written));
-        const recorded = JSON.stringify(state);
+        const recorded = JSON.stringify(months.state);
         assert.ok(!recorded.includes(await readFile(first.keyFile, "utf8")), "the state holds the key");
         const pins = [{ from: "2026-01", to: "2026-02" }];
         await assert.rejects(
@@ -155,10 +126,10 @@ describeOnEachPostgres("the tiers of a partition", (server) => {
           /is encrypted with the key file of fingerprint [0-9a-f]{32}.*former/,
         );
         await under({ ...second, former: [first] }, { pins });
-        assert.equal(await content(), before);
+        assert.deepEqual(await content(), before);
         await rm(second.keyFile);
         await assert.rejects(under(second), /archive\.encryption cannot be read: ENOENT/);
-        assert.equal(await content(), before);
+        assert.deepEqual(await content(), before);
         await newKey("second");
         await under(second);
         assert.equal(await exists("events_2026_01"), false);
@@ -212,8 +183,8 @@ describeOnEachPostgres("the tiers of a partition", (server) => {
       await client.query(`CREATE TABLE events_2026_01_of_another (LIKE events);
         COMMENT ON TABLE events_2026_01_of_another IS 'pgpartition restores ${JSON.stringify(mark)}'`);
       await up({ ...AGED, pins: [{ from: "2026-01", to: "2026-02" }] });
-      assert.equal(await content(), before);
-      assert.equal(Object.hasOwn(state.set?.outputs.oids as object, "events_2026_01_of_another"), false);
+      assert.deepEqual(await content(), before);
+      assert.equal(Object.hasOwn(months.state.set?.outputs.oids as object, "events_2026_01_of_another"), false);
     });
 
     it("leaves tables alone whose names begin alike or end in archive", async () => {

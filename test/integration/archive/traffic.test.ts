@@ -4,17 +4,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Client } from "pg";
+import { Months } from "../../support/months";
 import { describeOnOldestAndNewest, type TestDatabase } from "../../support/postgres";
 import { startTraffic } from "../../support/traffic";
-import type { Program, State, UpWithoutEngine } from "../../support/without-engine";
 import { openForEachTest } from "../postgres/opened";
-
-const { upWithoutEngine } = require("../../support/without-engine") as { upWithoutEngine: UpWithoutEngine };
 
 /** A statement that waits so long has been forgotten by somebody; how long it may wait is measured by bench:archive. */
 const FORGOTTEN_MS = 20_000;
 const ROWS = 20_000;
-const partitionBy = { range: { column: "at", type: "timestamptz", every: "month" } };
 const MARCH = "at >= '2026-03-01Z' AND at < '2026-04-01Z'";
 
 /** What is written to months that stay, and what is read of all of them. */
@@ -42,48 +39,28 @@ describeOnOldestAndNewest("an application while a month leaves for the archive a
   let database: TestDatabase;
   let client: Client;
   let directory: string;
-  let state: State;
+  let months: Months;
 
   openForEachTest(server, (opened) => {
     ({ database, client } = opened);
   });
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), "archive-test-"));
-    state = {};
-  });
-  afterEach(() => rm(directory, { recursive: true }));
-
-  const program = (more: object): Program => ({
-    table: {
-      name: "events",
-      partitionBy,
+    months = new Months(database.connection, `file://${directory}`, {
+      type: "timestamptz",
+      asOf: "2026-04",
       columns: [
-        { name: "id", type: "bigint" },
-        { name: "at", type: "timestamptz", nullable: false },
         { name: "account", type: "bigint" },
         { name: "payload", type: "text" },
       ],
-      primaryKey: ["id", "at"],
-      foreignKeys: [{ columns: ["account"], references: { table: "account", columns: ["id"] } }],
-    },
-    set: {
-      table: "events",
-      partitionBy,
-      window: { from: "2026-01", ahead: 0 },
-      asOf: "2026-04",
-      archive: { store: `file://${directory}` },
-      ...more,
-    },
+      table: {
+        primaryKey: ["id", "at"],
+        foreignKeys: [{ columns: ["account"], references: { table: "account", columns: ["id"] } }],
+      },
+    });
   });
+  afterEach(() => rm(directory, { recursive: true }));
 
-  async function up(more: object = {}): Promise<void> {
-    state = await upWithoutEngine(database.connection, program(more), state);
-  }
-
-  const tier = () => {
-    const { partitions } = (state.set?.outputs ?? {}) as { partitions?: Record<string, { tier: string }> };
-    return partitions?.events_2026_01?.tier;
-  };
   const january = async () => {
     const text = `SELECT count(*)::int AS n, md5(string_agg(e::text, ',' ORDER BY id)) AS hash FROM events AS e
       WHERE at < '2026-02-01Z'`;
@@ -93,7 +70,7 @@ describeOnOldestAndNewest("an application while a month leaves for the archive a
   it("has no statement fail, whatever tier the month takes", async () => {
     await client.query("CREATE TABLE account (id bigint PRIMARY KEY, name text); CREATE SEQUENCE ids START 2000000");
     await client.query("INSERT INTO account VALUES (1, 'one'), (2, 'two')");
-    await up();
+    await months.up();
     await client.query(`INSERT INTO events SELECT i, '2026-01-01Z'::timestamptz + i * interval '5 min', 1 + i % 2, 'row ' || i
       FROM generate_series(0, ${ROWS}) AS i WHERE i * interval '5 min' < interval '110 days'`);
     const before = await january();
@@ -104,8 +81,8 @@ describeOnOldestAndNewest("an application while a month leaves for the archive a
     const seen: unknown[] = [];
     try {
       for (const declared of [exported, archived, pinned, archived, pinned]) {
-        await up(declared);
-        seen.push(tier());
+        await months.up(declared);
+        seen.push(months.tiers.events_2026_01);
       }
     } finally {
       const { statements, failures } = await traffic.stop();
@@ -120,11 +97,11 @@ describeOnOldestAndNewest("an application while a month leaves for the archive a
     await client.query(
       "CREATE TABLE account (id bigint PRIMARY KEY, name text); INSERT INTO account VALUES (1, 'one')",
     );
-    await up();
+    await months.up();
     await client.query("INSERT INTO events VALUES (1, '2026-01-01Z', 1, 'row')");
-    await up({ lifecycle: [{ after: "2 months", tier: "archived" }] });
+    await months.up({ lifecycle: [{ after: "2 months", tier: "archived" }] });
     await database.logStatements();
-    await up();
+    await months.up();
     const sent = (await database.statements()).filter((sql) => /FOREIGN KEY|VALIDATE|ATTACH/.test(sql));
     assert.deepEqual(
       sent.map((sql) => /NOT VALID|VALIDATE|ATTACH/.exec(sql)?.[0]),

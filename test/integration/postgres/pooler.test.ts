@@ -1,6 +1,10 @@
 /** Through a proxy that pools transactions nothing is done, and it says why; one that pools sessions is as good as the server. */
 import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { ConnectionError } from "../../../postgres/errors";
+import { ARCHIVED, contentOf, Months, PINNED } from "../../support/months";
 import { startPooler } from "../../support/pooler";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import { sessionsOn } from "./support";
@@ -24,6 +28,27 @@ describeOnEachPostgres("behind a pooler", (server) => {
     } finally {
       await sessions.close();
       await pooler.close();
+    }
+  });
+
+  it("of sessions rows are archived, proven and brought back", async () => {
+    const pooler = await startPooler(database.connection, "session");
+    const directory = await mkdtemp(join(tmpdir(), "archive-test-"));
+    const client = await database.client();
+    try {
+      const months = new Months(pooler.connection, `file://${directory}`);
+      await months.up();
+      await client.query(
+        "INSERT INTO events SELECT i, '2026-01-01'::date + i % 80, 'row' FROM generate_series(1, 500) AS i",
+      );
+      const whole = await contentOf(client);
+      await months.up(ARCHIVED);
+      assert.equal(months.tiers.events_2026_01, "archived");
+      await months.up(PINNED);
+      assert.deepEqual(await contentOf(client), whole);
+    } finally {
+      await pooler.close();
+      await rm(directory, { recursive: true });
     }
   });
 
