@@ -74,13 +74,13 @@ export function decideArchived(context: Context, build: DraftBuilder, declared: 
 /** The copy is made while the rows are still in their place: a store that does not answer then costs nobody anything. */
 function archive(context: Context, build: DraftBuilder, table: ActualPartition, reason: string): void {
   const { drafts, desired } = context;
+  if (isLost(context)) return;
   archiveBelow(context, table, reason);
   const before = [...afterFinalize(context, table)];
   if (table.restored === "partial") {
     drafts.drops.push(build.drop(table, `what an interrupted restore has left; ${reason}`, []));
     return;
   }
-  if (isLost(context)) return;
   // Whatever the counters say: the proof compares rows, and what it refuses has to be exported again. What has not changed
   // is read, and not written again.
   const exported = build.export(table, reason, [...before], wayOf(context));
