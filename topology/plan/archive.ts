@@ -28,9 +28,9 @@ export function lostArchive({ partitions, archive }: DesiredSet, { lostCopies }:
   if (![...entriesOf(partitions, "")].some(({ entry }) => needsArchive(entry.tier))) return [];
   const copies = lostCopies === 1 ? "has not the copy" : `has none of the ${lostCopies} copies`;
   const reason =
-    `${archive.store} ${copies} that the state knows to be there. Is it mounted, and what it was? Nothing is exported into it, and` +
-    " nothing archived, until it has them again. If they are gone for good, declare another directory or prefix, and for" +
-    " partitions that were only there tier dropped for one update.";
+    `${archive.store} ${copies} that the state knows to be there. Is it mounted, and what it was? Nothing is done until it has` +
+    " them again. If they are gone for good, declare another directory or prefix, and for partitions that were only there tier" +
+    " dropped for one update.";
   return [{ severity: "error", path: "archive.store", reason }];
 }
 

@@ -220,7 +220,7 @@ describeOnOldestAndNewest("what is told of an archive", (server) => {
       assert.deepEqual(set.diff(program(AGED)), ["partitions.events_2026_01.tier"]);
       await set.preview(program(AGED));
       assert.match(set.text, /warning: .*events_2026_01 is archived, but the archive as it is declared has no /);
-      await assert.rejects(set.up(program(PINNED)), /not made empty in its place/);
+      await assert.rejects(set.up(program(PINNED)), /has none of the 2 copies that the state knows/);
       assert.equal(await exists("events_2026_01"), false);
     } finally {
       await rm(directory, { recursive: true, force: true });
