@@ -27,6 +27,9 @@ export const SQLSTATE = {
   datatypeMismatch: "42804",
   cannotCoerce: "42846",
   readOnlyTransaction: "25006",
+  programLimitExceeded: "54000",
+  outOfMemory: "53200",
+  internalError: "XX000",
 } as const;
 
 /** What is known of an error. */

@@ -4,6 +4,7 @@ import type { RowFormat } from "../../topology/archive";
 import type { RelationName } from "../../topology/model";
 import type { Session } from "../connection";
 import { type TextEncoding, UTF8 } from "../encoding";
+import { ArchiveError, explainError, hasSqlstate, SQLSTATE } from "../errors";
 import { qualified, quoteIdent, quoteLiteral } from "../identifiers";
 
 /** A table and its columns that hold what was written into them, in the order in which a row is told. */
@@ -45,13 +46,29 @@ export const COPYING = `SELECT pg_catalog.set_config('row_security', 'off', true
  * Reads the rows that the table itself holds (in some of its blocks). Takes ACCESS SHARE on it, and nothing on tables above
  * it.
  */
-export function copyRowsOut<T>(
+export async function copyRowsOut<T>(
   session: Session,
   table: RowsTable,
   read: (text: Readable) => Promise<T>,
   blocks?: Blocks,
 ): Promise<T> {
-  return session.copyOut(copyTo(table, blocks), read);
+  try {
+    return await session.copyOut(copyTo(table, blocks), read);
+  } catch (error) {
+    throw TOO_LARGE.some((code) => hasSqlstate(error, code)) ? unwritable(table, error) : error;
+  }
+}
+
+/** What a row too large ends in: of its buffer (53200 before 17), or of one value. They have other causes as well. */
+const TOO_LARGE = [SQLSTATE.programLimitExceeded, SQLSTATE.outOfMemory, SQLSTATE.internalError];
+
+function unwritable(table: RowsTable, error: unknown): ArchiveError {
+  return new ArchiveError(
+    `PostgreSQL cannot write a row of ${qualified(table)} as text: ${explainError(error)}. If it has no damage, it has more ` +
+      "than 1 GB of text, bytea counting twice: neither COPY nor pg_dump takes it. Make it smaller, or leave the partition " +
+      "live or detached.",
+    { cause: error },
+  );
 }
 
 /** Adds rows to a table, and gives their number. Takes ROW EXCLUSIVE on it. */
