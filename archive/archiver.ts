@@ -5,10 +5,11 @@ import type { ArchiveSettings } from "../topology/archive";
 import { exportPartition } from "./export";
 import { listCopies, newestByOid } from "./inventory";
 import type { Manifest } from "./manifest";
+import type { Flow } from "./object";
 import type { ParquetOptions } from "./parquet/copy";
 import { proveTable } from "./proof";
 import { ProofError } from "./proofError";
-import { RateLimit } from "./rate";
+import { pieceBytesOf, RateLimit } from "./rate";
 import { restoreTable } from "./restore";
 import type { Store } from "./store";
 
@@ -32,7 +33,7 @@ export class TableArchive implements Archiver {
   }
 
   async export(run: ArchiveRun): Promise<"done" | "reached"> {
-    const { session, step, parent, signal } = run;
+    const { session, step, parent } = run;
     const { schema, partition: name, oid, bound } = step;
     if (oid === undefined || bound === undefined)
       throw new RangeError(`Step ${step.id} does not say what is exported.`);
@@ -48,15 +49,14 @@ export class TableArchive implements Archiver {
         level: this.settings.level,
         serverSide: step.serverSide,
         parquet: this.parquet,
-        signal,
-        onText: this.watching(run),
+        ...this.flow(run),
       },
     );
     return before?.manifest.key === stored.key ? "reached" : "done";
   }
 
   async prove(run: ArchiveRun): Promise<void> {
-    const { session, step, signal } = run;
+    const { session, step } = run;
     const { schema, partition: name, oid } = step;
     if (oid === undefined) throw new RangeError(`Step ${step.id} does not say what is dropped.`);
     const newest = newestByOid(await listCopies(this.store, this.origin)).get(oid);
@@ -67,7 +67,7 @@ export class TableArchive implements Archiver {
       this.store,
       { schema, name, oid },
       { origin: this.origin, manifest: newest.manifest },
-      { signal, onText: this.watching(run) },
+      this.flow(run),
     );
   }
 
@@ -79,16 +79,16 @@ export class TableArchive implements Archiver {
       root: this.origin.parentOid,
       store: this.store,
       manifest: { ...manifest, bytes: 0 },
-      onText: this.watching(run),
+      ...this.flow(run),
     });
   }
 
   /** Keeps to the rate, and tells how far it is. */
-  private watching({ onProgress }: ArchiveRun): (bytes: number) => Promise<void> | undefined {
+  private flow({ onProgress, signal }: ArchiveRun): Flow {
     const started = performance.now();
     let told = started;
     let bytes = 0;
-    return (more) => {
+    const onText = (more: number) => {
       bytes += more;
       const now = performance.now();
       if (now - told >= PROGRESS_MS) {
@@ -97,5 +97,6 @@ export class TableArchive implements Archiver {
       }
       return this.rate?.take(more);
     };
+    return { signal, onText, pieceBytes: pieceBytesOf(this.settings.bytesPerSecond) };
   }
 }

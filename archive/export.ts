@@ -20,7 +20,7 @@ import {
   type PartNote,
   partsIn,
 } from "./manifest";
-import { sumOfText, type TextWatcher, writeRows } from "./object";
+import { type Flow, sumOfText, type TextWatcher, writeRows } from "./object";
 import { copyToParquet, type ParquetOptions, parquetColumnsOf } from "./parquet/copy";
 import { partsOf } from "./parts";
 import { ProofError } from "./proofError";
@@ -37,7 +37,7 @@ export interface ExportedPartition extends RelationName {
   under?: string;
 }
 
-export interface ExportOptions {
+export interface ExportOptions extends Flow {
   store: Store;
   origin: Manifest["origin"];
   /** Default: text. */
@@ -46,8 +46,6 @@ export interface ExportOptions {
   partBlocks?: number;
   /** Of zstd. */
   level?: number;
-  signal?: AbortSignal;
-  onText?: TextWatcher;
   /** A copy for queries beside the objects. */
   parquet?: ParquetOptions;
   /** Where the server writes rows to itself: the same place as the store. Absent: they go over the session. */
@@ -153,13 +151,14 @@ interface Target extends ExportOptions {
 
 /** A part of an earlier export that turns out to be damaged is written again; one that was written just now is an error. */
 async function provenLeaves(session: Session, leaves: readonly LeafTable[], target: Target): Promise<ArchivedLeaf[]> {
-  const { store, signal, earlier, damaged, measured } = target;
+  const { store, earlier, damaged, measured } = target;
   const isProven = ({ key }: ArchivedPart) => measured.has(key);
   for (;;) {
     const archived: ArchivedLeaf[] = [];
     for (const [number, leaf] of leaves.entries()) archived.push(await exportLeaf(session, leaf, number, target));
     try {
-      await verifyObjects(store, { leaves: archived, ...addSums(partsIn({ leaves: archived })) }, { signal, isProven });
+      const content = { leaves: archived, ...addSums(partsIn({ leaves: archived })) };
+      await verifyObjects(store, content, { ...target, isProven });
       return archived;
     } catch (error) {
       const key = error instanceof ProofError ? error.key : undefined;

@@ -30,19 +30,22 @@ const PIECE_BYTES = 2 ** 18;
 /** Between two streams, so that one may go on while the other is at work. */
 const BUFFERED_BYTES = 2 ** 20;
 
+/** A stream that has taken more takes nothing until all of that is done, and then all at once. */
+const ONE_PIECE = 1;
+
 /** Makes large pieces of small ones. */
 class Gatherer extends Transform {
   private pieces: Buffer[] = [];
   private bytes = 0;
 
-  constructor() {
-    super({ highWaterMark: BUFFERED_BYTES });
+  constructor(private readonly pieceBytes: number) {
+    super({ writableHighWaterMark: ONE_PIECE, readableHighWaterMark: pieceBytes });
   }
 
   override _transform(piece: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     this.pieces.push(piece);
     this.bytes += piece.length;
-    if (this.bytes >= PIECE_BYTES) this.give();
+    if (this.bytes >= this.pieceBytes) this.give();
     done();
   }
 
@@ -63,7 +66,7 @@ class Watcher extends Transform {
   bytes = 0;
 
   constructor(private readonly see: (piece: Buffer) => Promise<void> | undefined) {
-    super({ highWaterMark: BUFFERED_BYTES });
+    super({ writableHighWaterMark: ONE_PIECE, readableHighWaterMark: BUFFERED_BYTES });
   }
 
   override _transform(piece: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
@@ -72,6 +75,14 @@ class Watcher extends Transform {
     if (waiting === undefined) done(null, piece);
     else waiting.then(() => done(null, piece), done);
   }
+}
+
+/** How a text goes from one place to another. */
+export interface Flow {
+  signal?: AbortSignal;
+  onText?: TextWatcher;
+  /** As much as is given on at once. Default: what streams and threads are quickest with. */
+  pieceBytes?: number;
 }
 
 /** Is told how many bytes of text have been read since the last call; what it returns is waited for. */
@@ -103,14 +114,15 @@ export async function writeRows(
   store: Store,
   key: string,
   text: Readable,
-  options: { format?: RowFormat; level?: number; signal?: AbortSignal; onText?: TextWatcher } = {},
+  options: Flow & { format?: RowFormat; level?: number } = {},
 ): Promise<RowsObject> {
   const { format = ARCHIVE_DEFAULTS.format, level = DEFAULT_ZSTD_LEVEL, signal, onText } = options;
+  const { pieceBytes = PIECE_BYTES } = options;
   const rows = new RowSummer(format);
   const sha256 = createHash("sha256");
   const before = summing(rows, onText);
   const compress = createZstdCompress({
-    chunkSize: PIECE_BYTES,
+    chunkSize: pieceBytes,
     params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 },
   });
   const encryption = store.cipher === undefined ? [] : [store.cipher.encrypt(key)];
@@ -127,7 +139,7 @@ export async function writeRows(
   // Both have an end before anybody else uses the session.
   const [stored, fed] = await Promise.allSettled([
     storing,
-    pipeline([text, new Gatherer(), before, compress, ...encryption, after], { signal }),
+    pipeline([text, new Gatherer(pieceBytes), before, compress, ...encryption, after], { signal }),
   ]);
   if (stored.status === "rejected") throw cause ?? stored.reason;
   if (fed.status === "rejected") throw fed.reason;
@@ -142,11 +154,7 @@ export async function writeRows(
 }
 
 /** What the rows of a text add up to; it is not kept. */
-export async function sumOfText(
-  text: Readable,
-  format: RowFormat,
-  { signal, onText }: { signal?: AbortSignal; onText?: TextWatcher } = {},
-): Promise<RowSum> {
+export async function sumOfText(text: Readable, format: RowFormat, { signal, onText }: Flow = {}): Promise<RowSum> {
   const rows = new RowSummer(format);
   const watcher = summing(rows, onText);
   watcher.resume();
@@ -155,16 +163,20 @@ export async function sumOfText(
 }
 
 /** What COPY wrote into an object of rows. What cannot be decompressed ends it with an error, after rows that could. */
-export async function readRows(store: Store, address: RowsAddress): Promise<Readable> {
+export async function readRows(
+  store: Store,
+  address: RowsAddress,
+  { pieceBytes = PIECE_BYTES }: Pick<Flow, "pieceBytes"> = {},
+): Promise<Readable> {
   const encryption = decryption(store, address);
-  const text = decompression(address);
+  const text = decompression(address, pieceBytes);
   const stored = await store.read(address.key, address.version);
   pipeline([stored, ...encryption, text]).catch((error: unknown) => text.destroy(asError(error)));
   return text;
 }
 
-function decompression({ plain }: RowsAddress): Duplex {
-  return plain ? new PassThrough({ highWaterMark: BUFFERED_BYTES }) : createZstdDecompress({ chunkSize: PIECE_BYTES });
+function decompression({ plain }: RowsAddress, pieceBytes: number): Duplex {
+  return plain ? new PassThrough({ highWaterMark: pieceBytes }) : createZstdDecompress({ chunkSize: pieceBytes });
 }
 
 /** What is between the store and the compressed rows. @throws ArchiveError when its key is not declared. */
@@ -184,8 +196,7 @@ const asError = (error: unknown) => (error instanceof Error ? error : new Error(
 export async function measureRows(
   store: Store,
   address: RowsAddress,
-  signal?: AbortSignal,
-  onText?: TextWatcher,
+  { signal, onText, pieceBytes = PIECE_BYTES }: Flow = {},
 ): Promise<RowsObject> {
   const { key, version, format, encryptedWith, plain } = address;
   const encryption = decryption(store, address);
@@ -196,7 +207,7 @@ export async function measureRows(
   text.resume();
   try {
     const stored = await store.read(key, version);
-    await pipeline([stored, compressed, ...encryption, decompression(address), text], { signal });
+    await pipeline([stored, compressed, ...encryption, decompression(address, pieceBytes), text], { signal });
     return {
       key,
       bytes: compressed.bytes,

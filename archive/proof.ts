@@ -6,7 +6,7 @@ import { qualified } from "../postgres/identifiers";
 import type { RelationName } from "../topology/model";
 import { readManifest } from "./inventory";
 import { formatOf, type Manifest } from "./manifest";
-import { sumOfText, type TextWatcher } from "./object";
+import { type Flow, sumOfText } from "./object";
 import { ProofError } from "./proofError";
 import { addSums, type RowSum, sameRows } from "./rows";
 import type { Store, StoredObject } from "./store";
@@ -29,7 +29,7 @@ export async function proveTable(
   store: Store,
   table: RelationName & { oid: number },
   claimed: { origin: Manifest["origin"]; manifest: StoredObject },
-  options: { signal?: AbortSignal; onText?: TextWatcher } = {},
+  options: Flow = {},
 ): Promise<Proof> {
   await requireCurrent(store, claimed.manifest);
   const manifest = await readManifest(store, claimed.manifest);
@@ -85,7 +85,7 @@ export async function requireRows(
   session: Session,
   table: RelationName & { oid: number },
   manifest: Manifest,
-  options: { signal?: AbortSignal; onText?: TextWatcher } = {},
+  options: Flow = {},
 ): Promise<void> {
   const columns = manifest.columns.map(({ name }) => name);
   const text = { columns, format: formatOf(manifest), encoding: manifest.server.encoding };

@@ -13,6 +13,18 @@ const systemClock: RateClock = {
   pause: async (ms) => void (await pause(ms)),
 };
 
+/**
+ * As much as is given on at once under a limit: a hundredth of a second's. The database would otherwise be idle for a while
+ * and then send as fast as it can, which the statements of others meet.
+ */
+export function pieceBytesOf(bytesPerSecond: number | undefined): number | undefined {
+  if (bytesPerSecond === undefined) return undefined;
+  return Math.min(Math.max(Math.round(bytesPerSecond / 100), LEAST_PIECE), MOST_PIECE);
+}
+
+const LEAST_PIECE = 2 ** 14;
+const MOST_PIECE = 2 ** 18;
+
 /** Shorter waits than this cost more than they are good for. */
 const LEAST_PAUSE_MS = 10;
 

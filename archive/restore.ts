@@ -12,17 +12,16 @@ import type { RelationName } from "../topology/model";
 import { readManifest } from "./inventory";
 import { type Manifest, partsIn } from "./manifest";
 import { explained, requireColumns } from "./misfit";
-import { readRows, type TextWatcher, watched } from "./object";
+import { type Flow, readRows, watched } from "./object";
 import { requireRows } from "./proof";
 import type { Store, StoredObject } from "./store";
 
-export interface RestoreRun extends ArchiveRun {
+export interface RestoreRun extends ArchiveRun, Flow {
   store: Store;
   /** OID of the set's own table. */
   root: number;
   /** Where the manifest is. */
   manifest: StoredObject;
-  onText?: TextWatcher;
 }
 
 /**
@@ -58,7 +57,7 @@ async function fill(run: RestoreRun, table: RelationName, made: RestoreMark, man
     mark = { ...mark, parts: mark.parts + 1 };
     await session.transaction(async () => {
       await session.query(COPYING);
-      const rows = await readRows(store, part);
+      const rows = await readRows(store, part, run);
       const { signal } = run;
       await copyRowsIn(session, { ...table, columns, format: part.format, encoding }, (into) =>
         pipeline(rows, watched(run.onText), into, { signal }),

@@ -69,7 +69,7 @@ async function measured(
   const current = await store.find(key);
   if (current === undefined) throw new ProofError("missing", `${store.url}/${key} is not there any more`, key);
   try {
-    return await measureRows(store, { ...current, format: "text", plain: true }, signal, onText);
+    return await measureRows(store, { ...current, format: "text", plain: true }, { signal, onText });
   } catch (error) {
     if (error instanceof StoreError && error.failure === "corrupt")
       throw new ProofError("corrupt", `${error.reason}; the server has just written it`, key);

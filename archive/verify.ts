@@ -1,7 +1,7 @@
 /** Reads the objects of an archive again, from the store, and compares them with what was written. */
 import { faultPoint } from "../postgres/faults";
 import { type ArchivedPart, type Manifest, partsIn } from "./manifest";
-import { measureRows } from "./object";
+import { type Flow, measureRows } from "./object";
 import { ProofError, type ProofFailure } from "./proofError";
 import { addSums, sameRows } from "./rows";
 import { type Store, type StoredObject, StoreError, type StoreFailure } from "./store";
@@ -13,12 +13,12 @@ import { type Store, type StoredObject, StoreError, type StoreFailure } from "./
 export async function verifyObjects(
   store: Store,
   content: Pick<Manifest, "leaves" | "rows" | "hash">,
-  options: { signal?: AbortSignal; isProven?(part: ArchivedPart): boolean } = {},
+  options: Flow & { isProven?(part: ArchivedPart): boolean } = {},
 ): Promise<void> {
   for (const part of partsIn(content)) {
     options.signal?.throwIfAborted();
     faultPoint("archive");
-    if (!options.isProven?.(part)) await verifyPart(store, part, options.signal);
+    if (!options.isProven?.(part)) await verifyPart(store, part, options);
   }
   refuseOtherSum(content);
 }
@@ -30,10 +30,10 @@ export function refuseOtherSum(content: Pick<Manifest, "leaves" | "rows" | "hash
 }
 
 /** Reads one object from its first byte to its last. @throws as {@link verifyObjects}. */
-export async function verifyPart(store: Store, part: ArchivedPart, signal?: AbortSignal): Promise<void> {
+export async function verifyPart(store: Store, part: ArchivedPart, flow: Flow = {}): Promise<void> {
   const name = `${store.url}/${part.key}`;
   await requireCurrent(store, part);
-  const found = await measured(store, part, signal);
+  const found = await measured(store, part, flow);
   const compared = ["bytes", "sha256", "textBytes", "rows", "hash"] as const;
   const other = compared.find((property) => found[property] !== part[property]);
   if (other === undefined) return;
@@ -58,9 +58,9 @@ export async function isCurrent(store: Store, { key, version, bytes }: StoredObj
 /** Answers of a store that say something about the object, and not about the store. */
 const PROVES: Partial<Record<StoreFailure, ProofFailure>> = { missing: "missing", corrupt: "corrupt" };
 
-async function measured(store: Store, part: ArchivedPart, signal: AbortSignal | undefined) {
+async function measured(store: Store, part: ArchivedPart, flow: Flow) {
   try {
-    return await measureRows(store, part, signal);
+    return await measureRows(store, part, flow);
   } catch (error) {
     const failure = error instanceof StoreError ? PROVES[error.failure] : undefined;
     if (failure === undefined || !(error instanceof StoreError)) throw error;

@@ -2,7 +2,7 @@
 import { exportPartition } from "../../archive/export";
 import { storedBytes } from "../../archive/manifest";
 import { openParquet } from "../../archive/open";
-import { RateLimit } from "../../archive/rate";
+import { pieceBytesOf, RateLimit } from "../../archive/rate";
 import { DEFAULT_ADVISORY_WAIT, withParentLock } from "../../postgres/advisory";
 import { readSet } from "../../postgres/catalog";
 import type { Session } from "../../postgres/connection";
@@ -46,6 +46,7 @@ export function exportByHand(
               level,
               serverSide: serverSideTarget(settings),
               parquet: openParquet(settings, new Date()),
+              pieceBytes: pieceBytesOf(bytesPerSecond),
               onText: (bytes) => {
                 progress.read(bytes);
                 return limit?.take(bytes);

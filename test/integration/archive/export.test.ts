@@ -68,6 +68,25 @@ describeOnEachPostgres("an export", (server) => {
     });
   });
 
+  it("is watched over all that it reads, and so is a proof: the table and the store", async () => {
+    await sessions.withSession(async (session) => {
+      let bytes = 0;
+      const onText = (more: number) => {
+        bytes += more;
+        return undefined;
+      };
+      const partition = await january(session);
+      const own = await options(session);
+      const { manifest, stored } = await exportPartition(session, partition, { ...own, onText, pieceBytes: 2 ** 14 });
+      assert.equal(bytes, 2 * manifest.textBytes);
+      await session.transaction(async () => {
+        await session.query("LOCK TABLE public.events_2024_01");
+        await proveTable(session, store, partition, { origin: own.origin, manifest: stored }, { onText });
+      });
+      assert.equal(bytes, 4 * manifest.textBytes);
+    });
+  });
+
   it("writes nothing when nothing has changed", async () => {
     await sessions.withSession(async (session) => {
       const first = await run(session);

@@ -126,7 +126,7 @@ describe("encrypted objects of rows", () => {
       const rows = await readRows(store, written);
       rows.destroy();
       const stop = new AbortController();
-      const measured = measureRows(store, written, stop.signal);
+      const measured = measureRows(store, written, { signal: stop.signal });
       stop.abort();
       await assert.rejects(measured, { name: "AbortError" });
       assert.deepEqual(await measureRows(store, written), written);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import { RateLimit } from "../../../archive/rate";
+import { pieceBytesOf, RateLimit } from "../../../archive/rate";
 
 /** A clock that stands still but for the pauses. */
 function clockAt(start: number) {
@@ -29,6 +29,11 @@ describe("a limit of bytes a second", () => {
         assert.ok(seconds <= bytes / rate + 1e-6, `${bytes} bytes in ${seconds} s`);
       }),
     );
+  });
+
+  it("is asked in pieces that take a hundredth of a second, and no more than without it", () => {
+    const pieces = [undefined, 1_000, 8 * 2 ** 20, 10 ** 9].map(pieceBytesOf);
+    assert.deepEqual(pieces, [undefined, 16_384, 83_886, 262_144]);
   });
 
   it("is shared by those who read at the same time", async () => {
