@@ -9,6 +9,7 @@ import type { Client } from "pg";
 import { exportPartition } from "../../../archive/export";
 import { type Store, StoreError } from "../../../archive/store";
 import { FileStore } from "../../../archive/stores/file";
+import { verifyObjects } from "../../../archive/verify";
 import type { Session, Sessions } from "../../../postgres/connection";
 import { describeOnOldestAndNewest } from "../../support/postgres";
 import { openForEachTest } from "../postgres/opened";
@@ -75,6 +76,21 @@ describeOnOldestAndNewest("an export from which the store goes away", (server) =
       });
       await assert.rejects(reading, refused);
       assert.deepEqual(await session.query("SELECT 1 AS one"), [{ one: 1 }]);
+    });
+  });
+
+  it("beside another one that nothing keeps apart from it loses nothing, and is told who was first", async () => {
+    const both = await Promise.allSettled([1, 2].map(() => sessions.withSession((session) => run(session))));
+    for (const end of both)
+      if (end.status === "rejected") {
+        assert.ok(end.reason instanceof StoreError, String(end.reason));
+        assert.equal(end.reason.failure, "exists");
+      }
+    await sessions.withSession(async (session) => {
+      const { manifest } = await run(session);
+      const [row] = await session.query<{ n: number }>("SELECT count(*)::int AS n FROM public.events_2024_01");
+      assert.equal(manifest.rows, row?.n);
+      await verifyObjects(store, manifest);
     });
   });
 
