@@ -1,30 +1,43 @@
 /** Processes that are killed at a fault point (`postgres/faults.ts`), and what is to be waited for after that. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
+import { join } from "node:path";
 import type { Client } from "pg";
 import { MAJORS, type Major } from "../../tools/postgres";
+import { bundled } from "./bundled";
+
+/** `upWithoutEngine` as a program, of a connection, a program and a state. */
+export const UP_WITHOUT_ENGINE = join(__dirname, "without-engine-child.ts");
 
 /**
- * Runs a TypeScript program with arguments, to its end or to where the fault, `<point>:<n>`, ends it. Without the `loader`
- * it starts in a quarter of the time, if Node.js alone can run it.
+ * Runs a TypeScript program with arguments, to its end or to where the fault, `<point>:<n>`, ends it.
  * @returns the signal that ended it; null when it came to its end.
  * @throws when it failed by itself.
  */
-export function runWithFault(
+export function runWithFault(program: string, args: unknown[], fault: string): Promise<NodeJS.Signals | null> {
+  return runProgram(program, args, { PGPARTITION_FAULT: fault });
+}
+
+/** The same with other additions to the environment. */
+export function runProgram(
   program: string,
   args: unknown[],
-  fault: string,
-  loader: readonly string[] = ["--require", "tsx/cjs"],
+  env: Record<string, string>,
 ): Promise<NodeJS.Signals | null> {
-  const texts = args.map((arg) => JSON.stringify(arg));
-  const child = spawn(process.execPath, [...loader, program, ...texts], {
-    env: { ...process.env, PGPARTITION_FAULT: fault },
-    stdio: ["ignore", "ignore", "inherit"],
-  });
+  const child = startProgram(program, args, env);
   return new Promise((resolve, reject) => {
     child.on("error", reject);
     child.on("exit", (code, signal) =>
       code === 0 || signal === "SIGKILL" ? resolve(signal) : reject(new Error(`exit ${code ?? signal}`)),
     );
+  });
+}
+
+/** Starts a TypeScript program with arguments. */
+export function startProgram(program: string, args: unknown[], env: Record<string, string> = {}): ChildProcess {
+  const texts = args.map((arg) => JSON.stringify(arg));
+  return spawn(process.execPath, [bundled(program), ...texts], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "ignore", "inherit"],
   });
 }
 

@@ -1,13 +1,11 @@
 /** A table of months that go to an archive and come back, as far as the provider does it: program, state and rows. */
-import { resolve } from "node:path";
 import type { Client } from "pg";
 import type { Properties } from "../../provider/values";
-import { runWithFault, sessionsEnd } from "./kills";
+import { runWithFault, sessionsEnd, UP_WITHOUT_ENGINE } from "./kills";
 import type { Connection } from "./postgres";
 import type { Program, State, UpWithoutEngine } from "./without-engine";
 
-const PROGRAM = resolve(__dirname, "without-engine.ts");
-const { upWithoutEngine } = require(PROGRAM) as { upWithoutEngine: UpWithoutEngine };
+const { upWithoutEngine } = require("./without-engine") as { upWithoutEngine: UpWithoutEngine };
 
 /** January leaves for the archive. */
 export const ARCHIVED = { lifecycle: [{ after: "1 month", tier: "archived" }] };
@@ -69,7 +67,7 @@ export class Months {
   /** The same in a process that is killed at the fault, unless it ends before. The state stays what it was. */
   async killedAt(fault: string, more: Properties, client: Client): Promise<boolean> {
     const args = [this.connection, this.program(more), this.state];
-    const signal = await runWithFault(PROGRAM, [args], fault, []);
+    const signal = await runWithFault(UP_WITHOUT_ENGINE, args, fault);
     await sessionsEnd(client);
     return signal === "SIGKILL";
   }

@@ -1,8 +1,6 @@
 /**
  * What `pulumi up` has the provider do for one table and its partitions, without the engine around it: as fast as the
- * database, and the state is in the test's hands. It uses the build and exports its one function
- * in the way of CommonJS, so that Node.js runs this file without a loader, in a quarter of the time:
- * `node without-engine.ts <arguments as JSON>` is `upWithoutEngine` in a process that can be killed.
+ * database, and the state is in the test's hands. It uses the build, as the engine does.
  */
 import type { Context, ResourceHandler } from "../../provider/handler";
 import type { Properties } from "../../provider/values";
@@ -32,7 +30,7 @@ export interface State {
 }
 
 /** Brings the database to what the program declares, and gives the new state. */
-async function upWithoutEngine(connection: Connection, program: Program, state: State): Promise<State> {
+export async function upWithoutEngine(connection: Connection, program: Program, state: State): Promise<State> {
   const { user, ...rest } = connection;
   const database = new Database({ ...rest, username: user, sslmode: "disable" });
   try {
@@ -45,7 +43,7 @@ async function upWithoutEngine(connection: Connection, program: Program, state: 
 }
 
 /** What `pulumi destroy` has the provider do for the set of partitions. */
-async function destroySetWithoutEngine(connection: Connection, { set }: State): Promise<void> {
+export async function destroySetWithoutEngine(connection: Connection, { set }: State): Promise<void> {
   if (set === undefined) return;
   const { user, ...rest } = connection;
   const database = new Database({ ...rest, username: user, sslmode: "disable" });
@@ -86,13 +84,3 @@ async function applyOne(
 
 export type UpWithoutEngine = typeof upWithoutEngine;
 export type DestroySetWithoutEngine = typeof destroySetWithoutEngine;
-
-module.exports = { upWithoutEngine, destroySetWithoutEngine };
-
-if (require.main === module) {
-  const [connection, program, state] = JSON.parse(process.argv[2] ?? "[]") as Parameters<typeof upWithoutEngine>;
-  upWithoutEngine(connection, program, state).catch((error: unknown) => {
-    console.error(error);
-    process.exitCode = 1;
-  });
-}

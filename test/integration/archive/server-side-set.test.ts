@@ -1,14 +1,11 @@
 /** A set whose rows the server itself writes into a bucket: previews, refusals, a whole life, and kills. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { resolve } from "node:path";
 import type { Client } from "pg";
 import { openStore } from "../../../archive/open";
 import type { Properties } from "../../../provider/values";
 import { ARCHIVE_DEFAULTS } from "../../../topology/archive";
 import { AwsS3StandIn } from "../../support/aws-s3";
-import { sessionsEnd } from "../../support/kills";
+import { runWithFault, sessionsEnd, UP_WITHOUT_ENGINE } from "../../support/kills";
 import { describeOnNewest, type TestDatabase } from "../../support/postgres";
 import { describeOnS3 } from "../../support/s3";
 import type { Program, State, UpWithoutEngine } from "../../support/without-engine";
@@ -16,8 +13,7 @@ import { openForEachTest } from "../postgres/opened";
 import { OneResource } from "./one-resource";
 import { changeRows, newBucket } from "./support";
 
-const PROGRAM = resolve(__dirname, "../../support/without-engine.ts");
-const { upWithoutEngine } = require(PROGRAM) as { upWithoutEngine: UpWithoutEngine };
+const { upWithoutEngine } = require("../../support/without-engine") as { upWithoutEngine: UpWithoutEngine };
 
 const SERVER_SIDE = "aws_s3" as const;
 
@@ -138,13 +134,7 @@ describeOnNewest("a set whose rows the server exports (stand-in for aws_s3)", (s
       });
       const up = (more: Properties, state: State) => upWithoutEngine(database.connection, upProgram(more), state);
       const killedAt = async (state: State, fault: string) => {
-        const args = JSON.stringify([database.connection, upProgram(AGED), state]);
-        const child = spawn(process.execPath, [PROGRAM, args], {
-          env: { ...process.env, PGPARTITION_FAULT: fault },
-          stdio: ["ignore", "ignore", "inherit"],
-        });
-        const [code, signal] = await once(child, "exit");
-        if (signal !== "SIGKILL") assert.equal(code, 0);
+        const signal = await runWithFault(UP_WITHOUT_ENGINE, [database.connection, upProgram(AGED), state], fault);
         await sessionsEnd(client);
         return signal === "SIGKILL";
       };

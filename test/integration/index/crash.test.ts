@@ -1,11 +1,11 @@
 /** A build that is killed anywhere is finished by the next run, which leaves nothing of the first one behind. */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import type { Client } from "pg";
 import type { FaultPoint } from "../../../postgres/faults";
 import type { IndexDeclaration } from "../../../topology/index/model";
-import { runWithFault, sessionsEnd, strideOn } from "../../support/kills";
+import { runWithFault, sessionsEnd, startProgram, strideOn } from "../../support/kills";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import { openForEachTest } from "../postgres/opened";
 import { build, createTree, declaration, indexesOf, planned } from "./support";
@@ -56,7 +56,7 @@ describeOnEachPostgres("index: kill -9", (server) => {
     await writer.query("BEGIN; UPDATE s.p2 SET a = a + 1 WHERE id = 100");
     // An active session: one that sat idle would be waited for before the build.
     const busy = writer.query("SELECT pg_sleep(600)").catch(() => undefined);
-    const child = spawnBuild(database, declaration());
+    const child = startProgram(BUILD, [database.connection, declaration()]);
     // The writer's snapshot keeps the first leaf waiting already, whichever that is.
     const leaf = await waitingLeaf(client);
     child.kill("SIGKILL");
@@ -77,11 +77,6 @@ describeOnEachPostgres("index: kill -9", (server) => {
 async function createSmallTree(client: Client): Promise<void> {
   await createTree(client, 0);
   await client.query("DROP TABLE s.p2, s.p3_d");
-}
-
-function spawnBuild(database: TestDatabase, declared: IndexDeclaration): ChildProcess {
-  const args = ["--require", "tsx/cjs", BUILD, JSON.stringify(database.connection), JSON.stringify(declared)];
-  return spawn(process.execPath, args, { stdio: ["ignore", "ignore", "inherit"] });
 }
 
 function ended(child: ChildProcess): Promise<[number | null, NodeJS.Signals | null]> {

@@ -4,14 +4,13 @@
  * nobody disturbed. What the engine and the CLI do when they are killed is in `test/e2e/crash.test.ts`.
  */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Client } from "pg";
 import type { Major } from "../../../tools/postgres";
 import { catalogSnapshot } from "../../support/catalog-snapshot";
-import { sessionsEnd } from "../../support/kills";
+import { runProgram, sessionsEnd, UP_WITHOUT_ENGINE } from "../../support/kills";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import type { Program, State, UpWithoutEngine } from "../../support/without-engine";
 
@@ -190,22 +189,6 @@ function placesOf(trace: string[], every: boolean): string[] {
 }
 
 /** Runs the shape's program in a process of its own; gives the signal that ended it. */
-function runChild(
-  { database }: Lane,
-  { program: wanted }: Shape,
-  state: State,
-  env: Record<string, string>,
-): Promise<NodeJS.Signals | null> {
-  const script = join(__dirname, "../../support/without-engine.ts");
-  const child = spawn(
-    process.execPath,
-    ["--disable-warning=ExperimentalWarning", script, JSON.stringify([database.connection, wanted, state])],
-    { env: { ...process.env, ...env }, stdio: ["ignore", "ignore", "inherit"] },
-  );
-  return new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("exit", (code, signal) =>
-      code === null || code === 0 ? resolve(signal) : reject(new Error(`exit ${code}`)),
-    );
-  });
+function runChild({ database }: Lane, { program: wanted }: Shape, state: State, env: Record<string, string>) {
+  return runProgram(UP_WITHOUT_ENGINE, [database.connection, wanted, state], env);
 }
