@@ -11,7 +11,7 @@ import { makeMortal } from "./kill";
 import { runSequences } from "./run";
 
 /** The same ones in every build, so that what fails is what was changed; `npm run soak` chooses others. */
-const SEQUENCES = Number(process.env.PGPARTITION_MODEL_SEQUENCES ?? 2000);
+const SEQUENCES = Number(process.env.PGPARTITION_MODEL_SEQUENCES ?? 500);
 const SEED = Number(process.env.PGPARTITION_MODEL_SEED ?? 2026);
 const PATH = process.env.PGPARTITION_MODEL_PATH;
 
