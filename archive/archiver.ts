@@ -38,8 +38,7 @@ export class TableArchive implements Archiver {
     if (oid === undefined || bound === undefined)
       throw new RangeError(`Step ${step.id} does not say what is exported.`);
     const keyColumns = parent.keyColumns.filter((column) => column !== null);
-    const before = newestByOid(await listCopies(this.store, this.origin)).get(oid);
-    const { stored } = await exportPartition(
+    const { written } = await exportPartition(
       session,
       { schema, name, oid, bound, keyColumns, ...(step.under && { under: step.under.name }) },
       {
@@ -52,7 +51,7 @@ export class TableArchive implements Archiver {
         ...this.flow(run),
       },
     );
-    return before?.manifest.key === stored.key ? "reached" : "done";
+    return written ? "done" : "reached";
   }
 
   async prove(run: ArchiveRun): Promise<void> {
@@ -81,6 +80,11 @@ export class TableArchive implements Archiver {
       manifest: { ...manifest, bytes: 0 },
       ...this.flow(run),
     });
+  }
+
+  close(): void {
+    this.store.close();
+    this.parquet?.store.close();
   }
 
   /** Keeps to the rate, and tells how far it is. */

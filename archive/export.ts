@@ -55,6 +55,8 @@ export interface ExportOptions extends Flow {
 export interface Exported {
   manifest: Manifest;
   stored: StoredObject;
+  /** False: the last export says the same, and is given. */
+  written: boolean;
 }
 
 /**
@@ -114,10 +116,10 @@ export async function exportPartition(
     ...(parquet && { parquet }),
   };
   faultPoint("archive");
-  if (earlier.newest && saysTheSame(earlier.newest.manifest, manifest)) return earlier.newest;
+  if (earlier.newest && saysTheSame(earlier.newest.manifest, manifest)) return { ...earlier.newest, written: false };
   const stored = await writeText(store, manifestKey(origin, generation), manifestText(manifest));
   faultPoint("archive");
-  return { manifest, stored };
+  return { manifest, stored, written: true };
 }
 
 /**

@@ -42,7 +42,7 @@ export interface Store {
    * writer may be alive. Says how many were removed.
    */
   sweep(prefix: string, before: Date): Promise<number>;
-  /** Gives up connections. */
+  /** Gives up connections; whatever is asked of it next makes new ones. */
   close(): void;
 }
 

@@ -1,9 +1,10 @@
 /** `pgpartition archive cost`: what a store holds by storage class, and what it costs by declared prices. */
 import { readFileSync } from "node:fs";
-import { readCatalogue } from "../../archive/catalogue";
+import { readCatalogue, type StoredPartition } from "../../archive/catalogue";
 import { type Amount, type Cost, costOf, total, UNKNOWN_PRICE, volumeCost } from "../../archive/cost";
 import { type ListedArchive, listArchives } from "../../archive/listing";
 import { parsePrices } from "../../archive/prices";
+import { parquetFolder, parquetPrefix } from "../../topology/parquet";
 import { bytesText } from "../../topology/sizeText";
 import { columns } from "../columns";
 import { STATUS, type Streams } from "../streams";
@@ -33,7 +34,9 @@ interface Report extends Cost {
   before: Volume;
   /** The store, and those of the tables that are still there. */
   now: { tables: Volume; monthly: Amount };
-  /** Objects of the store that are no archive's, such as Parquet copies; they are not counted. */
+  /** Parquet copies in this store, which no restore reads. */
+  parquet: { objects: number; bytes: number; monthly: Amount };
+  /** Objects of the store that are no archive's; they are not counted. */
   others: { objects: number; bytes: number };
 }
 
@@ -43,6 +46,9 @@ export function cost(options: CostOptions, { out }: Streams): Promise<number> {
     withDatabase(options, 1, async (database) => {
       const { partitions, others } = await readCatalogue(store);
       const selected = partitions.filter(isSelected(options));
+      const folders = selected.map(folderOf);
+      const [copies, strange] = divided(others, ({ key }) => folders.some((folder) => key.startsWith(folder)));
+      const parquet = costOf(copies, prices, new Date());
       const own = database && { ...database, isOf: (origin: Parameters<typeof isOf>[1]) => isOf(database, origin) };
       const listed = (await listArchives(store, selected, own)).filter(({ stored }) => stored.copies.length > 0);
       const stored = costOf(
@@ -61,13 +67,23 @@ export function cost(options: CostOptions, { out }: Streams): Promise<number> {
         ...(prices.currency !== undefined && { currency: prices.currency }),
         ...stored,
         before: volume(listed),
-        now: { tables, monthly: total([stored.monthly, tables.monthly]) },
-        others: { objects: others.length, bytes: others.reduce((sum, { bytes }) => sum + bytes, 0) },
+        now: { tables, monthly: total([stored.monthly, parquet.monthly, tables.monthly]) },
+        parquet: { objects: copies.length, bytes: parquet.bytes, monthly: parquet.monthly },
+        others: { objects: strange.length, bytes: strange.reduce((sum, { bytes }) => sum + bytes, 0) },
       };
       out(options.json ? `${JSON.stringify(report, undefined, 2)}\n` : text(report));
       return STATUS.done;
     }),
   );
+}
+
+/** Where the Parquet copy of a partition is, if there is one. */
+function folderOf({ origin: { parent, ...origin }, partition }: StoredPartition): string {
+  return parquetPrefix({ ...origin, schema: parent.schema, table: parent.name }) + parquetFolder(partition);
+}
+
+function divided<T>(all: readonly T[], isFirst: (one: T) => boolean): [T[], T[]] {
+  return [all.filter(isFirst), all.filter((one) => !isFirst(one))];
 }
 
 function readJson(file: string): unknown {
@@ -91,7 +107,7 @@ function tableBytes(archives: readonly ListedArchive[]): number | undefined {
 const HEAD = ["storage class", "objects", "stored", "a month", "if deleted now", "to read all", "until it can be read"];
 
 function text(report: Report): string {
-  const { classes, bytes, monthly, restore, before, now, others, compared, currency } = report;
+  const { classes, bytes, monthly, restore, before, now, parquet, others, compared, currency } = report;
   const money = (amount: Amount) => moneyText(amount, currency);
   const rows = classes.map((one) => [
     one.storageClass,
@@ -110,9 +126,14 @@ function text(report: Report): string {
       : `with ${volume(now.tables)} of tables that are still in ${compared}`;
   const ignored =
     others.objects === 0 ? "" : `Not counted: ${others.objects} other objects, ${bytesText(others.bytes)}.\n`;
+  const copies =
+    parquet.objects === 0
+      ? ""
+      : `Parquet copies: ${money(parquet.monthly)} a month for ${bytesText(parquet.bytes)} in ${parquet.objects} objects.\n`;
   return [
     columns(HEAD, [...rows, sum], HEAD.slice(1, 6)),
     `Before: ${money(before.monthly)} a month for ${volume(before)} of tables and indexes in the database.\n`,
+    copies,
     `Now: ${money(now.monthly)} a month (${still}).\n`,
     ignored,
   ].join("");

@@ -32,4 +32,6 @@ export interface Archiver {
   prove(run: ArchiveRun): Promise<void>;
   /** Makes a table beside the parent and fills it. */
   restore(run: ArchiveRun): Promise<"done" | "reached">;
+  /** Gives up connections to the store; whatever is asked of it next makes new ones. */
+  close(): void;
 }

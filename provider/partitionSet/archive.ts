@@ -129,6 +129,7 @@ async function readArchive(
   // Then every copy may be all that there is, under whatever name. An import has not asked any archive.
   const stateless = olds.partitions === undefined || olds.imported === true;
   const knownOids = new Set(Object.values(known));
+  const archiver = new TableArchive(store, origin, settings, openParquet(settings, now));
   const view = await viewArchive(session, {
     store,
     origin,
@@ -141,8 +142,7 @@ async function readArchive(
     known: new Map(
       [...copiesOf(olds).values()].map(({ changed: _, missing: __, ...copy }) => [copy.manifest.key, copy]),
     ),
-  });
-  const archiver = new TableArchive(store, origin, settings, openParquet(settings, now));
+  }).finally(() => archiver.close());
   // Of another one than before nobody expects that it has them.
   const lost = view.lost && isSameStore(olds, settings);
   const gone = stateless ? view.gone.map((copy) => ({ ...copy, only: true as const })) : view.gone;

@@ -130,7 +130,7 @@ async function carryOut(
       signal: context.signal,
       onEvent: watcher(context),
     },
-  );
+  ).finally(() => archiver?.close());
   await context.log.status(doneText(plan, report), true);
   return report;
 }

@@ -32,7 +32,7 @@ export class RecordingProxy {
   ) {}
 
   static async to(endpoint: string): Promise<RecordingProxy> {
-    const server = createServer();
+    const server = createServer({ keepAliveTimeout: 0 });
     const proxy = new RecordingProxy(server, new URL(endpoint));
     server.on("request", (incoming, outgoing) => {
       const { method = "", url = "", headers } = incoming;
@@ -42,7 +42,9 @@ export class RecordingProxy {
       if (answer === undefined) {
         const led = proxy.lead(incoming, recorded).on("error", () => outgoing.destroy());
         led.on("response", (answered) => {
-          outgoing.writeHead(answered.statusCode ?? 502, answered.headers);
+          // Ours to the server is used once; the client keeps its own.
+          const { connection: _, ...headers } = answered.headers;
+          outgoing.writeHead(answered.statusCode ?? 502, headers);
           answered.pipe(outgoing);
         });
         return;
@@ -60,6 +62,13 @@ export class RecordingProxy {
     const address = this.server.address();
     if (address === null || typeof address === "string") throw new Error("the proxy is closed");
     return `http://127.0.0.1:${address.port}`;
+  }
+
+  /** Connections that are open, of clients that have not given them up. */
+  connections(): Promise<number> {
+    return new Promise((resolve, reject) =>
+      this.server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
+    );
   }
 
   /** The last request of this method. */

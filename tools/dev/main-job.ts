@@ -82,7 +82,7 @@ async function firstRun(environment: DevEnvironment, application: Application, a
 /** A later run: an empty preview, unless somebody has changed the declaration or the database since. */
 async function converge(environment: DevEnvironment): Promise<void> {
   const isEmpty = await phase("Preview: what has changed since the last run", async () => {
-    const status = await pulumi(environment, ["preview", "--diff", "--expect-no-changes"]);
+    const status = await pulumi(environment, ["preview", "--expect-no-changes"]);
     if (status !== 0 && !(await canPreview(environment))) {
       throw new Error(PREVIEW_FAILED);
     }
@@ -101,7 +101,7 @@ const PREVIEW_FAILED = "The preview failed.";
 const UP = ["up", "--yes", "--skip-preview"];
 
 async function previewAndApply(environment: DevEnvironment, when: string): Promise<void> {
-  await phase(`Preview: ${when}`, () => command(environment, ["preview", "--diff"], PREVIEW_FAILED));
+  await phase(`Preview: ${when}`, () => command(environment, ["preview"], PREVIEW_FAILED));
   await phase(`Apply: ${when}`, () => command(environment, UP, "The changes were not applied."));
 }
 

@@ -1,26 +1,45 @@
 /** The Pulumi CLI on the development stack. */
 import { spawn } from "node:child_process";
-import { CHECKOUT } from "../paths";
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { createInterface } from "node:readline";
+import { CHECKOUT, DEV_ROOT } from "../paths";
 import { run, runToEnd } from "../processes";
+import { Digest } from "./digest";
 import { type DevEnvironment, processEnvironment } from "./environment";
 import { CONFIG_FILE, PROJECT_COPY, STACK } from "./stack-files";
 
-/** Runs a `pulumi` command that reads the program, on this terminal; gives its exit status. */
-export function pulumi(environment: DevEnvironment, args: readonly string[]): Promise<number> {
-  const all = [...args, "--stack", STACK, "--config-file", CONFIG_FILE];
+/**
+ * Runs a `pulumi` command that reads the program, and gives its exit status. What matters of its output goes to this terminal, all
+ * of it into a file.
+ */
+export async function pulumi(environment: DevEnvironment, args: readonly string[]): Promise<number> {
+  const all = [...args, "--stack", STACK, "--config-file", CONFIG_FILE, "--non-interactive"];
   process.stdout.write(`$ pulumi ${args.join(" ")}\n`);
+  await mkdir(LOGS, { recursive: true });
+  const file = join(LOGS, `${new Date().toISOString().replace(/[:.]/g, "-")}-${args[0]}.txt`);
+  const log = createWriteStream(file);
   // Ctrl-C reaches the CLI by itself; we stay to see how it ends.
   const ignore = () => undefined;
   process.on("SIGINT", ignore);
-  return new Promise<number>((resolve, reject) => {
-    const child = spawn("pulumi", all, {
-      cwd: CHECKOUT,
-      env: processEnvironment(environment),
-      stdio: ["ignore", "inherit", "inherit"],
-    });
-    child.once("error", reject);
-    child.once("exit", (status) => resolve(status ?? 1));
-  }).finally(() => process.off("SIGINT", ignore));
+  try {
+    const env = processEnvironment(environment);
+    const child = spawn("pulumi", all, { cwd: CHECKOUT, env, stdio: ["ignore", "pipe", "inherit"] });
+    const ended = once(child, "exit");
+    const digest = new Digest();
+    for await (const line of createInterface({ input: child.stdout })) {
+      log.write(`${line}\n`);
+      for (const shown of digest.next(line)) process.stdout.write(`${shown}\n`);
+    }
+    const [status] = await ended;
+    if (digest.isShortened) process.stdout.write(`All of it: ${relative(CHECKOUT, file)}\n`);
+    return typeof status === "number" ? status : 1;
+  } finally {
+    log.end();
+    process.off("SIGINT", ignore);
+  }
 }
 
 /**
@@ -70,6 +89,9 @@ export async function setPin(environment: DevEnvironment, { from, to }: { from: 
     env: processEnvironment(environment),
   });
 }
+
+/** Everything that Pulumi has said. */
+const LOGS = join(DEV_ROOT, "log");
 
 const CONVERSATIONS = "windows.conversationMessages";
 

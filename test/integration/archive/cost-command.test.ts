@@ -1,7 +1,7 @@
 /** `pgpartition archive export` and `cost`. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Client } from "pg";
@@ -21,6 +21,8 @@ interface Costs {
   monthly: number | string;
   before: { bytes: number; monthly: number | string };
   now: { tables: { bytes: number; monthly: number | string }; monthly: number | string };
+  bytes: number;
+  parquet: { objects: number; bytes: number; monthly: number | string };
   others: { objects: number };
 }
 
@@ -132,6 +134,28 @@ describeOnOldestAndNewest("the commands that export and count", (server) => {
     const file = join(directory, "prices.json");
     await writeFile(file, "{");
     assert.equal((await archive(["cost", "--store", store, "--prices", file])).status, 2);
+  });
+
+  it("tells Parquet copies and earlier exports, too, of the partitions that it is asked for", async () => {
+    const { manifest } = JSON.parse((await exported("--json")).out) as { manifest: string };
+    const once = await costs({ classes: { directory: { gbMonth: 2 ** 30 } } });
+    assert.equal(once.parquet.objects, 0);
+    const folder = join(directory, "store", "parquet", manifest.replace(/\/events_2024_01\/.*/, ""));
+    for (const name of ["events_2024_01", "events_2024_02"]) {
+      await mkdir(join(folder, `pg_partition=${name}`), { recursive: true });
+      await writeFile(join(folder, `pg_partition=${name}`, "0-0.parquet"), "12345");
+    }
+    await client.query("DELETE FROM events WHERE id = 3");
+    await exported();
+    const twice = await costs({ classes: { directory: { gbMonth: 2 ** 30 } } });
+    assert.deepEqual(twice.parquet, { objects: 1, bytes: 5, monthly: 5 });
+    assert.equal(twice.others.objects, 1);
+    assert.ok(twice.bytes > once.bytes);
+    assert.equal(twice.now.monthly, twice.bytes + 5);
+    assert.match(
+      (await archive(["cost", "--store", store])).out,
+      /Parquet copies: unknown a month for 5 B in 1 objects/,
+    );
   });
 
   describeOnS3("in a bucket", (s3) => {

@@ -19,7 +19,7 @@ function archiverOf(parallel: number, work: (run: ArchiveRun) => Promise<void>):
     await work(run);
     return "done" as const;
   };
-  return { parallel, export: all, restore: all, prove: work };
+  return { parallel, export: all, restore: all, prove: work, close: () => undefined };
 }
 
 /** Lets nobody through until so many have come; the next so many wait for each other again. */

@@ -195,7 +195,7 @@ describeOnEachPostgres("the proof before a deletion", (server) => {
     await database.drop();
   });
 
-  const prove = (session: Session, store: Store, { manifest, stored }: Exported) =>
+  const prove = (session: Session, store: Store, { manifest, stored }: Pick<Exported, "manifest" | "stored">) =>
     session.transaction(async () => {
       const table = { schema: "public", name: "events_2024_01", oid: manifest.partition.oid };
       await session.query(`LOCK TABLE ONLY ${JANUARY} IN SHARE MODE`);
