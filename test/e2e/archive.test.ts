@@ -171,6 +171,7 @@ describe("a table with its archive in a directory", function () {
     await stack.mustUp();
     const destroyed = await stack.destroy();
     assert.equal(destroyed.code, 0, destroyed.output);
+    assert.match(destroyed.output, /the rows of events_2026_01 \(744 rows, [\d.]+ kB\) stay in file:/);
     assert.deepEqual(await objects(), before);
   });
 });
@@ -216,6 +217,47 @@ ${table("archive.store", declared)}`;
   };
 
   goThroughLife(() => ({ stack, client, program, objects }));
+
+  it("previews by the state while the bucket does not answer, and says so; up begins nothing", async () => {
+    await stack.setProgram(program({ asOf: "2026-04", pins: JANUARY }));
+    await s3().kill();
+    try {
+      const preview = await stack.previewText();
+      assert.equal(preview.code, 0, preview.output);
+      assert.match(preview.output, /Planned without the archive, from what the state knows of it: .*ECONNREFUSED/);
+      assert.match(preview.output, /restore events_2026_01/);
+      assert.doesNotMatch(preview.output, /create events_2026_01/);
+      const refused = await stack.up();
+      assert.notEqual(refused.code, 0);
+      assert.match(refused.output, /error: .*s3:\/\/.*ECONNREFUSED.*the store does not answer; try again/);
+      const { rows } = await client.query(PARTITIONS);
+      assert.deepEqual(
+        rows.map(({ name }) => name),
+        ["events_2026_02", "events_2026_03", "events_2026_04"],
+      );
+    } finally {
+      await s3().start();
+    }
+    await stack.setProgram(program({ asOf: "2026-04" }));
+    const { code, output } = await stack.run(["preview", "--expect-no-changes"]);
+    assert.equal(code, 0, output);
+  });
+
+  it("plans by the state what is archived when another bucket is declared that is still to be made", async () => {
+    const other = program({ asOf: "2026-04", pins: JANUARY }).replace(
+      'ArchiveBucket("archive"',
+      'ArchiveBucket("other"',
+    );
+    await stack.setProgram(other);
+    const preview = await stack.previewText();
+    assert.equal(preview.code, 0, preview.output);
+    assert.match(preview.output, /restore events_2026_01/);
+    assert.doesNotMatch(preview.output, /create events_2026_01/);
+    assert.match(
+      preview.output,
+      /events_2026_01 \(744 rows, .*\): archived in s3:\/\/.*; bring the objects into the new store/,
+    );
+  });
 
   it("refuses to destroy rows, and then object lock refuses to destroy the archive", async () => {
     const before = await objects();
