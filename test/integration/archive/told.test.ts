@@ -34,8 +34,12 @@ describeOnOldestAndNewest("what is told of an archive", (server) => {
     set = new OneResource(database.connection);
     await client.query("CREATE TABLE events (id bigint, at timestamptz NOT NULL) PARTITION BY RANGE (at)");
   });
-  const before = { ...process.env };
-  beforeEach(() => void Object.assign(process.env, CREDENTIALS));
+  // Those of the S3 server of other suites are among them.
+  let before: NodeJS.ProcessEnv;
+  beforeEach(() => {
+    before = { ...process.env };
+    Object.assign(process.env, CREDENTIALS);
+  });
   afterEach(() => {
     process.env = { ...before };
   });
