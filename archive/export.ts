@@ -2,6 +2,7 @@
 import { Readable } from "node:stream";
 import { isDeepStrictEqual } from "node:util";
 import { readDefinition } from "../postgres/archive/definition";
+import { refuseRowSecurity } from "../postgres/archive/rowSecurity";
 import { type Blocks, COPYING, copyRowsOut, type RowsTable } from "../postgres/archive/rows";
 import { type ArchivedColumn, type LeafTable, readColumns, readKeyExtent, readLeaves } from "../postgres/archive/table";
 import type { Session } from "../postgres/connection";
@@ -72,6 +73,7 @@ export async function exportPartition(
   options: ExportOptions,
 ): Promise<Exported> {
   const { store, origin, format = ARCHIVE_DEFAULTS.format } = options;
+  await refuseRowSecurity(session, partition);
   await sweep(store, prefixOfPartition(origin, partition.name));
   const earlier = await earlierExports(store, origin, partition);
   const generation = { partition: partition.name, oid: partition.oid, generation: earlier.last + 1 };

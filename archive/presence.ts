@@ -1,5 +1,6 @@
 /** Which of the archived tables are in a database, and whether they may have changed since. */
 import { isUnchanged, readChanges } from "../postgres/archive/changes";
+import { refuseRowSecurity } from "../postgres/archive/rowSecurity";
 import { COPYING } from "../postgres/archive/rows";
 import { readColumns } from "../postgres/archive/table";
 import type { Session } from "../postgres/connection";
@@ -63,6 +64,7 @@ export async function readPresence(session: Session, manifests: readonly Manifes
 export async function requireSame(session: Session, presence: Presence, manifest: Manifest): Promise<void> {
   if (presence.kind === "gone" || presence.kind === "unchanged") return;
   const { table } = presence;
+  await refuseRowSecurity(session, table);
   const columns = (list: Manifest["columns"]) => list.map(({ name, type }) => `${name} ${type}`).sort();
   const now = columns(await readColumns(session, table.oid));
   if (JSON.stringify(now) !== JSON.stringify(columns(manifest.columns)))

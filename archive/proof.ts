@@ -1,4 +1,5 @@
 /** The proof that stands before every deletion: what the store gives is what the table holds. */
+import { refuseRowSecurity } from "../postgres/archive/rowSecurity";
 import { COPYING, copyRowsOut } from "../postgres/archive/rows";
 import { findWritable, readColumns, readKeyExtent, readLeaves } from "../postgres/archive/table";
 import type { Session } from "../postgres/connection";
@@ -34,6 +35,7 @@ export async function proveTable(
   await requireCurrent(store, claimed.manifest);
   const manifest = await readManifest(store, claimed.manifest);
   refuseOther(manifest, table, claimed.origin);
+  await refuseRowSecurity(session, table);
   await session.query(COPYING);
   await requireShape(session, table, manifest);
   await requireRows(session, table, manifest, options);

@@ -2,6 +2,7 @@
 import { pipeline } from "node:stream/promises";
 import type { ArchiveRun } from "../postgres/archive/archiver";
 import { FIND_MARKED, markStatement, type RestoreMark, readMark } from "../postgres/archive/mark";
+import { refuseRowSecurity } from "../postgres/archive/rowSecurity";
 import { COPYING, copyRowsIn } from "../postgres/archive/rows";
 import type { Session } from "../postgres/connection";
 import { IdentityError } from "../postgres/errors";
@@ -33,6 +34,8 @@ export async function restoreTable(run: RestoreRun): Promise<"done" | "reached">
   const table = { schema: step.schema, name: step.partition };
   const found = await findTable(session, table, run);
   if (found?.whole) return "reached";
+  // The table that is made has what its parent has.
+  await refuseRowSecurity(session, run.parent, true);
   const manifest = await readManifest(store, run.manifest);
   await requireColumns(session, run.parent, table.name, manifest);
   const mark = found ?? (await makeTable(run, table));

@@ -97,11 +97,13 @@ export class Worker {
   /** Rolled back to where it was and tried again when its locks cannot be had, so that the transaction goes on. */
   private patiently(step: Step, statement: Statement): Promise<void> {
     const { session, clock, signal, onWait } = this.context;
+    // Whoever waits already waits for the lock that this transaction holds: PostgreSQL lets us go before him.
+    const find = async () => (await findBlockers(session, statement.locks)).filter(({ granted }) => granted);
     return climb({
       ladder: this.ladder,
       clock,
       signal,
-      look: lookout(session, clock, () => findBlockers(session, statement.locks)),
+      look: lookout(session, clock, find),
       run: async (stepMs) => {
         await session.query("SAVEPOINT pgpartition");
         try {

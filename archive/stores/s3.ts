@@ -148,7 +148,7 @@ export class S3Store implements QueryStore {
     let tag: string | undefined;
     const { silenceMs } = this;
     const open = (from: number) =>
-      this.attempt(key, async () => {
+      this.attemptKnown(key, version, async () => {
         const rest = from === 0 ? {} : { Range: `bytes=${from}-`, IfMatch: tag };
         const input = { ...this.objectInput(key, version), ...rest };
         const { Body, ETag } = await this.reader.send(new GetObjectCommand(input)).catch(replaced);
@@ -170,7 +170,7 @@ export class S3Store implements QueryStore {
 
   async find(key: string, version?: string): Promise<StoredObject | undefined> {
     try {
-      return await this.attempt(key, async () => {
+      return await this.attemptKnown(key, version, async () => {
         const input = this.objectInput(key, version);
         const head = await this.client.send(new HeadObjectCommand(input)).catch((error) => this.named(input, error));
         return stored(key, head.ContentLength ?? 0, head.VersionId ?? version);
@@ -241,6 +241,35 @@ export class S3Store implements QueryStore {
         ObjectLockRetainUntilDate: retention.until,
       }),
     };
+  }
+
+  /**
+   * Who may list below a prefix only is refused what is not there: S3 does not tell the two apart, the listing does.
+   * @throws StoreError
+   */
+  private async attemptKnown<T>(key: string, version: string | undefined, action: () => Promise<T>): Promise<T> {
+    try {
+      return await this.attempt(key, action);
+    } catch (error) {
+      const cause = error instanceof StoreError ? error.cause : undefined;
+      if (version !== undefined || !(cause instanceof S3ServiceException) || cause.name !== "AccessDenied") throw error;
+      const listed = await this.isListed(key);
+      if (listed) throw error;
+      const name = `${this.url}/${key}`;
+      if (listed === false) throw new StoreError("missing", `${name}: no listing has it`, { cause });
+      const doubt = "which may not be there: who may not list (s3:ListBucket) is told the same of missing objects";
+      throw explainedError(`${name}, ${doubt}`, cause);
+    }
+  }
+
+  /** Undefined: nobody knows. */
+  private async isListed(key: string): Promise<boolean | undefined> {
+    try {
+      for await (const found of this.list(key)) if (found.key === key) return true;
+      return false;
+    } catch {
+      return undefined;
+    }
   }
 
   private async attempt<T>(key: string, action: () => Promise<T>): Promise<T> {

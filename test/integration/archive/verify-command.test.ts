@@ -11,7 +11,7 @@ import { ARCHIVE_DEFAULTS } from "../../../topology/archive";
 import type { ArchiveEncryption } from "../../../topology/encryption";
 import { describeOnOldestAndNewest, type TestDatabase } from "../../support/postgres";
 import { describeOnS3 } from "../../support/s3";
-import { archive, withFrozenObjects } from "./commands";
+import { archive, withFrozenObjects, withoutListing } from "./commands";
 import {
   changeRows,
   EVENTS,
@@ -257,6 +257,19 @@ describeOnOldestAndNewest("the commands that look at an archive", (server) => {
         await vandalOfBucket(s3(), bucket).remove(parts[0]!);
         assert.equal((await verified(urlOf(bucket, endpoint))).status, 5);
       });
+    });
+
+    it("MISSING for a role that may list below a prefix only, and UNKNOWN with the reason for one that may not list at all", async () => {
+      const bucket = await s3().createBucket();
+      const { parts } = await exported(urlOf(bucket, s3().endpoint));
+      await vandalOfBucket(s3(), bucket).remove(parts[0]!);
+      const graded = (mayList: boolean) =>
+        withoutListing(s3().endpoint, mayList, (endpoint) => verified(urlOf(bucket, endpoint)));
+      const listing = await graded(true);
+      assert.deepEqual([listing.status, listing.reasons.length], [5, 1], JSON.stringify(listing.reasons));
+      const { status, grade, reasons } = await graded(false);
+      assert.deepEqual([status, grade, reasons.length], [1, "UNKNOWN", 1]);
+      assert.match(reasons[0]!.reason, /who may not list \(s3:ListBucket\) is told the same of missing objects/);
     });
 
     it("UNKNOWN when the store does not answer", async () => {

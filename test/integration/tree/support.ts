@@ -1,6 +1,7 @@
 /** A set as the provider runs it, without the engine: Check, read, plan, execute, record. */
 import assert from "node:assert/strict";
 import type { Client } from "pg";
+import type { Archiver } from "../../../postgres/archive/archiver";
 import type { Sessions } from "../../../postgres/connection";
 import { execute } from "../../../postgres/executor";
 import { decide } from "../../../provider/partitionSet/decide";
@@ -26,6 +27,8 @@ export interface Run {
 export class SetUnderTest {
   inputs: Properties = {};
   outputs: Properties = {};
+  /** Stands between the executor and the archive. */
+  around?: (archiver: Archiver) => Archiver;
 
   constructor(private readonly sessions: Sessions) {}
 
@@ -61,7 +64,7 @@ export class SetUnderTest {
     // What a reorganization makes leaves by a plan of its own, made when it is there.
     const now = { ...plan, steps: plan.steps.filter(({ madeBy }) => madeBy === undefined) };
     const later = now.steps.length < plan.steps.length;
-    const { archiver } = before;
+    const archiver = before.archiver && (this.around?.(before.archiver) ?? before.archiver);
     const parent = before.catalog.parent;
     const report = await execute(now, { sessions: this.sessions, parent, archiver, ladder: QUICK });
     const after = await see();
