@@ -84,6 +84,7 @@ describeOnOldestAndNewest("an archive of a table with row security", (server) =>
   it("keeps the table when it begins to apply after the export", async () => {
     stack.around = (archiver) => ({
       parallel: archiver.parallel,
+      close: () => archiver.close(),
       async export(run) {
         const outcome = await archiver.export(run);
         await client.query(`DELETE FROM events WHERE tenant = 'b' AND id = 1; ALTER TABLE events_2026_01 ${FORCE}`);

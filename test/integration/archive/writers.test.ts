@@ -122,6 +122,7 @@ describeOnOldestAndNewest("writers while a partition leaves for the archive", (s
     const waiting: Promise<{ committed: number[]; refused: string[] }>[] = [];
     stack.around = (archiver): Archiver => ({
       parallel: archiver.parallel,
+      close: () => archiver.close(),
       export: (run) => archiver.export(run),
       restore: (run) => archiver.restore(run),
       async prove(run) {
@@ -150,6 +151,7 @@ describeOnOldestAndNewest("writers while a partition leaves for the archive", (s
     let waiting = write([]);
     stack.around = (archiver): Archiver => ({
       parallel: archiver.parallel,
+      close: () => archiver.close(),
       export: (run) => archiver.export(run),
       restore: (run) => archiver.restore(run),
       async prove(run) {
@@ -169,6 +171,7 @@ describeOnOldestAndNewest("writers while a partition leaves for the archive", (s
     it(`keep the table when ${title} comes after the export, and its row is archived by the next run`, async () => {
       stack.around = (archiver): Archiver => ({
         parallel: archiver.parallel,
+        close: () => archiver.close(),
         async export(run) {
           const outcome = await archiver.export(run);
           const { committed } = await write([[title, 1_001]]);
