@@ -61,6 +61,8 @@ export type StoreFailure = keyof typeof STORE_FAILURES;
 
 export class StoreError extends ArchiveError {
   override name = "StoreError";
+  /** What to do about it. */
+  readonly advice: string;
 
   constructor(
     readonly failure: StoreFailure,
@@ -69,6 +71,7 @@ export class StoreError extends ArchiveError {
     { advice = STORE_FAILURES[failure], ...options }: ErrorOptions & { advice?: string } = {},
   ) {
     super(`${reason} (${advice})`, options);
+    this.advice = advice;
   }
 }
 

@@ -251,14 +251,14 @@ export class S3Store implements QueryStore {
     try {
       return await this.attempt(key, action);
     } catch (error) {
-      const cause = error instanceof StoreError ? error.cause : undefined;
-      if (version !== undefined || !(cause instanceof S3ServiceException) || cause.name !== "AccessDenied") throw error;
+      if (version !== undefined || !(error instanceof StoreError)) throw error;
+      const { cause, failure, reason } = error;
+      if (!(cause instanceof S3ServiceException) || cause.name !== "AccessDenied") throw error;
       const listed = await this.isListed(key);
       if (listed) throw error;
-      const name = `${this.url}/${key}`;
-      if (listed === false) throw new StoreError("missing", `${name}: no listing has it`, { cause });
-      const doubt = "which may not be there: who may not list (s3:ListBucket) is told the same of missing objects";
-      throw explainedError(`${name}, ${doubt}`, cause);
+      if (listed === false) throw new StoreError("missing", `${this.url}/${key}: no listing has it`, { cause });
+      const doubt = "it may not be there: who may not list (s3:ListBucket) is told the same of missing objects";
+      throw new StoreError(failure, reason, { cause, advice: `${error.advice}; ${doubt}` });
     }
   }
 
