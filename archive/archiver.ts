@@ -99,7 +99,7 @@ export class TableArchive implements Archiver {
         told = now;
         onProgress({ bytes, bytesPerSecond: (bytes * 1_000) / (now - started) });
       }
-      return this.rate?.take(more);
+      return this.rate?.take(more, signal);
     };
     return { signal, onText, pieceBytes: pieceBytesOf(this.settings.bytesPerSecond) };
   }

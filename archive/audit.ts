@@ -49,13 +49,14 @@ export async function auditArchive(
     try {
       return await action();
     } catch (error) {
+      if (options.signal?.aborted) throw error;
       findings.push(findingOf(error, explainError));
       return undefined;
     }
   };
   const manifest = await attempt(() => readManifest(store, newest.manifest));
   if (manifest === undefined) return { stored, ...graded(findings) };
-  for (const part of partsIn(manifest)) await attempt(() => verifyPart(store, part));
+  for (const part of partsIn(manifest)) await attempt(() => verifyPart(store, part, { signal: options.signal }));
   await attempt(async () => refuseOtherSum(manifest));
   const { parquet } = manifest;
   const { queries } = options;

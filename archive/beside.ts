@@ -34,6 +34,8 @@ export interface BesideRun {
   where?: string;
   /** Whether keys, checks and indexes are made when the rows are there. */
   indexes: boolean;
+  /** Aborted, it stops; the next run goes on there. */
+  signal?: AbortSignal;
 }
 
 export interface Beside {
@@ -52,20 +54,24 @@ export interface Beside {
  * object is not what the manifest says; ArchiveError when this database lacks what the table needs.
  */
 export async function restoreBeside(run: BesideRun): Promise<Beside> {
-  const { session, store, into } = run;
+  const { session, store, into, signal } = run;
   const manifest = await readManifest(store, run.manifest);
   const text = standalone(manifest.restore, manifest.partition, into);
   let mark = (await findOwn(run)) ?? (await make(run, manifest, text.create));
   if (mark.whole) return { manifest, rows: mark.rows, reached: true };
   const parts = partsIn(manifest);
   for (const part of parts.slice(mark.parts)) {
+    signal?.throwIfAborted();
     faultPoint("archive");
     mark = await fill(run, mark, part, manifest);
   }
   faultPoint("archive");
   await session.transaction(async () => {
     await lock(run, mark);
-    for (const statement of run.indexes ? text.finish : []) await session.query(statement);
+    for (const statement of run.indexes ? text.finish : []) {
+      signal?.throwIfAborted();
+      await session.query(statement);
+    }
     await session.query(COPYING);
     await requireAll(run, mark, manifest);
     await writeBesideMark(session, into, { ...mark, whole: true });
@@ -163,7 +169,7 @@ async function lock({ session, into }: BesideRun, mark: BesideMark): Promise<num
 }
 
 async function fill(run: BesideRun, mark: BesideMark, part: ArchivedPart, manifest: Manifest): Promise<BesideMark> {
-  const { session, store, into, where } = run;
+  const { session, store, into, where, signal } = run;
   return session.transaction(async () => {
     await lock(run, mark);
     await session.query(COPYING);
@@ -172,7 +178,7 @@ async function fill(run: BesideRun, mark: BesideMark, part: ArchivedPart, manife
     const rows = await readRows(store, part);
     const { encoding } = manifest.server;
     const table = { ...into, columns, format: part.format, encoding, ...(where !== undefined && { where }) };
-    const taken = await copyRowsIn(session, table, (text) => pipeline(rows, summing(sum), text));
+    const taken = await copyRowsIn(session, table, (text) => pipeline(rows, summing(sum), text, { signal }));
     if (!sameRows(sum.end(), part))
       throw new ProofError("corrupt", `${store.url}/${part.key} holds other rows than were written`, part.key);
     const next = { ...mark, parts: mark.parts + 1, rows: mark.rows + taken };
@@ -185,10 +191,10 @@ async function fill(run: BesideRun, mark: BesideMark, part: ArchivedPart, manife
 
 /** With a condition the number of rows has to do: which of them match, only the server knows. */
 async function requireAll(run: BesideRun, mark: BesideMark, manifest: Manifest): Promise<void> {
-  const { session, into, where } = run;
+  const { session, into, where, signal } = run;
   const found = await findBeside(session, into);
   if (found === undefined) throw new IdentityError(`${qualified(into)} is gone.`);
-  if (where === undefined) return requireRows(session, { ...into, oid: found.oid }, manifest);
+  if (where === undefined) return requireRows(session, { ...into, oid: found.oid }, manifest, { signal });
   const [row] = await session.query<{ rows: string }>(`SELECT count(*)::text AS rows FROM ${qualified(into)}`);
   if (Number(row?.rows) !== mark.rows)
     throw new ProofError("stale", `${qualified(into)} holds ${row?.rows} rows, and ${mark.rows} were restored`);

@@ -100,6 +100,8 @@ export async function exportPartition(
   const copied = { origin, name, columns, leaves: archived };
   const parquet =
     inParquet && options.parquet && (await copyToParquet(store, options.parquet, copied, inParquet, options.signal));
+  // It may take a scan of the table.
+  options.signal?.throwIfAborted();
   const extent = await readKeyExtent(session, partition, partition.keyColumns);
   const manifest: Manifest = {
     format: MANIFEST_FORMAT,

@@ -5,12 +5,12 @@ import { setTimeout as pause } from "node:timers/promises";
 export interface RateClock {
   /** Milliseconds of a clock that never goes back. */
   now(): number;
-  pause(ms: number): Promise<void>;
+  pause(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
 const systemClock: RateClock = {
   now: () => performance.now(),
-  pause: async (ms) => void (await pause(ms)),
+  pause: async (ms, signal) => void (await pause(ms, undefined, { signal })),
 };
 
 /**
@@ -39,11 +39,11 @@ export class RateLimit {
     this.free = clock.now();
   }
 
-  /** Resolves when so many bytes more may be read. Time that nobody has used is not saved up. */
-  async take(bytes: number): Promise<void> {
+  /** Resolves when so many bytes more may be read, and rejects when it is given up. Time that nobody has used is not saved up. */
+  async take(bytes: number, signal?: AbortSignal): Promise<void> {
     const now = this.clock.now();
     this.free = Math.max(this.free, now) + (bytes / this.bytesPerSecond) * 1000;
     const wait = this.free - now;
-    if (wait >= LEAST_PAUSE_MS) await this.clock.pause(wait);
+    if (wait >= LEAST_PAUSE_MS) await this.clock.pause(wait, signal);
   }
 }

@@ -7,6 +7,7 @@ import { archiveCommand } from "./archive/command";
 import { type ConnectionOptions, withConnection } from "./connectionOptions";
 import { look } from "./look";
 import { relationName } from "./relationName";
+import { Stopped } from "./stop";
 import { STATUS, type Streams } from "./streams";
 import { FORMATS, type Format, write } from "./write";
 
@@ -35,6 +36,7 @@ export async function run(args: readonly string[], { out, err }: Streams): Promi
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? STATUS.done : STATUS.usage;
     err(`${explainError(error)}\n`);
+    if (error instanceof Stopped) return error.status;
     return error instanceof RangeError ? STATUS.usage : STATUS.impossible;
   }
   return status;

@@ -4,6 +4,7 @@ import { GRADES } from "../../archive/grade";
 import type { RelationName } from "../../topology/model";
 import { withConnection } from "../connectionOptions";
 import { relationName } from "../relationName";
+import { stoppable } from "../stop";
 import type { Streams } from "../streams";
 import { type CostOptions, cost } from "./cost";
 import { type ExportCommandOptions, exportByHand } from "./export";
@@ -38,7 +39,9 @@ const verifyCommand: Subcommand = (streams, reached) =>
     .option("--parallel <n>", "archives that are read at a time", count, 4)
     .option("--rate <bytes>", "bytes a second that are read from the store at most, by all of them", count)
     .addHelpText("after", `\nThe exit status is that of the worst grade:\n${STATUSES.join("\n")}\n  2  wrong usage`)
-    .action(async (names: string[], options: VerifyOptions) => reached(await verify(names, options, streams)));
+    .action(async (names: string[], options: VerifyOptions) =>
+      reached(await stoppable(streams, (signal) => verify(names, options, streams, signal))),
+    );
 
 const RESTORE = `
 All rows that are read are compared with the manifest; a run that was killed is continued by the same command. The table
@@ -61,7 +64,9 @@ const restoreCommand: Subcommand = (streams, reached) =>
     .option("--no-indexes", "without keys, checks and indexes")
     .option("--rate <bytes>", "bytes a second that are read from the store at most", count)
     .addHelpText("after", RESTORE)
-    .action(async (name: string, options: RestoreOptions) => reached(await restore(name, options, streams)));
+    .action(async (name: string, options: RestoreOptions) =>
+      reached(await stoppable(streams, (signal) => restore(name, options, streams, signal))),
+    );
 
 const PRICES = `
 Prices differ by region and change, so that none is built in; what the file does not say is "unknown", never 0:
@@ -94,5 +99,5 @@ const exportCommand: Subcommand = (streams, reached) =>
       "\nThe table stays as it is. Exit status: 0 it is in the archive, 1 not possible, 2 wrong usage.",
     )
     .action(async (table: RelationName, name: string, options: ExportCommandOptions) =>
-      reached(await exportByHand(table, name, options, streams)),
+      reached(await stoppable(streams, (signal) => exportByHand(table, name, options, streams, signal))),
     );

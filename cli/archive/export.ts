@@ -26,63 +26,69 @@ export function exportByHand(
   name: string,
   options: ExportCommandOptions,
   { out, err }: Streams,
+  signal?: AbortSignal,
 ): Promise<number> {
   return withStore(options, (store, settings) =>
-    withSessions(options, 1, (sessions) =>
-      sessions.withSession(async (session) => {
-        const { parent, partition, keyColumns, under } = await find(session, relation, name);
-        const { systemIdentifier = UNREADABLE, database } = await readServer(session);
-        const progress = new Progress(err, "exported", 1);
-        const { format, level, bytesPerSecond } = settings;
-        const limit = bytesPerSecond === undefined ? undefined : new RateLimit(bytesPerSecond);
-        const work = () =>
-          exportPartition(
-            session,
-            { ...partition, keyColumns, ...(under !== undefined && { under }) },
-            {
-              store,
-              origin: { systemIdentifier, database, parent: relation, parentOid: parent.oid },
-              format,
-              level,
-              serverSide: serverSideTarget(settings),
-              parquet: openParquet(settings, new Date()),
-              pieceBytes: pieceBytesOf(bytesPerSecond),
-              onText: (bytes) => {
-                progress.read(bytes);
-                return limit?.take(bytes);
+    withSessions(
+      options,
+      1,
+      (sessions) =>
+        sessions.withSession(async (session) => {
+          const { parent, partition, keyColumns, under } = await find(session, relation, name);
+          const { systemIdentifier = UNREADABLE, database } = await readServer(session);
+          const progress = new Progress(err, "exported", 1);
+          const { format, level, bytesPerSecond } = settings;
+          const limit = bytesPerSecond === undefined ? undefined : new RateLimit(bytesPerSecond);
+          const work = () =>
+            exportPartition(
+              session,
+              { ...partition, keyColumns, ...(under !== undefined && { under }) },
+              {
+                store,
+                origin: { systemIdentifier, database, parent: relation, parentOid: parent.oid },
+                format,
+                level,
+                serverSide: serverSideTarget(settings),
+                parquet: openParquet(settings, new Date()),
+                pieceBytes: pieceBytesOf(bytesPerSecond),
+                onText: (bytes) => {
+                  progress.read(bytes);
+                  return limit?.take(bytes, signal);
+                },
+                signal,
               },
-            },
+            );
+          // An update that exports the same partition would otherwise take the same number.
+          const lock = { oid: parent.oid, label: qualified(relation) };
+          const { manifest, stored } = await withParentLock(
+            session,
+            lock,
+            DEFAULT_ADVISORY_WAIT,
+            systemClock,
+            signal,
+            work,
           );
-        // An update that exports the same partition would otherwise take the same number.
-        const lock = { oid: parent.oid, label: qualified(relation) };
-        const { manifest, stored } = await withParentLock(
-          session,
-          lock,
-          DEFAULT_ADVISORY_WAIT,
-          systemClock,
-          undefined,
-          work,
-        );
-        progress.finished();
-        progress.end();
-        const { rows, generation, bound } = manifest;
-        const found = {
-          store: store.url,
-          manifest: stored.key,
-          partition: name,
-          generation,
-          bound,
-          rows,
-          bytes: storedBytes(manifest),
-        };
-        if (options.json) out(`${JSON.stringify(found, undefined, 2)}\n`);
-        else
-          out(
-            `${name} (${describeBound(bound)}): ${rows.toLocaleString("en-US")} rows, ${bytesText(found.bytes)}, ` +
-              `export ${generation} in ${store.url}/${stored.key}\n`,
-          );
-        return STATUS.done;
-      }),
+          progress.finished();
+          progress.end();
+          const { rows, generation, bound } = manifest;
+          const found = {
+            store: store.url,
+            manifest: stored.key,
+            partition: name,
+            generation,
+            bound,
+            rows,
+            bytes: storedBytes(manifest),
+          };
+          if (options.json) out(`${JSON.stringify(found, undefined, 2)}\n`);
+          else
+            out(
+              `${name} (${describeBound(bound)}): ${rows.toLocaleString("en-US")} rows, ${bytesText(found.bytes)}, ` +
+                `export ${generation} in ${store.url}/${stored.key}\n`,
+            );
+          return STATUS.done;
+        }),
+      signal,
     ),
   );
 }

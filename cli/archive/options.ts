@@ -120,30 +120,41 @@ export async function withDatabase<T>(
   options: CompareOptions,
   maxConnections: number,
   action: (database: Database | undefined) => Promise<T>,
+  signal?: AbortSignal,
 ): Promise<T> {
   const connection = connectionOf(options);
   if (!options.compare && Object.keys(connection).length === 0) return action(undefined);
-  return withSessions(connection, maxConnections, async (sessions) => {
+  const work = async (sessions: Sessions) => {
     const server = await sessions.withSession(readServer);
     const { systemIdentifier = UNREADABLE, database } = server;
     return action({ sessions, systemIdentifier, database });
-  });
+  };
+  return withSessions(connection, maxConnections, work, signal);
 }
 
+/** `signal`, aborted, cancels what the sessions are doing. */
 export async function withSessions<T>(
   connection: ConnectionOptions,
   maxConnections: number,
   action: (sessions: Sessions) => Promise<T>,
+  signal?: AbortSignal,
 ): Promise<T> {
+  signal?.throwIfAborted();
   const sessions = new Sessions({
     ...connectionOf(connection),
     applicationName: "pgpartition archive",
     maxConnections,
   });
+  let cancelling: Promise<void> | undefined;
+  const cancel = () => {
+    cancelling = sessions.cancelAll();
+  };
+  signal?.addEventListener("abort", cancel, { once: true });
   try {
     return await action(sessions);
   } finally {
-    await sessions.close();
+    signal?.removeEventListener("abort", cancel);
+    await (cancelling ?? sessions.close());
   }
 }
 

@@ -17,7 +17,12 @@ export type RestoreOptions = StoreOptions &
   SelectionOptions &
   ConnectionOptions & { into?: RelationName; where?: string; export?: number; indexes: boolean; rate?: number };
 
-export function restore(name: string, options: RestoreOptions, { out, err }: Streams): Promise<number> {
+export function restore(
+  name: string,
+  options: RestoreOptions,
+  { out, err }: Streams,
+  signal?: AbortSignal,
+): Promise<number> {
   const { where, indexes, rate } = options;
   return withStore(options, async (store) => {
     const { stored, copy } = await chosen(store, name, options);
@@ -26,33 +31,45 @@ export function restore(name: string, options: RestoreOptions, { out, err }: Str
     const limit = rate === undefined ? undefined : new RateLimit(rate);
     const seen = watchedStore(store, (bytes) => {
       progress.read(bytes);
-      return limit?.take(bytes);
+      return limit?.take(bytes, signal);
     });
-    return withSessions(options, 1, async (sessions) => {
-      const run = { store: seen, manifest: copy.manifest, into, indexes, ...(where !== undefined && { where }) };
-      const done = await sessions.withSession((session) => restoreBeside({ session, ...run }));
-      progress.finished();
-      progress.end();
-      const { rows, reached, manifest } = done;
-      const found = {
-        database: sessions.target,
-        into,
-        rows,
-        of: manifest.rows,
-        where,
-        manifest: copy.manifest.key,
-        reached,
-      };
-      if (options.json) out(`${JSON.stringify(found, undefined, 2)}\n`);
-      else {
-        const number = (value: number) => value.toLocaleString("en-US");
-        const already = reached ? " Nothing was to be done: an earlier run has restored them." : "";
-        out(
-          `${into.schema}.${into.name} of ${sessions.target}: ${number(rows)} of the ${number(manifest.rows)} rows of ${name}.${already}\n`,
-        );
-      }
-      return STATUS.done;
-    });
+    return withSessions(
+      options,
+      1,
+      async (sessions) => {
+        const run = {
+          store: seen,
+          manifest: copy.manifest,
+          into,
+          indexes,
+          ...(where !== undefined && { where }),
+          signal,
+        };
+        const done = await sessions.withSession((session) => restoreBeside({ session, ...run }));
+        progress.finished();
+        progress.end();
+        const { rows, reached, manifest } = done;
+        const found = {
+          database: sessions.target,
+          into,
+          rows,
+          of: manifest.rows,
+          where,
+          manifest: copy.manifest.key,
+          reached,
+        };
+        if (options.json) out(`${JSON.stringify(found, undefined, 2)}\n`);
+        else {
+          const number = (value: number) => value.toLocaleString("en-US");
+          const already = reached ? " Nothing was to be done: an earlier run has restored them." : "";
+          out(
+            `${into.schema}.${into.name} of ${sessions.target}: ${number(rows)} of the ${number(manifest.rows)} rows of ${name}.${already}\n`,
+          );
+        }
+        return STATUS.done;
+      },
+      signal,
+    );
   });
 }
 

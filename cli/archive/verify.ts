@@ -39,40 +39,50 @@ interface Absent {
 
 type Result = Audited | Absent;
 
-export function verify(names: readonly string[], options: VerifyOptions, { out, err }: Streams): Promise<number> {
+export function verify(
+  names: readonly string[],
+  options: VerifyOptions,
+  { out, err }: Streams,
+  signal?: AbortSignal,
+): Promise<number> {
   if ((names.length === 0) === !options.all) throw new RangeError("Name partitions, or say --all.");
   const { parallel, rate } = options;
   return withStore(options, (store, settings) =>
-    withDatabase(options, parallel, async (database) => {
-      const stored = await select(store, options, names);
-      const progress = new Progress(err, "verified", stored.length);
-      const limit = rate === undefined ? undefined : new RateLimit(rate);
-      const seen = watchedStore(store, (bytes) => {
-        progress.read(bytes);
-        return limit?.take(bytes);
-      });
-      const queries = openParquet(settings, new Date())?.store ?? store;
-      const audited = await inTurns(stored, parallel, async (one) => {
-        const result = await auditArchive(seen, one, { ...comparison(database, one), queries });
-        progress.finished();
-        return result;
-      });
-      progress.end();
-      const absent = [...names, ...(names.length === 0 && stored.length === 0 ? ["any partition"] : [])].filter(
-        (name) => !stored.some(({ partition }) => partition === name),
-      );
-      const results: Result[] = [
-        ...audited.filter((result) => result !== undefined),
-        ...absent.map((partition) => absence(store.url, partition)),
-      ];
-      const grade = worst(results.map((result) => result.grade));
-      const compared = database?.sessions.target ?? null;
-      if (options.json) {
-        const archives = results.map(asJson);
-        out(`${JSON.stringify({ store: store.url, compared, grade, archives }, undefined, 2)}\n`);
-      } else out(text(results, compared));
-      return GRADES[grade].status;
-    }),
+    withDatabase(
+      options,
+      parallel,
+      async (database) => {
+        const stored = await select(store, options, names);
+        const progress = new Progress(err, "verified", stored.length);
+        const limit = rate === undefined ? undefined : new RateLimit(rate);
+        const seen = watchedStore(store, (bytes) => {
+          progress.read(bytes);
+          return limit?.take(bytes, signal);
+        });
+        const queries = openParquet(settings, new Date())?.store ?? store;
+        const audited = await inTurns(stored, parallel, async (one) => {
+          const result = await auditArchive(seen, one, { ...comparison(database, one), queries, signal });
+          progress.finished();
+          return result;
+        });
+        progress.end();
+        const absent = [...names, ...(names.length === 0 && stored.length === 0 ? ["any partition"] : [])].filter(
+          (name) => !stored.some(({ partition }) => partition === name),
+        );
+        const results: Result[] = [
+          ...audited.filter((result) => result !== undefined),
+          ...absent.map((partition) => absence(store.url, partition)),
+        ];
+        const grade = worst(results.map((result) => result.grade));
+        const compared = database?.sessions.target ?? null;
+        if (options.json) {
+          const archives = results.map(asJson);
+          out(`${JSON.stringify({ store: store.url, compared, grade, archives }, undefined, 2)}\n`);
+        } else out(text(results, compared));
+        return GRADES[grade].status;
+      },
+      signal,
+    ),
   );
 }
 

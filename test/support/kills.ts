@@ -41,6 +41,16 @@ export function startProgram(program: string, args: unknown[], env: Record<strin
   });
 }
 
+const COMMAND = join(__dirname, "../../cli/main.ts");
+
+/** Starts the command `pgpartition` with arguments; what it says on standard error can be read. */
+export function startCommand(args: readonly string[], env: Record<string, string> = {}): ChildProcess {
+  return spawn(process.execPath, [bundled(COMMAND), ...args], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+}
+
 /** The server notices a client's death when it next reads from it or writes to it. */
 export async function sessionsEnd(client: Client): Promise<void> {
   for (;;) {

@@ -1,11 +1,9 @@
 /** `pgpartition archive restore`: rows beside their table, in any database, whole or some, whatever happens meanwhile. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import type { Client } from "pg";
 import { cipherOf } from "../../../archive/encryption";
@@ -14,13 +12,11 @@ import { FileStore } from "../../../archive/stores/file";
 import { S3Store } from "../../../archive/stores/s3";
 import { Sessions } from "../../../postgres/connection";
 import type { RowFormat } from "../../../topology/archive";
-import { strideOn } from "../../support/kills";
 import { describeOnOldestAndNewest, type TestDatabase } from "../../support/postgres";
 import { describeOnS3 } from "../../support/s3";
-import { archive, optionsOf } from "./commands";
+import { archive } from "./commands";
 import { EVENTS, january, originOf, PART_BLOCKS, vandalOfDirectory } from "./support";
 
-const MAIN = resolve(__dirname, "../../../cli/main.ts");
 const JANUARY = "public.events_2024_01";
 const RESTORED = "public.events_2024_01_restored";
 
@@ -231,27 +227,6 @@ describeOnOldestAndNewest("a restore beside the table", (server) => {
     assert.equal((await restore(["--table", "public.other"])).status, 2);
     assert.equal((await restore(["--export", "9"])).status, 2);
   });
-
-  for (const point of ["archive", "beforeCommit"])
-    it(`goes on where it was killed, at every point of kind ${point}`, async () => {
-      await exported();
-      const expected = await rowsOf(client, JANUARY);
-      let killed = true;
-      for (let hit = 1; killed; hit += strideOn(server().major) * 2) {
-        await client.query(`DROP TABLE IF EXISTS ${RESTORED}`);
-        const args = ["archive", "restore", "events_2024_01", "--store", store, ...optionsOf(database.connection)];
-        const child = spawn(process.execPath, ["--require", "tsx/cjs", MAIN, ...args], {
-          env: { ...process.env, PGPASSWORD: database.connection.password, PGPARTITION_FAULT: `${point}:${hit}` },
-          stdio: "ignore",
-        });
-        const [code, signal] = await once(child, "exit");
-        killed = signal === "SIGKILL";
-        assert.ok(killed || (code === 0 && hit > 1), `${code}`);
-        const { status, err } = await restore();
-        assert.equal(status, 0, err);
-        assert.deepEqual(await rowsOf(client, RESTORED), expected, `${point}:${hit}`);
-      }
-    });
 
   describeOnS3("from a bucket", (s3) => {
     it("brings all rows", async () => {
