@@ -19,6 +19,7 @@ import { UNKNOWN } from "../../topology/unknown";
 import { type Identity, recordedIdentity } from "../identity";
 import { isRecord, type Properties } from "../values";
 import { archivedNames, archivesOf, declaredName } from "./archive";
+import { withoutReplaced } from "./replaced";
 
 /**
  * Where a partition is, as the state records it. `detaching`: half detached by an interrupted DETACH CONCURRENTLY; `missing`: it
@@ -70,10 +71,11 @@ function recordedSchema(partition: RelationName, above: string): Pick<RecordedPa
  */
 export function outputsFromActual(
   inputs: Properties,
-  actual: ActualSet,
+  seen: ActualSet,
   identity: Identity | undefined,
   known: KnownOids = {},
 ): Properties {
+  const actual = withoutReplaced(seen, known);
   const schema = String(inputs.schema ?? actual.parent?.schema ?? "public");
   const oids: KnownOids = {};
   const archived = actual.archived?.filter(({ under }) => under === undefined);

@@ -62,6 +62,10 @@ export function decideArchived(context: Context, build: DraftBuilder, declared: 
     archive(context, build, table, tierReason(context, name, "archived"));
     return;
   }
+  // Whatever the archive has of the range: these rows are not in it.
+  const holders = context.index.find(declared.partition);
+  for (const holder of holders) context.misfits.push({ declared, table: holder });
+  if (holders.length > 0) return;
   const stranger = context.strangerByName.get(name);
   if (stranger === undefined) {
     context.unchanged.push(name);

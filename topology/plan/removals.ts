@@ -96,8 +96,7 @@ export function isMisfit(context: Context, { name, partition }: Declared, table:
 
 /** Those whose rows no reorganization takes. */
 export function refuseMisfits(context: Context): void {
-  for (const { declared, table } of context.misfits) {
-    if (context.handled.has(table.oid)) continue;
+  for (const { declared, table } of context.misfits.filter(({ table }) => !context.handled.has(table.oid))) {
     context.handled.add(table.oid);
     const { name, partition } = declared;
     const there = `${qualified(table)} holds ${describeBound(table.bound)}`;
