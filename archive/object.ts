@@ -26,7 +26,7 @@ export interface RowsObject extends StoredObject, RowSum {
 export const DEFAULT_ZSTD_LEVEL = 3;
 
 /** The server sends 8 KiB at a time: with less than this the way through streams and threads takes longer than the work. */
-const PIECE_BYTES = 2 ** 18;
+const PIECE_BYTES = 2 ** 19;
 /** Between two streams, so that one may go on while the other is at work. */
 const BUFFERED_BYTES = 2 ** 20;
 

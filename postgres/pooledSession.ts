@@ -2,9 +2,9 @@
 import type { Readable, Writable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { type Client, DatabaseError } from "pg";
-import { from, to } from "pg-copy-streams";
+import { from } from "pg-copy-streams";
 import type { Row, Session } from "./connection";
-import { CopyText } from "./copyText";
+import { CopyOut } from "./copyOut";
 
 /** A session and what the pool has to know of it. */
 export class PooledSession implements Session {
@@ -43,20 +43,19 @@ export class PooledSession implements Session {
 
   async copyOut<T>(sql: string, read: (text: Readable) => Promise<T>): Promise<T> {
     this.busy = true;
-    const text = this.client.query(to(sql));
+    const text = this.client.query(new CopyOut(sql));
     let over = false;
-    const end = finished(text).finally(() => {
+    const end = text.over.finally(() => {
       over = true;
     });
     end.catch(() => undefined);
-    const given = new CopyText(text);
     try {
-      const result = await read(given);
+      const result = await read(text);
       await end;
       return result;
     } catch (error) {
       // A reader that has not even begun leaves it as it was, and nobody would read on.
-      given.destroy();
+      text.destroy();
       // A gigabyte may still be on its way.
       if (!over && !this.broken)
         await this.cancel(() => !over).catch(() => {

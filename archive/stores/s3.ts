@@ -44,8 +44,8 @@ const CONNECT_MS = 10_000;
 /** Some three seconds, half a minute where S3 asks for patience: a part of an upload must not fail for a server that restarts. */
 const ATTEMPTS = 6;
 
-/** Parts of an upload: 10,000 of them are 156 GiB of compressed rows; two in flight and the next one are 48 MiB of memory. */
-const PART_BYTES = 16 * 2 ** 20;
+/** Parts of an upload: 10,000 of them are 78 GiB of compressed rows; two in flight and the next one are 24 MiB of memory. */
+const PART_BYTES = 8 * 2 ** 20;
 const PARTS_IN_FLIGHT = 2;
 
 export class S3Store implements QueryStore {

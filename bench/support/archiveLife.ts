@@ -6,12 +6,13 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as pause } from "node:timers/promises";
+import { bundled } from "../../test/support/bundled";
 import { type TestDatabase, testServer } from "../../test/support/postgres";
 import type { Program } from "../../test/support/without-engine";
 import { fillJanuary } from "./archiveTable";
 import { type Load, percentile, startLoad, type Timed } from "./load";
 
-const UP = resolve(__dirname, "../../test/support/without-engine.ts");
+const UP = resolve(__dirname, "../../test/support/without-engine-child.ts");
 /** Calm before, between and after, for comparison. */
 const CALM_MS = 15_000;
 
@@ -114,7 +115,7 @@ function phasesOf({ statements }: Load, spans: { title: Phase["title"]; from: nu
 
 async function up({ connection }: TestDatabase, program: Program): Promise<void> {
   const args = JSON.stringify([connection, program, {}]);
-  const child = spawn(process.execPath, [UP, args], { stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(process.execPath, [bundled(UP), args], { stdio: ["ignore", "ignore", "pipe"] });
   const ended = once(child, "close");
   const said = await text(child.stderr);
   const [status] = await ended;

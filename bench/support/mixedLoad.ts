@@ -8,12 +8,14 @@ import { resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Client } from "pg";
 import { DEFAULT_LADDER } from "../../postgres/ladder";
+import { bundled } from "../../test/support/bundled";
 import { type TestDatabase, testServer } from "../../test/support/postgres";
 import type { Program, State, UpWithoutEngine } from "../../test/support/without-engine";
 import { type Load, percentile, startLoad, type Timed } from "./load";
 import { jobsOf, type Operation, operations } from "./operations";
 
-const SUPPORT = resolve(__dirname, "../../test/support/without-engine.ts");
+const SUPPORT = "../../test/support/without-engine";
+const CHILD = resolve(__dirname, "../../test/support/without-engine-child.ts");
 
 /** Before the first operation, for comparison. */
 const CALM_MS = 4_000;
@@ -130,7 +132,9 @@ interface Work {
 
 function start(args: [connection: object, program: Program, state: State]): Work {
   const started = performance.now();
-  const child = spawn(process.execPath, [SUPPORT, JSON.stringify(args)], { stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(process.execPath, [bundled(CHILD), JSON.stringify(args)], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   let text = "";
   child.stderr.on("data", (chunk: Buffer) => {
     text += chunk.toString();

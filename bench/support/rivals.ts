@@ -2,6 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Client } from "pg";
+import { bundled } from "../../test/support/bundled";
 import type { Connection, TestDatabase } from "../../test/support/postgres";
 import type { Program, UpWithoutEngine } from "../../test/support/without-engine";
 import { ensurePartman } from "../../tools/partman";
@@ -74,7 +75,7 @@ function runSql(connection: Connection, statements: string[]): Command {
 }
 
 /** As the engine would call it, without the engine. */
-const SUPPORT = resolve(__dirname, "../../test/support/without-engine.ts");
+const SUPPORT = resolve(__dirname, "../../test/support/without-engine-child.ts");
 
 function program(later: boolean): Program {
   const partitionBy = { range: { column: "created_at", type: "timestamptz", every: "month" } };
@@ -102,7 +103,7 @@ function own(): Rival {
     },
     command: async (connection) => ({
       program: process.execPath,
-      args: [SUPPORT, JSON.stringify([connection, program(true), state])],
+      args: [bundled(SUPPORT), JSON.stringify([connection, program(true), state])],
     }),
   };
 }
