@@ -125,6 +125,8 @@ describeOnS3("a bucket behind an unreliable network", (server) => {
 
     const ways: Record<string, (of: S3Store) => Promise<unknown>> = {
       "is not read": async (of) => {
+        // All of it may be on its way already when the server falls asleep.
+        network.accidents.push({ silentAfter: 2 * MIB });
         const rows = await of.read("rows");
         for await (const _ of rows as AsyncIterable<Buffer>) server().pause();
       },
