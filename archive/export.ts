@@ -7,11 +7,13 @@ import { type Blocks, COPYING, copyRowsOut, type RowsTable } from "../postgres/a
 import { type ArchivedColumn, type LeafTable, readColumns, readKeyExtent, readLeaves } from "../postgres/archive/table";
 import type { Session } from "../postgres/connection";
 import type { TextEncoding } from "../postgres/encoding";
+import { ArchiveError } from "../postgres/errors";
 import { faultPoint } from "../postgres/faults";
+import { qualified } from "../postgres/identifiers";
 import { ARCHIVE_DEFAULTS, type RowFormat, type ServerSideTarget } from "../topology/archive";
 import type { PartitionBound, RelationName } from "../topology/model";
 import { type EarlierExports, earlierExports } from "./earlier";
-import { type Generation, manifestKey, partKeys, prefixOfPartition, serverSideKeys } from "./keys";
+import { type Generation, manifestKey, parseKey, partKeys, prefixOfPartition, serverSideKeys } from "./keys";
 import {
   type ArchivedLeaf,
   type ArchivedPart,
@@ -74,12 +76,13 @@ export async function exportPartition(
 ): Promise<Exported> {
   const { store, origin, format = ARCHIVE_DEFAULTS.format } = options;
   await refuseRowSecurity(session, partition);
-  await sweep(store, prefixOfPartition(origin, partition.name));
+  await sweep(store, origin, partition.name);
   const earlier = await earlierExports(store, origin, partition);
   const generation = { partition: partition.name, oid: partition.oid, generation: earlier.last + 1 };
   const facts = await serverFacts(session);
   const { encoding } = facts.server;
   const leaves = await readLeaves(session, partition.oid);
+  refuseForeign(leaves);
   const columns = await readColumns(session, partition.oid);
   const target: Target = {
     ...options,
@@ -133,12 +136,21 @@ export async function exportPartition(
 const ABANDONED_MS = 86_400_000;
 
 /** What writers that were killed have left is paid for. Who may only put objects leaves it to the bucket's lifecycle. */
-async function sweep(store: Store, prefix: string): Promise<void> {
+async function sweep(store: Store, origin: Manifest["origin"], partition: string): Promise<void> {
+  const isOwn = (key: string) => parseKey(origin, key) !== undefined;
   try {
-    await store.sweep(prefix, new Date(Date.now() - ABANDONED_MS));
+    await store.sweep(prefixOfPartition(origin, partition), new Date(Date.now() - ABANDONED_MS), isOwn);
   } catch (error) {
     if (!(error instanceof StoreError && error.failure === "refused")) throw error;
   }
+}
+
+/** Its rows change where this server neither counts nor locks: nothing could be proven of them. */
+function refuseForeign(leaves: readonly LeafTable[]): void {
+  const foreign = leaves.find(({ relkind }) => relkind === "f");
+  if (foreign === undefined) return;
+  const what = `${qualified(foreign)} is a foreign table: its rows are on another server, which alone can archive them`;
+  throw new ArchiveError(`${what}. Declare tier live for this partition, or detach it by hand.`);
 }
 
 interface Target extends ExportOptions {

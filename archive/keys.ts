@@ -86,16 +86,22 @@ export function serverSideKeys(
   };
 }
 
-const IN_TABLE = /^([^/]+)\/(\d+)\.(\d+)\/([^/]+)$/;
+/** Objects are the manifest, and what begins with the numbers of a leaf and a part. */
+const IN_TABLE = /^([^/]+)\/(\d+)\.(\d+)\/(manifest\.json|\d+-\d+(?:\.\w+)+)$/;
 
-/** The generation of a table's archive that a key belongs to, and which of its objects it is; undefined: none. */
+/**
+ * The generation of a table's archive that a key belongs to, and which of its objects it is; undefined: none. What is only
+ * written like such a key (a name that is encoded otherwise, a number with zeros in front) is somebody else's.
+ */
 export function parseKey(origin: Origin, key: string): (Generation & { object: string }) | undefined {
   const prefix = prefixOf(origin);
   const found = key.startsWith(prefix) ? IN_TABLE.exec(key.slice(prefix.length)) : null;
   const [, partition, oid, generation, object] = found ?? [];
   if (partition === undefined || object === undefined) return undefined;
   const name = decode(partition);
-  return name === undefined ? undefined : { partition: name, oid: Number(oid), generation: Number(generation), object };
+  if (name === undefined) return undefined;
+  const parsed = { partition: name, oid: Number(oid), generation: Number(generation) };
+  return prefixOfGeneration(origin, parsed) + object === key ? { ...parsed, object } : undefined;
 }
 
 /** The same without knowing the table: what a key of any table's archive says. Undefined: it is somebody else's object. */

@@ -38,10 +38,10 @@ export interface Store {
   /** All objects whose keys begin so, in the order of their keys. */
   list(prefix: string): AsyncIterable<ListedObject>;
   /**
-   * Removes what writers that were killed have left under a prefix, unless something was added to it since `before`: its
-   * writer may be alive. Says how many were removed.
+   * Removes what writers of own keys that were killed have left under a prefix, unless something was added to it since
+   * `before`: its writer may be alive. Says how many were removed.
    */
-  sweep(prefix: string, before: Date): Promise<number>;
+  sweep(prefix: string, before: Date, isOwn: (key: string) => boolean): Promise<number>;
   /** Gives up connections; whatever is asked of it next makes new ones. */
   close(): void;
 }

@@ -1,7 +1,8 @@
 /** What a plan has to know of an archive: which tables have a copy that is as they are, and what is there of those that are gone. */
 import { isUnchanged, readChanges } from "../postgres/archive/changes";
 import type { Session } from "../postgres/connection";
-import type { ArchivedCopy } from "../topology/model";
+import { sameBound } from "../topology/bounds";
+import type { ArchivedCopy, PartitionBound } from "../topology/model";
 import { inTurns } from "./inTurns";
 import { listCopies, newestByName, newestByOid, readManifest } from "./inventory";
 import { identifyKey, type ListedCopy, prefixOf } from "./keys";
@@ -20,8 +21,8 @@ export interface ArchiveView {
 export interface ViewRequest {
   store: Store;
   origin: Manifest["origin"];
-  /** Tables that are partitions now, or are known to have been: everything else that has one of their OIDs is another table. */
-  tables: ReadonlySet<number>;
+  /** Tables that are partitions now, or are known to have been, by OID. */
+  tables: ReadonlyMap<number, { bound: PartitionBound }>;
   /** Whether a partition may be restored: manifests of others that the state does not know are not read. */
   isWanted(copy: Pick<ListedCopy, "partition" | "oid">): boolean;
   /** Whether the copy of a table that is there is compared with it. */
@@ -47,8 +48,9 @@ export async function viewArchive(session: Session, request: ViewRequest): Promi
   return {
     ...(lost && { lost }),
     copies: new Map(
-      present.map((copy, at): [number, ArchivedCopy] => {
+      present.flatMap((copy, at): [number, ArchivedCopy][] => {
         const manifest = manifests[at] as Manifest;
+        if (!isOf(manifest, request)) return [];
         const now = changes.get(copy.oid) ?? new Map();
         const changed =
           now.size !== manifest.leaves.length ||
@@ -56,19 +58,29 @@ export async function viewArchive(session: Session, request: ViewRequest): Promi
             const state = now.get(leaf.oid);
             return state === undefined || !isUnchanged(leaf.changes, state);
           });
-        return [copy.oid, { ...copyOf(copy, manifest), ...(changed && { changed }) }];
+        return [[copy.oid, { ...copyOf(copy, manifest), ...(changed && { changed }) }]];
       }),
     ),
     gone: [...(await ofFormerNames(request)), ...(await goneOf(request, listed))],
   };
 }
 
-async function goneOf(
-  { store, origin, tables, isWanted, known }: ViewRequest,
-  listed: readonly ListedCopy[],
-): Promise<ArchivedCopy[]> {
+/** PostgreSQL gives OIDs again, and a table may have been attached elsewhere by hand: what it was then is not what it is. */
+function isOf({ origin: { parentOid }, partition, bound }: Manifest, { origin, tables }: ViewRequest): boolean {
+  const table = tables.get(partition.oid);
+  return parentOid === origin.parentOid && table !== undefined && sameBound(bound, table.bound);
+}
+
+/** A table that was dropped is not the one that has its OID now, and another bound. */
+function isGone({ oid, manifest: { key } }: ListedCopy, { tables, known }: ViewRequest): boolean {
+  const [table, recorded] = [tables.get(oid), known.get(key)];
+  return table === undefined || (recorded?.only === true && !sameBound(recorded.bound, table.bound));
+}
+
+async function goneOf(request: ViewRequest, listed: readonly ListedCopy[]): Promise<ArchivedCopy[]> {
+  const { store, origin, isWanted, known } = request;
   const gone = [...newestByName(listed).values()]
-    .filter((copy) => !tables.has(copy.oid) && (isWanted(copy) || known.has(copy.manifest.key)))
+    .filter((copy) => isGone(copy, request) && (isWanted(copy) || known.has(copy.manifest.key)))
     .sort((a, b) => a.generation - b.generation);
   const copies = await inTurns(gone, AT_A_TIME, async (copy) => {
     const recorded = known.get(copy.manifest.key);

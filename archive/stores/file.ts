@@ -13,8 +13,11 @@ import { ContentError, type StoredObject, StoreError, type StoreFailure } from "
 /** As much as is read at once. */
 const READ_BYTES = 2 ** 20;
 
-/** Names of files that are being written; no key ends so. */
+/** Names of files that are being written end so, after an UUID; no key does. */
 const UNFINISHED = ".unfinished";
+
+/** `<key>.<UUID>.unfinished`: what {@link FileStore} itself calls a file. */
+const OWN_UNFINISHED = /^(.+)\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.unfinished$/;
 
 const FAILURES: Record<string, StoreFailure> = {
   ENOENT: "missing",
@@ -121,8 +124,8 @@ export class FileStore implements QueryStore {
     }
   }
 
-  async sweep(prefix: string, before: Date): Promise<number> {
-    const unfinished = (await this.files(prefix)).filter((key) => key.endsWith(UNFINISHED));
+  async sweep(prefix: string, before: Date, isOwn: (key: string) => boolean): Promise<number> {
+    const unfinished = (await this.files(prefix)).filter((name) => isOwn(OWN_UNFINISHED.exec(name)?.[1] ?? ""));
     let swept = 0;
     for (const key of unfinished)
       if (await this.attempt(key, () => unlinkIfOlder(this.pathOf(key), before))) swept += 1;

@@ -204,8 +204,10 @@ export class S3Store implements QueryStore {
     }
   }
 
-  sweep(prefix: string, before: Date): Promise<number> {
-    return this.attempt(prefix, () => abortUploads(this.client, this.location.bucket, this.keyOf(prefix), before));
+  sweep(prefix: string, before: Date, isOwn: (key: string) => boolean): Promise<number> {
+    const within = { Bucket: this.location.bucket, Prefix: this.keyOf(prefix) };
+    const isOwnKey = (key: string) => isOwn(key.slice(this.keyOf("").length));
+    return this.attempt(prefix, () => abortUploads(this.client, within, before, isOwnKey));
   }
 
   close(): void {

@@ -9,11 +9,22 @@ import {
   S3ServiceException,
 } from "@aws-sdk/client-s3";
 
-/** Ends those under a prefix to which nothing was added since `before`, and gives their number. */
-export async function abortUploads(client: S3Client, Bucket: string, Prefix: string, before: Date): Promise<number> {
+interface Within {
+  Bucket: string;
+  Prefix: string;
+}
+
+/** Ends those of own keys under a prefix to which nothing was added since `before`, and gives their number. */
+export async function abortUploads(
+  client: S3Client,
+  within: Within,
+  before: Date,
+  isOwn: (key: string) => boolean,
+): Promise<number> {
   let aborted = 0;
-  for await (const { Key, UploadId, Initiated } of uploads(client, Bucket, Prefix)) {
-    const upload = { Bucket, Key, UploadId };
+  for await (const { Key, UploadId, Initiated } of uploads(client, within)) {
+    const upload = { Bucket: within.Bucket, Key, UploadId };
+    if (Key === undefined || !isOwn(Key)) continue;
     if (Initiated === undefined || Initiated >= before || (await hasPartSince(client, upload, before))) continue;
     await client.send(new AbortMultipartUploadCommand(upload)).catch(unlessGone);
     aborted += 1;
@@ -21,10 +32,10 @@ export async function abortUploads(client: S3Client, Bucket: string, Prefix: str
   return aborted;
 }
 
-async function* uploads(client: S3Client, Bucket: string, Prefix: string): AsyncGenerator<MultipartUpload> {
+async function* uploads(client: S3Client, within: Within): AsyncGenerator<MultipartUpload> {
   let from: { KeyMarker?: string; UploadIdMarker?: string } = {};
   for (;;) {
-    const page = await client.send(new ListMultipartUploadsCommand({ Bucket, Prefix, ...from }));
+    const page = await client.send(new ListMultipartUploadsCommand({ ...within, ...from }));
     yield* page.Uploads ?? [];
     if (!page.IsTruncated) return;
     from = { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker };

@@ -19,7 +19,7 @@ export function watchedStore(store: Store, onRead: TextWatcher): Store {
     },
     find: (key, version) => store.find(key, version),
     list: (prefix) => store.list(prefix),
-    sweep: (prefix, before) => store.sweep(prefix, before),
+    sweep: (prefix, before, isOwn) => store.sweep(prefix, before, isOwn),
     close: () => store.close(),
   };
 }

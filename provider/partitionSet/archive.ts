@@ -133,7 +133,7 @@ async function readArchive(
   const view = await viewArchive(session, {
     store,
     origin,
-    tables: new Set(tables.keys()),
+    tables,
     isWanted: ({ partition, oid }) => stateless || knownOids.has(oid) || isDeclared(partition),
     isCompared: (oid) => {
       const names = [tables.get(oid)?.name, ...Object.keys(known).filter((one) => known[one] === oid)];

@@ -1,6 +1,6 @@
 /** What the archive relies on in a store holds in each of them. */
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,6 +26,9 @@ const failing = (failure: StoreFailure) => (error: unknown) => {
 };
 
 const HOUR_MS = 3_600_000;
+
+/** Whose key does not matter. */
+const ANY = (key: string) => key !== "";
 
 /** Pieces of a size that is no divisor of a part. */
 function pieces(content: Buffer, size = 1_000_003): Readable {
@@ -110,7 +113,7 @@ function behavesAsAStore(open: () => Store): void {
     const swept: number[] = [];
     const atWork = async function* () {
       yield content.subarray(0, 36 * 2 ** 20);
-      swept.push(await store.sweep("a/", new Date(Date.now() - HOUR_MS)));
+      swept.push(await store.sweep("a/", new Date(Date.now() - HOUR_MS), ANY));
       yield content.subarray(36 * 2 ** 20);
     };
     await store.write("a/rows", Readable.from(atWork()));
@@ -144,21 +147,23 @@ describe("a store in a directory", () => {
   it("sweeps what killed writers have left long ago, below a prefix only, and never takes it for an object", async () => {
     const store = new FileStore(directory);
     const long = new Date(Date.now() - 2 * HOUR_MS);
-    for (const path of ["a/1", "a/2", "b/1"]) {
+    const ending = `.${randomUUID()}.unfinished`;
+    const fresh = `a/2${ending}`;
+    // The last ones are nothing that a store has made, or of a key that is not the caller's.
+    const others = [`b/1${ending}`, "a/1.unfinished", "a/3.1234.unfinished", `a/${ending}`, `a/theirs${ending}`];
+    for (const path of [`a/1${ending}`, fresh, ...others]) {
       await mkdir(join(directory, path.slice(0, 1)), { recursive: true });
-      await writeFile(join(directory, `${path}.unfinished`), "half");
-      if (path !== "a/2") await utimes(join(directory, `${path}.unfinished`), long, long);
+      await writeFile(join(directory, path), "half");
+      if (path !== fresh) await utimes(join(directory, path), long, long);
     }
     assert.deepEqual(await keys(store, ""), []);
     const since = new Date(Date.now() - HOUR_MS);
-    const swept = [await store.sweep("a/", since), await store.sweep("a/", since), await store.sweep("c/", since)];
+    const isOwn = (key: string) => /^[abc]\/\d$/.test(key);
+    const swept: number[] = [];
+    for (const prefix of ["a/", "a/", "c/"]) swept.push(await store.sweep(prefix, since, isOwn));
     assert.deepEqual(swept, [1, 0, 0]);
-    assert.deepEqual((await readdir(directory, { recursive: true })).sort(), [
-      "a",
-      "a/2.unfinished",
-      "b",
-      "b/1.unfinished",
-    ]);
+    const left = (await readdir(directory, { recursive: true })).filter((name) => name.includes("/"));
+    assert.deepEqual(left.sort(), [fresh, ...others].sort());
   });
 });
 
@@ -217,18 +222,20 @@ describeOnS3("a store in a bucket", (server) => {
     };
     await begin("a/1");
     await begin("b/1");
+    await begin("a/theirs");
+    const isOwn = (key: string) => key !== "a/theirs";
     const growing = await begin("a/2");
     const began = await grown(growing, 1);
     let since = began;
     for (let part = 2; since <= began; part++) since = await grown(growing, part);
     const swept = [
-      await store.sweep("a/", new Date(began.getTime() - HOUR_MS)),
-      await store.sweep("a/", since),
-      await store.sweep("a/", since),
+      await store.sweep("a/", new Date(began.getTime() - HOUR_MS), isOwn),
+      await store.sweep("a/", since, isOwn),
+      await store.sweep("a/", since, isOwn),
     ];
     assert.deepEqual(swept, [0, 1, 0]);
     const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
-    assert.deepEqual(Uploads.map(({ Key }) => Key).sort(), ["archive/a/2", "archive/b/1"]);
+    assert.deepEqual(Uploads.map(({ Key }) => Key).sort(), ["archive/a/2", "archive/a/theirs", "archive/b/1"]);
     store.close();
   });
 

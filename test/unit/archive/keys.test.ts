@@ -35,6 +35,15 @@ describe("keys of an archive", () => {
       "a/b/c/d",
       "7/app/public/events/p/1.x/manifest.json",
       "7/app/%zz/events/p/1.1/manifest.json",
+      "7/app/public/events/%70/1.1/manifest.json",
+      "7/app/public/events/p.1/1.1/manifest.json",
+      "7/app/public/events/p/01.1/manifest.json",
+      "7/app/public/events/p/1.90071992547409931/manifest.json",
+      "7/app/public/events/p/1.1/manifest.json.old",
+      "7/app/public/events/p/1.1/notes.txt",
+      "7/app/public/events/p/1.1/0-0",
+      "7/app/public/events/p/1.1/0-0.copy.zst~",
+      "7/app/public/events/p/1.1/0-0.copy.zst (1)",
     ])
       assert.equal(identifyKey(key), undefined, key);
   });
