@@ -5,7 +5,7 @@ import { sameBound } from "../topology/bounds";
 import type { ArchivedCopy, PartitionBound } from "../topology/model";
 import { inTurns } from "./inTurns";
 import { listCopies, newestByName, newestByOid, readManifest } from "./inventory";
-import { identifyKey, type ListedCopy, prefixOf } from "./keys";
+import { identifyKey, type ListedCopy, type Origin, prefixOf } from "./keys";
 import { formatOf, type Manifest, storedBytes } from "./manifest";
 import type { Store } from "./store";
 
@@ -27,6 +27,10 @@ export interface ViewRequest {
   isWanted(copy: Pick<ListedCopy, "partition" | "oid">): boolean;
   /** Whether the copy of a table that is there is compared with it. */
   isCompared(oid: number): boolean;
+  /** What the state knows to be in the archive only: by these manifests their tables were dropped. */
+  archived: readonly ArchivedCopy[];
+  /** OIDs that the state knows. */
+  knownOids: ReadonlySet<number>;
   /** What the state says of manifests, by key: these are not read again, and are found where the parent was called otherwise. */
   known: ReadonlyMap<string, ArchivedCopy>;
 }
@@ -79,7 +83,7 @@ function isGone({ oid, manifest: { key } }: ListedCopy, { tables, known }: ViewR
 
 async function goneOf(request: ViewRequest, listed: readonly ListedCopy[]): Promise<ArchivedCopy[]> {
   const { store, origin, isWanted, known } = request;
-  const gone = [...newestByName(listed).values()]
+  const gone = [...newestByName(listed.filter(notBesideArchived(request))).values()]
     .filter((copy) => isGone(copy, request) && (isWanted(copy) || known.has(copy.manifest.key)))
     .sort((a, b) => a.generation - b.generation);
   const copies = await inTurns(gone, AT_A_TIME, async (copy) => {
@@ -92,14 +96,36 @@ async function goneOf(request: ViewRequest, listed: readonly ListedCopy[]): Prom
   return copies.flat();
 }
 
+/**
+ * A clone of the database has the same keys. What the state knows to be archived is what a table was dropped for; what was
+ * written beside it counts only when it is of a table that the state came to know later, as after a restore.
+ */
+function notBesideArchived({ origin, archived, knownOids }: ViewRequest): (copy: ListedCopy) => boolean {
+  const byName = new Map<string, { keys: Set<string>; oids: Set<number> }>();
+  for (const { oid, manifest } of archived) {
+    const name = identifyKey(manifest.key)?.partition;
+    if (name === undefined) continue;
+    const { keys, oids } = byName.get(name) ?? { keys: new Set(), oids: new Set() };
+    // OIDs of another database say nothing here.
+    if (isOfDatabase(manifest.key, origin)) oids.add(oid);
+    byName.set(name, { keys: keys.add(manifest.key), oids });
+  }
+  return ({ partition, oid, manifest: { key } }) => {
+    const recorded = byName.get(partition);
+    return recorded === undefined || recorded.keys.has(key) || (knownOids.has(oid) && !recorded.oids.has(oid));
+  };
+}
+
+function isOfDatabase(key: string, { systemIdentifier, database }: Origin): boolean {
+  const other = identifyKey(key)?.origin;
+  return other?.systemIdentifier === systemIdentifier && other.database === database;
+}
+
 /** What was archived while the parent, its database or its cluster was another: only the state knows that it is the same. */
 async function ofFormerNames({ store, origin, tables, known }: ViewRequest): Promise<ArchivedCopy[]> {
-  const { systemIdentifier, database } = origin;
   const former = [...known.values()].filter(({ oid, manifest: { key } }) => {
     if (key.startsWith(prefixOf(origin))) return false;
-    const other = identifyKey(key)?.origin;
-    // OIDs of another database say nothing here.
-    return other?.systemIdentifier !== systemIdentifier || other.database !== database || !tables.has(oid);
+    return !isOfDatabase(key, origin) || !tables.has(oid);
   });
   const there = await inTurns(former, AT_A_TIME, ({ manifest }) => store.find(manifest.key));
   return former.filter((_, at) => there[at] !== undefined);

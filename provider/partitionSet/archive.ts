@@ -134,6 +134,8 @@ async function readArchive(
     store,
     origin,
     tables,
+    archived: recorded,
+    knownOids,
     isWanted: ({ partition, oid }) => stateless || knownOids.has(oid) || isDeclared(partition),
     isCompared: (oid) => {
       const names = [tables.get(oid)?.name, ...Object.keys(known).filter((one) => known[one] === oid)];
