@@ -114,8 +114,8 @@ function phasesOf({ statements }: Load, spans: { title: Phase["title"]; from: nu
 }
 
 async function up({ connection }: TestDatabase, program: Program): Promise<void> {
-  const args = JSON.stringify([connection, program, {}]);
-  const child = spawn(process.execPath, [bundled(UP), args], { stdio: ["ignore", "ignore", "pipe"] });
+  const args = [connection, program, {}].map((one) => JSON.stringify(one));
+  const child = spawn(process.execPath, [bundled(UP), ...args], { stdio: ["ignore", "ignore", "pipe"] });
   const ended = once(child, "close");
   const said = await text(child.stderr);
   const [status] = await ended;

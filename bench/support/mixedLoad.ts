@@ -132,7 +132,7 @@ interface Work {
 
 function start(args: [connection: object, program: Program, state: State]): Work {
   const started = performance.now();
-  const child = spawn(process.execPath, [bundled(CHILD), JSON.stringify(args)], {
+  const child = spawn(process.execPath, [bundled(CHILD), ...args.map((one) => JSON.stringify(one))], {
     stdio: ["ignore", "ignore", "pipe"],
   });
   let text = "";

@@ -103,7 +103,7 @@ function own(): Rival {
     },
     command: async (connection) => ({
       program: process.execPath,
-      args: [bundled(SUPPORT), JSON.stringify([connection, program(true), state])],
+      args: [bundled(SUPPORT), ...[connection, program(true), state].map((one) => JSON.stringify(one))],
     }),
   };
 }
