@@ -262,7 +262,8 @@ export function archivesOf(actual: ActualSet, desired: DesiredSet["partitions"])
       if (copy !== undefined && wanted(name)) yield [name, copy];
       if (below !== undefined) yield* all(below);
     }
-    const there = new Set(tables.map(({ name }) => name));
+    // What a restore has not finished stands for nothing yet.
+    const there = new Set(tables.filter(({ restored }) => restored === undefined).map(({ name }) => name));
     for (const copy of level.archived ?? []) {
       const { under } = copy;
       const above = under === undefined ? undefined : declared.get(under)?.entry;

@@ -243,6 +243,28 @@ describeOnOldestAndNewest("partitions that were archived before something change
       });
   });
 
+  it("are restored without the loss of a row that somebody writes beside them", async () => {
+    const before = await archived();
+    await client.query(`CREATE FUNCTION stranger() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO public.events_2026_01 SELECT 0, '2026-01-03', 'theirs'
+          WHERE NOT EXISTS (SELECT FROM public.events_2026_01 WHERE id = 0);
+      END $$;
+      CREATE EVENT TRIGGER stranger ON ddl_command_end WHEN TAG IN ('COMMENT') EXECUTE FUNCTION stranger()`);
+    for (const _ of ["made", "found again"]) {
+      const { failed } = await stack.up(months({ ...AGED, pins: JANUARY }));
+      assert.match(
+        failed.join(),
+        /they are not those that were archived.*The table stays: it holds 311 rows, of which 310/,
+      );
+      assert.deepEqual((await client.query("SELECT payload FROM events_2026_01 WHERE id = 0")).rows, [
+        { payload: "theirs" },
+      ]);
+    }
+    await client.query("DROP EVENT TRIGGER stranger; DROP TABLE events_2026_01");
+    await stack.settle(months());
+    assert.deepEqual(await content(), before);
+  });
+
   it("are not hidden by a table that somebody has made in their place", async () => {
     const before = await archived();
     await client.query(
