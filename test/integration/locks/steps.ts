@@ -118,6 +118,14 @@ const OWN_KEY = [
 const LEAVES_OF_C1 = ["c1a", "c1b"].map((name) => ({ schema: "s", name }));
 
 /** A method without an entry does not compile. */
+/** Stands in for the extension of RDS: reads the rows of the query, and writes nothing anywhere. */
+const EXTENSION = `CREATE SCHEMA IF NOT EXISTS aws_s3;
+  CREATE OR REPLACE FUNCTION aws_s3.query_export_to_s3(query text, bucket text, file_path text, region text, options text,
+    kms_key text DEFAULT NULL, OUT rows_uploaded bigint, OUT files_uploaded bigint, OUT bytes_uploaded bigint)
+  LANGUAGE plpgsql AS $$ BEGIN
+    EXECUTE format('SELECT count(*), 1, 0 FROM (%s) AS q', query) INTO rows_uploaded, files_uploaded, bytes_uploaded;
+  END $$`;
+
 const CASES: Record<Exclude<StepMethod, Elsewhere | "detachConcurrently">, Case[]> = {
   partitionOf: newChild("partitionOf"),
   likeAttach: newChild("likeAttach"),
@@ -238,6 +246,14 @@ const CASES: Record<Exclude<StepMethod, Elsewhere | "detachConcurrently">, Case[
   export: [
     { make: aboutC1("export", { bound: range("10", "20") }), only: ({ deep }) => !deep },
     { make: aboutC1("export", { bound: range("10", "20"), tables: LEAVES_OF_C1 }), only: ({ deep }) => deep === true },
+    {
+      prepare: [EXTENSION],
+      make: aboutC1("export", {
+        bound: range("10", "20"),
+        serverSide: { extension: "aws_s3", bucket: "archive", prefix: "p", region: "eu-central-1" },
+      }),
+      only: ({ deep }) => !deep,
+    },
   ],
   restore: [
     {
