@@ -75,7 +75,7 @@ export function outputsFromActual(
   identity: Identity | undefined,
   known: KnownOids = {},
 ): Properties {
-  const actual = withoutReplaced(seen, known);
+  const actual = withoutReplaced(seen);
   const schema = String(inputs.schema ?? actual.parent?.schema ?? "public");
   const oids: KnownOids = {};
   const archived = actual.archived?.filter(({ under }) => under === undefined);
