@@ -27,10 +27,13 @@ interface Countdown {
 
 const countdowns = new Map<string, Countdown>();
 
-/** Once in a process. */
+let mortal = false;
+
 export function makeMortal(): void {
+  if (mortal) return;
+  mortal = true;
   const query: Query = Client.prototype.query;
-  const mortal: Query = function (...args) {
+  const counted: Query = function (...args) {
     const { connectionParameters, connection, processID } = this as unknown as Inside;
     const countdown = countdowns.get(this.database ?? "");
     if (countdown === undefined || connectionParameters.application_name !== PROVIDER) return query.apply(this, args);
@@ -42,7 +45,7 @@ export function makeMortal(): void {
     connection.stream.destroy();
     return Promise.reject(new Error("the provider is dead"));
   };
-  Object.assign(Client.prototype, { query: mortal });
+  Object.assign(Client.prototype, { query: counted });
 }
 
 /** Returns when the server has noticed; true when it came to that. */

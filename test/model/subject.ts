@@ -9,7 +9,7 @@ import { outputsFromActual } from "../../provider/partitionSet/state";
 import { PartialFailure } from "../../provider/rpcErrors";
 import type { Properties } from "../../provider/values";
 import { ViewPublisher } from "../../provider/views";
-import type { DesiredSet } from "../../topology/model";
+import type { ArchivedCopy, DesiredSet } from "../../topology/model";
 import { desiredFromChecked } from "../../topology/policy";
 import type { Plan } from "../../topology/steps";
 import type { Connection } from "../support/postgres";
@@ -117,6 +117,14 @@ export class Subject {
   knows(table: string): boolean {
     const { oids } = this.recorded?.outputs ?? {};
     return typeof oids === "object" && oids !== null && Object.hasOwn(oids, table);
+  }
+
+  /** Keys of the manifests of what is in the archive only. */
+  get archived(): string[] {
+    const { archives = {} } = this.recorded?.outputs ?? {};
+    return Object.values(archives as Record<string, ArchivedCopy>).flatMap(({ only, manifest }) =>
+      only ? [manifest.key] : [],
+    );
   }
 
   /** The partitions that the state has. */
