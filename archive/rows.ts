@@ -1,6 +1,6 @@
 /** What the rows of a partition add up to, whatever their order: the same for a table and for its rows in the archive. */
 import type { RowFormat } from "../topology/archive";
-import { ROW_SUMS } from "./wasm/rowSums.wasm";
+import { ROW_SUMS } from "./wasm/compiled";
 
 /** The sum of rows, as manifests hold it. */
 export interface RowSum {

@@ -8,7 +8,7 @@ import { CHECKOUT } from "./paths";
 import { errorMessage } from "./processes";
 
 const SOURCE = "archive/wasm/rowSums.as.ts";
-const COMPILED = "archive/wasm/rowSums.wasm.ts";
+const COMPILED = "archive/wasm/compiled.ts";
 const OPTIONS = ["-O3", "--runtime", "stub", "--noAssert", "--use", "abort=", "--initialMemory", "5"];
 
 /** The text of the module that holds it. */

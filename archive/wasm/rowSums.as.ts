@@ -2,7 +2,7 @@
  * Adds up the rows of a COPY text: finds their ends, hashes each and sums the hashes. A table of a hundred million rows is
  * a hundred million hashes: in JavaScript each call into a library of hashes took five times as long as the hash itself.
  *
- * AssemblyScript (https://www.assemblyscript.org), compiled by `npm run wasm` into `rowSums.wasm.ts`. One row after another,
+ * AssemblyScript (https://www.assemblyscript.org), compiled by `npm run wasm` into `compiled.ts`. One row after another,
  * in pieces of any size; what has to be known between two pieces is the state, which the caller keeps.
  *
  * The hash of a row is SipHash-2-4 with 128 bits (Aumasson and Bernstein, "SipHash: a fast short-input PRF"), with the key
