@@ -5,7 +5,7 @@ import { exportToS3, filesOf, type ServerSideExport } from "../postgres/archive/
 import type { Session } from "../postgres/connection";
 import { faultPoint } from "../postgres/faults";
 import type { ServerSideTarget } from "../topology/archive";
-import { measureRows, type RowsObject, type TextWatcher } from "./object";
+import { type Flow, measureRows, type RowsObject } from "./object";
 import { ProofError } from "./proofError";
 import { addSums } from "./rows";
 import { type Store, StoreError } from "./store";
@@ -17,13 +17,11 @@ export function newToken(): string {
   return randomBytes(TOKEN_BYTES).toString("hex");
 }
 
-export interface ServerSideOptions {
+export interface ServerSideOptions extends Flow {
   store: Store;
   target: ServerSideTarget;
   /** Of the first object; it must be one that was never given to anybody. */
   key: string;
-  signal?: AbortSignal;
-  onText?: TextWatcher;
 }
 
 /**
@@ -34,7 +32,7 @@ export async function writeServerSide(
   session: Session,
   table: RowsTable,
   blocks: Blocks,
-  { store, target, key, signal, onText }: ServerSideOptions,
+  { store, target, key, ...flow }: ServerSideOptions,
 ): Promise<RowsObject[]> {
   const said = await exportToS3(session, table, target, key, blocks);
   faultPoint("archive");
@@ -53,23 +51,18 @@ export async function writeServerSide(
     throw new ProofError("replaced", `${store.url}/${more} is there, and ${target.extension} does not say so`, more);
   const found: RowsObject[] = [];
   for (const one of wanted) {
-    signal?.throwIfAborted();
-    found.push(await measured(store, one, signal, onText));
+    flow.signal?.throwIfAborted();
+    found.push(await measured(store, one, flow));
   }
   refuseOther(store, key, target, said, found);
   return found;
 }
 
-async function measured(
-  store: Store,
-  key: string,
-  signal: AbortSignal | undefined,
-  onText: TextWatcher | undefined,
-): Promise<RowsObject> {
+async function measured(store: Store, key: string, flow: Flow): Promise<RowsObject> {
   const current = await store.find(key);
   if (current === undefined) throw new ProofError("missing", `${store.url}/${key} is not there any more`, key);
   try {
-    return await measureRows(store, { ...current, format: "text", plain: true }, { signal, onText });
+    return await measureRows(store, { ...current, format: "text", plain: true }, flow);
   } catch (error) {
     if (error instanceof StoreError && error.failure === "corrupt")
       throw new ProofError("corrupt", `${error.reason}; the server has just written it`, key);

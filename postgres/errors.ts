@@ -95,10 +95,10 @@ export class IdentityError extends Error {
   override name = "IdentityError";
 }
 
-/** Rows could not be moved; everything is as it was before. */
 /** The archive did not do, or does not hold, what a step needs; the database is as it was. */
 export class ArchiveError extends Error {}
 
+/** Rows could not be moved; everything is as it was before. */
 export class ReorganizationError extends Error {
   override name = "ReorganizationError";
 }
