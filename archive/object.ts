@@ -3,6 +3,7 @@ import { createHash, type Hash } from "node:crypto";
 import { type Duplex, PassThrough, type Readable, Transform, type TransformCallback } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createZstdCompress, createZstdDecompress } from "node:zlib";
+import type { PieceWatcher } from "../postgres/archive/characters";
 import { ArchiveError } from "../postgres/errors";
 import { ARCHIVE_DEFAULTS, type RowFormat } from "../topology/archive";
 import { undeclaredKey } from "./encryption";
@@ -88,9 +89,10 @@ export interface Flow {
 /** Is told how many bytes of text have been read since the last call; what it returns is waited for. */
 export type TextWatcher = (bytes: number) => Promise<void> | undefined;
 
-/** Passes text on, and adds up its rows. */
-export const summing = (rows: RowSummer, onText?: TextWatcher) =>
+/** Passes text on, and adds up its rows. An error of `see` is one of the text. */
+export const summing = (rows: RowSummer, onText?: TextWatcher, see?: PieceWatcher) =>
   new Watcher((piece) => {
+    see?.(piece);
     rows.add(piece);
     return onText?.(piece.length);
   });
@@ -196,14 +198,14 @@ const asError = (error: unknown) => (error instanceof Error ? error : new Error(
 export async function measureRows(
   store: Store,
   address: RowsAddress,
-  { signal, onText, pieceBytes = PIECE_BYTES }: Flow = {},
+  { signal, onText, pieceBytes = PIECE_BYTES, see }: Flow & { see?: PieceWatcher } = {},
 ): Promise<RowsObject> {
   const { key, version, format, encryptedWith, plain } = address;
   const encryption = decryption(store, address);
   const rows = new RowSummer(format);
   const sha256 = createHash("sha256");
   const compressed = hashing(sha256);
-  const text = summing(rows, onText);
+  const text = summing(rows, onText, see);
   text.resume();
   try {
     const stored = await store.read(key, version);

@@ -1,5 +1,6 @@
 /** Objects of rows that the server writes itself: read again from the store before anything is said of them. */
 import { randomBytes } from "node:crypto";
+import { refusingOtherBytes } from "../postgres/archive/characters";
 import type { Blocks, RowsTable } from "../postgres/archive/rows";
 import { exportToS3, filesOf, type ServerSideExport } from "../postgres/archive/serverSide";
 import type { Session } from "../postgres/connection";
@@ -52,17 +53,18 @@ export async function writeServerSide(
   const found: RowsObject[] = [];
   for (const one of wanted) {
     flow.signal?.throwIfAborted();
-    found.push(await measured(store, one, flow));
+    found.push(await measured(store, one, table, flow));
   }
   refuseOther(store, key, target, said, found);
   return found;
 }
 
-async function measured(store: Store, key: string, flow: Flow): Promise<RowsObject> {
+async function measured(store: Store, key: string, table: RowsTable, flow: Flow): Promise<RowsObject> {
   const current = await store.find(key);
   if (current === undefined) throw new ProofError("missing", `${store.url}/${key} is not there any more`, key);
   try {
-    return await measureRows(store, { ...current, format: "text", plain: true }, flow);
+    const see = refusingOtherBytes(table);
+    return await measureRows(store, { ...current, format: "text", plain: true }, { ...flow, see });
   } catch (error) {
     if (error instanceof StoreError && error.failure === "corrupt")
       throw new ProofError("corrupt", `${error.reason}; the server has just written it`, key);

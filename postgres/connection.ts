@@ -24,8 +24,8 @@ export interface Session {
   transaction<T>(action: () => Promise<T>): Promise<T>;
   /** True once the connection is known to be of no more use. */
   readonly broken?: boolean;
-  /** Sends `COPY … TO STDOUT` and has its text read; an error of `read` cancels the COPY. */
-  copyOut<T>(sql: string, read: (text: Readable) => Promise<T>): Promise<T>;
+  /** Sends `COPY … TO STDOUT` and has its text read; an error of `read`, or of `see`, which is shown each piece before, cancels the COPY. */
+  copyOut<T>(sql: string, read: (text: Readable) => Promise<T>, see?: (piece: Buffer) => void): Promise<T>;
   /**
    * Sends `COPY … FROM STDIN` and has its text written, which `write` ends; an error of `write` fails the COPY. Gives the
    * number of rows that PostgreSQL says it took.

@@ -32,7 +32,11 @@ export class CopyOut extends Readable implements Submittable {
   /** A header that came in two pieces. */
   private begun: Buffer | undefined;
 
-  constructor(private readonly sql: string) {
+  constructor(
+    private readonly sql: string,
+    /** Is shown each piece of the text; what it throws is the error of the text. */
+    private readonly see?: Take,
+  ) {
     super({ highWaterMark: BUFFERED_BYTES });
     this.over = new Promise((resolve, reject) => {
       this.settle = { resolve, reject };
@@ -101,7 +105,14 @@ export class CopyOut extends Readable implements Submittable {
   };
 
   private give(text: Buffer): void {
-    if (text.length > 0 && !this.destroyed && !this.push(text)) this.stream?.pause();
+    if (text.length === 0 || this.destroyed) return;
+    try {
+      this.see?.(text);
+    } catch (error) {
+      this.destroy(error instanceof Error ? error : new Error(String(error)));
+      return;
+    }
+    if (!this.push(text)) this.stream?.pause();
   }
 
   /** From here on the server speaks to `pg` again. */

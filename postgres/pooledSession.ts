@@ -41,9 +41,9 @@ export class PooledSession implements Session {
     }
   }
 
-  async copyOut<T>(sql: string, read: (text: Readable) => Promise<T>): Promise<T> {
+  async copyOut<T>(sql: string, read: (text: Readable) => Promise<T>, see?: (piece: Buffer) => void): Promise<T> {
     this.busy = true;
-    const text = this.client.query(new CopyOut(sql));
+    const text = this.client.query(new CopyOut(sql, see));
     let over = false;
     const end = text.over.finally(() => {
       over = true;

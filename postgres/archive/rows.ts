@@ -6,6 +6,7 @@ import type { Session } from "../connection";
 import { type TextEncoding, UTF8 } from "../encoding";
 import { ArchiveError, explainError, hasSqlstate, SQLSTATE } from "../errors";
 import { qualified, quoteIdent, quoteLiteral } from "../identifiers";
+import { refusingOtherBytes } from "./characters";
 
 /** A table and its columns that hold what was written into them, in the order in which a row is told. */
 export interface RowsTable extends RelationName {
@@ -45,6 +46,7 @@ export const COPYING = `SELECT pg_catalog.set_config('row_security', 'off', true
 /**
  * Reads the rows that the table itself holds (in some of its blocks). Takes ACCESS SHARE on it, and nothing on tables above
  * it.
+ * @throws ArchiveError when there are rows that PostgreSQL cannot write, or would not read back.
  */
 export async function copyRowsOut<T>(
   session: Session,
@@ -53,7 +55,7 @@ export async function copyRowsOut<T>(
   blocks?: Blocks,
 ): Promise<T> {
   try {
-    return await session.copyOut(copyTo(table, blocks), read);
+    return await session.copyOut(copyTo(table, blocks), read, refusingOtherBytes(table));
   } catch (error) {
     throw TOO_LARGE.some((code) => hasSqlstate(error, code)) ? unwritable(table, error) : error;
   }

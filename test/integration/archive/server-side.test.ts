@@ -223,6 +223,13 @@ describeOnOldestAndNewest("an export by the server (stand-in for aws_s3)", (serv
       await prove(whole);
     });
 
+    it("is refused when PostgreSQL would not read it back, and nothing tells of what was written", async () => {
+      await client.query("CREATE CAST (bytea AS text) WITHOUT FUNCTION");
+      await client.query(String.raw`UPDATE events SET payload = '\xff'::bytea::text WHERE id = 5`);
+      await assert.rejects(run(), /"events_2024_01" holds bytes that are no character of UTF8: 0xff/);
+      assert.ok((await objects()).every((key) => key.endsWith(".copy")));
+    });
+
     it("tells what the server says when it cannot, with its SQLSTATE and what to do", async () => {
       await standIn.lie("denied");
       await assert.rejects(
