@@ -2,6 +2,7 @@
 import type { ArchiveRun, Archiver } from "../postgres/archive/archiver";
 import { ArchiveError } from "../postgres/errors";
 import type { ArchiveSettings } from "../topology/archive";
+import { announceDrop } from "./dropped";
 import { exportPartition } from "./export";
 import { listCopies, newestByOid } from "./inventory";
 import type { Manifest } from "./manifest";
@@ -68,6 +69,7 @@ export class TableArchive implements Archiver {
       { origin: this.origin, manifest: newest.manifest },
       this.flow(run),
     );
+    await announceDrop(session, this.store, newest);
   }
 
   async restore(run: ArchiveRun): Promise<"done" | "reached"> {

@@ -36,7 +36,7 @@ export async function earlierExports(
     if (manifest && found.partition === name && generation > (latest?.generation ?? 0))
       latest = { generation, stored, own: found.oid === oid };
     if (found.oid !== oid) continue;
-    objects.push({ generation, note: !manifest && object.endsWith(".json"), stored });
+    objects.push({ generation, note: /^\d.*\.json$/.test(object), stored });
     if (manifest && generation > (finished?.generation ?? 0)) finished = { generation, stored };
   }
   const begun = objects.filter(({ generation, note }) => note && generation > (finished?.generation ?? 0));

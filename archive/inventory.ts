@@ -1,18 +1,30 @@
 /** What is archived of a table, as its store says. */
 import { text } from "node:stream/consumers";
-import { type Generation, type ListedCopy, manifestKey, type Origin, parseManifestKey, prefixOf } from "./keys";
+import {
+  type Generation,
+  type ListedCopy,
+  type ListedExport,
+  manifestKey,
+  type Origin,
+  parseDropped,
+  parseManifestKey,
+  prefixOf,
+} from "./keys";
 import { generationOf, type Manifest, parseManifest } from "./manifest";
 import { ProofError } from "./proofError";
 import type { Store, StoredObject } from "./store";
 
 /** Every finished export of a table's partitions. One listing; no manifest is read. */
-export async function listCopies(store: Store, origin: Origin): Promise<ListedCopy[]> {
+export async function listCopies(store: Store, origin: Origin): Promise<ListedExport[]> {
   const found: ListedCopy[] = [];
+  const dropped = new Map<string, string[]>();
   for await (const stored of store.list(prefixOf(origin))) {
     const copy = parseManifestKey(origin, stored);
     if (copy !== undefined) found.push(copy);
+    const drop = parseDropped(origin, stored);
+    if (drop !== undefined) dropped.set(drop.manifest, [...(dropped.get(drop.manifest) ?? []), drop.transaction]);
   }
-  return found;
+  return found.map((copy) => ({ ...copy, droppedBy: dropped.get(copy.manifest.key) ?? [] }));
 }
 
 /** The last export of each table, by OID: tables are known by that, names may have changed. */

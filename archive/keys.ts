@@ -6,6 +6,7 @@
  *                                                                         /<leaf>-<part>.copy.zst (or .csv.zst; .encrypted)
  *                                                                         /<leaf>-<part>.<token>.copy (written by the server)
  *                                                                         /<leaf>-<part>.json
+ *                                                                         /dropped.<transaction>.json
  *
  * Generations are counted, not timed: no clock decides which of two is the newer one.
  */
@@ -35,6 +36,12 @@ export interface ListedCopy extends Generation {
   manifest: StoredObject;
 }
 
+/** An export with what was said before its table was dropped. */
+export interface ListedExport extends ListedCopy {
+  /** Transactions (`xid8`) that were about to drop the table, because the export had just been proven to hold its rows. */
+  droppedBy: string[];
+}
+
 const MANIFEST = "manifest.json";
 
 const EXTENSIONS: Record<RowFormat, string> = { text: "copy", csv: "csv" };
@@ -54,6 +61,14 @@ export function prefixOfGeneration(origin: Origin, { partition, oid, generation 
 
 export function manifestKey(origin: Origin, generation: Generation): string {
   return prefixOfGeneration(origin, generation) + MANIFEST;
+}
+
+/**
+ * What is written before a proven table is dropped. Whether that transaction was committed PostgreSQL knows, so that nobody has
+ * to take it back: a run that was killed in between is told from one that was not.
+ */
+export function droppedKey(manifest: string, transaction: string): string {
+  return `${manifest.slice(0, -MANIFEST.length)}dropped.${transaction}.json`;
 }
 
 /** Keys of one part of a leaf: its rows, and the note that says what they are. */
@@ -86,8 +101,8 @@ export function serverSideKeys(
   };
 }
 
-/** Objects are the manifest, and what begins with the numbers of a leaf and a part. */
-const IN_TABLE = /^([^/]+)\/(\d+)\.(\d+)\/(manifest\.json|\d+-\d+(?:\.\w+)+)$/;
+/** Objects are the manifest, what begins with the numbers of a leaf and a part, and what is said of a drop. */
+const IN_TABLE = /^([^/]+)\/(\d+)\.(\d+)\/(manifest\.json|dropped\.\d+\.json|\d+-\d+(?:\.\w+)+)$/;
 
 /**
  * The generation of a table's archive that a key belongs to, and which of its objects it is; undefined: none. What is only
@@ -121,6 +136,17 @@ export function parseManifestKey(origin: Origin, stored: StoredObject): ListedCo
   if (parsed?.object !== MANIFEST) return undefined;
   const { partition, oid, generation } = parsed;
   return { partition, oid, generation, manifest: stored };
+}
+
+/** The transaction that an object tells of, and the manifest of the export that it is about. */
+export function parseDropped(
+  origin: Origin,
+  { key }: StoredObject,
+): { manifest: string; transaction: string } | undefined {
+  const parsed = parseKey(origin, key);
+  const transaction = /^dropped\.(\d+)\.json$/.exec(parsed?.object ?? "")?.[1];
+  if (parsed === undefined || transaction === undefined) return undefined;
+  return { manifest: manifestKey(origin, parsed), transaction };
 }
 
 function decode(part: string): string | undefined {

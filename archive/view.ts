@@ -3,6 +3,7 @@ import { isUnchanged, readChanges } from "../postgres/archive/changes";
 import type { Session } from "../postgres/connection";
 import { sameBound } from "../topology/bounds";
 import type { ArchivedCopy, PartitionBound } from "../topology/model";
+import { type Drops, dropsSince } from "./dropped";
 import { inTurns } from "./inTurns";
 import { listCopies, newestByName, newestByOid, readManifest } from "./inventory";
 import { identifyKey, type ListedCopy, type Origin, prefixOf } from "./keys";
@@ -12,10 +13,12 @@ import type { Store } from "./store";
 export interface ArchiveView {
   /** By OID of a table that is there. */
   copies: Map<number, ArchivedCopy>;
-  /** Of tables that are gone, the last one of each name; older ones first. */
+  /** Of tables that are gone, the last one of each name and range; older ones first. */
   gone: ArchivedCopy[];
   /** Some copies are known, and the store has none of them. */
   lost?: true;
+  /** pg_current_snapshot() before anything else was looked at, for the `snapshot` of the next request. */
+  snapshot: string;
 }
 
 export interface ViewRequest {
@@ -31,6 +34,10 @@ export interface ViewRequest {
   archived: readonly ArchivedCopy[];
   /** OIDs that the state knows. */
   knownOids: ReadonlySet<number>;
+  /** When the state was written; what was dropped for a copy since then, by a run that was killed, only the store knows. */
+  snapshot?: string;
+  /** Whether such a copy is of this set though nobody declares its partition: others may have partitions of the same table. */
+  isAlone: boolean;
   /** What the state says of manifests, by key: these are not read again, and are found where the parent was called otherwise. */
   known: ReadonlyMap<string, ArchivedCopy>;
 }
@@ -42,6 +49,7 @@ const AT_A_TIME = 8;
 export async function viewArchive(session: Session, request: ViewRequest): Promise<ArchiveView> {
   const { store, origin, tables, isCompared } = request;
   const listed = await listCopies(store, origin);
+  const drops = await dropsSince(session, listed, request.snapshot);
   const present = [...newestByOid(listed).values()].filter(({ oid }) => tables.has(oid) && isCompared(oid));
   const manifests = await inTurns(present, AT_A_TIME, ({ manifest }) => readManifest(store, manifest));
   const changes = await readChanges(
@@ -51,6 +59,7 @@ export async function viewArchive(session: Session, request: ViewRequest): Promi
   const lost = !(await hasSomeKnown(request, listed));
   return {
     ...(lost && { lost }),
+    snapshot: drops.snapshot,
     copies: new Map(
       present.flatMap((copy, at): [number, ArchivedCopy][] => {
         const manifest = manifests[at] as Manifest;
@@ -65,7 +74,7 @@ export async function viewArchive(session: Session, request: ViewRequest): Promi
         return [[copy.oid, { ...copyOf(copy, manifest), ...(changed && { changed }) }]];
       }),
     ),
-    gone: [...(await ofFormerNames(request)), ...(await goneOf(request, listed))],
+    gone: [...(await ofFormerNames(request)), ...(await goneOf(request, listed, drops))],
   };
 }
 
@@ -81,19 +90,51 @@ function isGone({ oid, manifest: { key } }: ListedCopy, { tables, known }: ViewR
   return table === undefined || (recorded?.only === true && !sameBound(recorded.bound, table.bound));
 }
 
-async function goneOf(request: ViewRequest, listed: readonly ListedCopy[]): Promise<ArchivedCopy[]> {
-  const { store, origin, isWanted, known } = request;
-  const gone = [...newestByName(listed.filter(notBesideArchived(request))).values()]
-    .filter((copy) => isGone(copy, request) && (isWanted(copy) || known.has(copy.manifest.key)))
+async function goneOf(
+  request: ViewRequest,
+  listed: readonly ListedCopy[],
+  { manifests: dropped }: Drops,
+): Promise<ArchivedCopy[]> {
+  const { store, origin, isWanted, isAlone, known } = request;
+  const candidates = listed.filter(notBesideArchived(request));
+  const newest = newestByName(candidates);
+  const isLatest = (copy: ListedCopy) => {
+    const last = newest.get(copy.partition);
+    return last === copy || dropped.has(copy.manifest.key) || isOfOtherBound(copy, last, request);
+  };
+  const isOurs = (copy: ListedCopy) => {
+    const { key } = copy.manifest;
+    return isWanted(copy) || known.has(key) || (isAlone && dropped.has(key));
+  };
+  const gone = candidates
+    .filter((copy) => isLatest(copy) && isGone(copy, request) && isOurs(copy))
     .sort((a, b) => a.generation - b.generation);
   const copies = await inTurns(gone, AT_A_TIME, async (copy) => {
-    const recorded = known.get(copy.manifest.key);
-    if (recorded !== undefined) return [recorded];
+    const { key } = copy.manifest;
+    const only = dropped.has(key) && { only: true as const };
+    const recorded = known.get(key);
+    if (recorded !== undefined) return [{ ...recorded, ...only }];
     const manifest = await readManifest(store, copy.manifest);
     // Of a table of this name that was dropped, with its rows, before this one was made.
-    return manifest.origin.parentOid === origin.parentOid ? [copyOf(copy, manifest)] : [];
+    return manifest.origin.parentOid === origin.parentOid ? [{ ...copyOf(copy, manifest), ...only }] : [];
   });
-  return copies.flat();
+  const found = copies.flat();
+  return found.filter((copy, at) => !found.some((other, place) => replaces(other, copy, place > at)));
+}
+
+/** Of one table what it was dropped for counts: whatever was exported under its OID after that is a clone's. */
+function replaces(other: ArchivedCopy, copy: ArchivedCopy, isLater: boolean): boolean {
+  if (other.name !== copy.name || !sameBound(other.bound, copy.bound)) return false;
+  return other.oid === copy.oid && other.only !== copy.only ? other.only === true : isLater;
+}
+
+/** A name that was given to another range later: what was archived under it before is still all that there is of its own. */
+function isOfOtherBound({ manifest }: ListedCopy, newest: ListedCopy | undefined, request: ViewRequest): boolean {
+  const { known, tables } = request;
+  const recorded = known.get(manifest.key);
+  if (recorded?.only !== true || newest === undefined) return false;
+  const { bound } = known.get(newest.manifest.key) ?? tables.get(newest.oid) ?? {};
+  return bound === undefined || !sameBound(recorded.bound, bound);
 }
 
 /**
@@ -131,8 +172,10 @@ async function ofFormerNames({ store, origin, tables, known }: ViewRequest): Pro
   return former.filter((_, at) => there[at] !== undefined);
 }
 
-async function hasSomeKnown({ store, known }: ViewRequest, listed: readonly ListedCopy[]): Promise<boolean> {
-  if (known.size === 0 || listed.some(({ manifest }) => known.has(manifest.key))) return true;
+/** Of partitions that nobody declares any more the store may have deleted all by its own rules: they alone say nothing. */
+async function hasSomeKnown({ store, known, isWanted }: ViewRequest, listed: readonly ListedCopy[]): Promise<boolean> {
+  const isExpected = [...known.values()].some(({ name, oid }) => isWanted({ partition: name, oid }));
+  if (!isExpected || listed.some(({ manifest }) => known.has(manifest.key))) return true;
   for (const key of known.keys()) if ((await store.find(key)) !== undefined) return true;
   return false;
 }

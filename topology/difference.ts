@@ -1,5 +1,5 @@
 /** What Diff shows: declared partitions against those that Read or the last update recorded. */
-import { orderOf } from "./axis";
+import { momentOfKey, orderOf } from "./axis";
 import { boundKey, type KeyTypes } from "./bounds";
 import { boundOf, levelKey, sameKey } from "./level";
 import type { ActualPartition, DesiredPartition, DesiredSet, PartitionBound, PartitionKey } from "./model";
@@ -158,6 +158,18 @@ export function isRetired(
   const span = spanOf(periods, bound);
   const order = orderOf(axisOf(periods));
   return span !== undefined && order(span.from, from) >= 0 && order(span.to, before) <= 0;
+}
+
+/** True when the bound lies wholly in what the policy has given up, whatever its periods were then. */
+export function liesInRetired(
+  bound: PartitionBound,
+  { from, before, periods }: NonNullable<DesiredSet["retired"]>,
+): boolean {
+  if (!("from" in bound) || typeof bound.from !== "string" || typeof bound.to !== "string") return false;
+  const axis = axisOf(periods);
+  const order = orderOf(axis);
+  const [begin, end] = [momentOfKey(axis, bound.from), momentOfKey(axis, bound.to)];
+  return begin !== undefined && end !== undefined && order(begin, from) >= 0 && order(end, before) <= 0;
 }
 
 /** Those of the attached partitions `names` that hold rows of live ones which are not there with their bound. */

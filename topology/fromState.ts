@@ -30,7 +30,7 @@ export function actualFromState(outputs: RecordedSet): ActualSet {
   const name = typeof outputs.table === "string" ? outputs.table : "";
   const oid = record(outputs.identity).parentOid;
   const known: Known = { oids: record(outputs.oids), archives: copiesOf(outputs) };
-  const level = recordedLevel(schema, outputs.partitionBy, outputs.partitions, known);
+  const level = recordedLevel({ schema }, outputs.partitionBy, outputs.partitions, known);
   if (typeof oid !== "number") return { source: "state", children: [], detached: [], strangers: [] };
   const { children, detached, archived } = level;
   const parent = parentOf({ schema, name, oid }, level);
@@ -61,12 +61,22 @@ function isArchived(tier: unknown): boolean {
   return tier === "archived" || tier === "missing";
 }
 
-function recordedLevel(schema: string, partitionBy: unknown, recorded: unknown, known: Known): ActualLevel {
+/** The table of a level; `name` only of a partition. */
+interface RecordedTable {
+  schema: string;
+  name?: string;
+}
+
+function recordedLevel(table: RecordedTable, partitionBy: unknown, recorded: unknown, known: Known): ActualLevel {
   const { oids, archives } = known;
-  const archived = Object.entries(record(recorded)).flatMap(([name, value]) =>
-    isArchived(record(value).tier) ? (archives.get(name) ?? []) : [],
-  );
-  const partitions = Object.entries(record(recorded)).flatMap(([key, value]): ActualPartition[] => {
+  const { schema } = table;
+  const partitionsHere = record(recorded);
+  // Also those that the state keeps though nobody declares them any more.
+  const archived = [...archives].flatMap(([name, copy]) => {
+    const isHere = copy.only === true && copy.under === table.name && !Object.hasOwn(partitionsHere, name);
+    return isHere || isArchived(record(partitionsHere[name]).tier) ? [copy] : [];
+  });
+  const partitions = Object.entries(partitionsHere).flatMap(([key, value]): ActualPartition[] => {
     const { tier, schema: own = schema, partitionBy: divided, partitions: inside, ...rest } = record(value);
     const { differs: _, noticed: __, generated: ___, wasPartitionOf, ...bound } = rest;
     const state = STATES[String(tier)];
@@ -76,9 +86,10 @@ function recordedLevel(schema: string, partitionBy: unknown, recorded: unknown, 
     const name = key.startsWith(`${own}.`) ? key.slice(own.length + 1) : key;
     const former = typeof wasPartitionOf === "string" ? { wasPartitionOf } : {};
     const copy = archives.get(name);
-    const table = { schema: own, name, oid, bound, state, ...former, ...(copy?.oid === oid && { copy }) };
-    if (divided === undefined) return [{ ...table, relkind: "r" }];
-    return [{ ...table, relkind: "p", level: recordedLevel(own, divided, inside, known) }];
+    const partition = { schema: own, name, oid, bound, state, ...former, ...(copy?.oid === oid && { copy }) };
+    if (divided === undefined) return [{ ...partition, relkind: "r" }];
+    const level = recordedLevel({ schema: own, name }, divided, inside, known);
+    return [{ ...partition, relkind: "p", level }];
   });
   const children = partitions.filter(({ state }) => state !== "detached");
   const fallback = children.find(({ bound }) => "default" in bound);

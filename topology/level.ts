@@ -205,7 +205,7 @@ export function relationsBelow(level: NewLevel | undefined, schema: string): Rel
 }
 
 /** An entry of a map of partitions, whatever else it says. */
-interface Nested<T> {
+export interface Nested<T> {
   partitions?: Record<string, T>;
 }
 

@@ -26,7 +26,8 @@ export interface Archiver {
   /** Copies the rows of a partition, and reads from the archive what was written. */
   export(run: ArchiveRun): Promise<"done" | "reached">;
   /**
-   * Compares a table with its archive, object by object, in a transaction that holds a lock which excludes writes.
+   * Compares a table with its archive, object by object, in a transaction that holds a lock which excludes writes, and says in
+   * the archive that this transaction is about to drop it.
    * @throws ArchiveError: the table must stay.
    */
   prove(run: ArchiveRun): Promise<void>;

@@ -18,7 +18,7 @@ import { decide } from "../partitionSet/decide";
 import { deleteSet } from "../partitionSet/delete";
 import { showPlan, tellForgotten } from "../partitionSet/handler";
 import { ownPart } from "../partitionSet/own";
-import { outputsFromPlan } from "../partitionSet/state";
+import { outputsFromPlan, withSnapshot } from "../partitionSet/state";
 import { PartialFailure } from "../rpcErrors";
 import type { Properties } from "../values";
 import { diffPartition } from "./diff";
@@ -75,7 +75,7 @@ async function preview(
   await tellForgotten(context, recordedSet(olds), desired);
   const ours = ownPart(desired, observation.actual, observation.known);
   const set = outputsFromPlan(inputs, ours, planned, observation.identity, observation.known);
-  return outputsFromSet(news, desired, set);
+  return outputsFromSet(news, desired, withSnapshot(set, {}, olds));
 }
 
 /** Does what the preview showed. */

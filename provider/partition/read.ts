@@ -6,7 +6,7 @@ import type { Context, ReadRequest, Resource } from "../handler";
 import { identityOf } from "../identity";
 import { formatId, parseId, requireDatabase } from "../ids";
 import { ownPart } from "../partitionSet/own";
-import { outputsFromActual } from "../partitionSet/state";
+import { outputsFromActual, withSnapshot } from "../partitionSet/state";
 import { asSet, observePartition } from "./observe";
 import { declaredOf, outputsFromSet } from "./state";
 
@@ -24,7 +24,7 @@ async function refreshPartition(context: Context, { id, olds, oldInputs }: ReadR
   const { desired, inputs, observation } = seen;
   const ours = ownPart(desired, observation.actual, observation.known);
   const set = outputsFromActual(inputs, ours, observation.identity, observation.known);
-  return { id, inputs: oldInputs, outputs: outputsFromSet(oldInputs, desired, set) };
+  return { id, inputs: oldInputs, outputs: outputsFromSet(oldInputs, desired, withSnapshot(set, {}, olds)) };
 }
 
 async function importPartition(context: Context, id: string): Promise<Resource | undefined> {

@@ -45,6 +45,7 @@ export function outputsFromSet(inputs: Properties, desired: DesiredSet, set: Pro
     identity: set.identity,
     oids: ownOids(name, set),
     ...(set.archives !== undefined && { archives: set.archives }),
+    ...(set.snapshot !== undefined && { snapshot: set.snapshot }),
     partitions: recorded === undefined ? {} : { [name]: recorded },
   };
 }
@@ -72,8 +73,8 @@ function ownOids(name: string, { oids }: Properties): Properties {
 
 /** What a set of one is told of the last run. */
 export function recordedSet(olds: Properties): Properties {
-  const { schema, table, identity, oids, partitions, archive, archives, acceptIdentity } = olds;
-  return { schema, table, identity, oids, partitions, archive, archives, acceptIdentity };
+  const { schema, table, identity, oids, partitions, archive, archives, snapshot, acceptIdentity } = olds;
+  return { schema, table, identity, oids, partitions, archive, archives, snapshot, acceptIdentity };
 }
 
 /** By its own schema, as PostgreSQL names it and as it is imported. */

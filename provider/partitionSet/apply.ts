@@ -10,7 +10,7 @@ import { type Observation, observe } from "./observe";
 import { ownPart } from "./own";
 import { findingText } from "./present";
 import { reconcile } from "./reconcile";
-import { outputsFromActual } from "./state";
+import { outputsFromActual, withSnapshot } from "./state";
 
 export interface Applied {
   outputs: Properties;
@@ -39,18 +39,23 @@ export async function applySet(
   for (const finding of planned.findings.filter(({ severity }) => severity === "warning")) {
     await context.log.diagnostic("warning", findingText(finding));
   }
-  const outputs = outputsOf(desired, news, after);
+  const outputs = outputsOf(desired, news, after, olds);
   const { indexes = [] } = planned;
   if (indexes.length === 0) return { outputs, reasons };
   return context.database.sessions.withSession(async (session) => {
     const left = await completeIndexes(context, session, after.actual.parent, indexes);
     const completed = await observe(session, desired, outputs, { unreadable: tellingUnreadable(context) });
-    return { outputs: outputsOf(desired, news, completed), reasons: [...reasons, ...left] };
+    return { outputs: outputsOf(desired, news, completed, outputs), reasons: [...reasons, ...left] };
   });
 }
 
-function outputsOf(desired: DesiredSet, news: Properties, { actual, identity, known }: Observation): Properties {
-  return outputsFromActual(news, ownPart(desired, actual, known), identity, known);
+function outputsOf(
+  desired: DesiredSet,
+  news: Properties,
+  { actual, identity, known }: Observation,
+  olds: Properties,
+): Properties {
+  return withSnapshot(outputsFromActual(news, ownPart(desired, actual, known), identity, known), actual, olds);
 }
 
 function noParentText({ schema, table }: DesiredSet, olds: Properties): string {

@@ -8,9 +8,9 @@ import type { MarkedTable, RestoreMark } from "../../postgres/archive/mark";
 import type { Session } from "../../postgres/connection";
 import { ArchiveError } from "../../postgres/errors";
 import type { ArchiveSettings } from "../../topology/archive";
-import { boundKey, boundsOverlap, sameBound } from "../../topology/bounds";
+import { boundKey, sameBound } from "../../topology/bounds";
 import { archivedOf, copiesOf } from "../../topology/fromState";
-import { entriesOf, levelKey, record } from "../../topology/level";
+import { entriesOf, record } from "../../topology/level";
 import type {
   ActualLevel,
   ActualPartition,
@@ -27,6 +27,8 @@ import { isAttached, needsArchive } from "../../topology/tiers";
 import type { Context } from "../handler";
 import type { Identity } from "../identity";
 import type { Properties } from "../values";
+import { type FormerPlace, givenUpBy, placesIn } from "./givenUp";
+import type { RecordedPartition } from "./state";
 
 export interface WithArchive {
   actual: ActualSet;
@@ -81,35 +83,58 @@ export async function withArchive(
   const isDeclared = isWantedBy(desired);
   const recorded = archivedOf(olds).filter(({ name, only }) => only || isDeclared(name));
   const settings = desired.archive;
-  if (toBeMade) return { actual: withView(actual, { ...viewOfState(olds, recorded), known, marks }) };
+  const isGivenUp = givenUpBy(desired, formerPlaces(actual, olds));
+  const said = { known, marks, isGivenUp };
+  if (toBeMade) return { actual: withView(actual, { ...viewOfState(olds, recorded), ...said }) };
   if (settings === undefined) {
     const gone = recorded.map((copy) => ({ ...copy, missing: true as const }));
-    return { actual: withView(actual, { copies: new Map(), gone, known, marks }) };
+    return { actual: withView(actual, { copies: new Map(), gone, ...said }) };
   }
   try {
-    return await readArchive(session, desired, actual, identity, { settings, olds, recorded, known, marks });
+    return await readArchive(session, desired, actual, identity, { ...said, settings, olds, recorded });
   } catch (error) {
     if (!(error instanceof ArchiveError) || unreadable === undefined) throw error;
     await unreadable(error.message);
-    return { actual: withView(actual, { ...viewOfState(olds, recorded), known, marks }) };
+    return { actual: withView(actual, { ...viewOfState(olds, recorded), ...said }) };
+  }
+}
+
+/** Of tables that are there, and of what was there the last time: what is below them may be all that is left. */
+function formerPlaces(actual: ActualSet, { partitions }: Properties): Map<string, FormerPlace> {
+  const recorded = placesIn(record(partitions) as Record<string, RecordedPartition>);
+  return new Map([...recorded, ...placesOfTables(actual, undefined)]);
+}
+
+function* placesOfTables(level: Level, under: string | undefined): Generator<[string, FormerPlace]> {
+  for (const { name, bound, level: below } of [...level.children, ...level.detached]) {
+    yield [name, { bound, ...(under !== undefined && { under }) }];
+    if (below !== undefined) yield* placesOfTables(below, name);
   }
 }
 
 /** As if nothing had changed since the last update. */
-function viewOfState(olds: Properties, recorded: readonly ArchivedCopy[]): ArchiveView {
+function viewOfState(olds: Properties, recorded: readonly ArchivedCopy[]): Seen {
   return {
     copies: new Map([...copiesOf(olds).values()].map((copy) => [copy.oid, copy])),
     gone: [...recorded],
   };
 }
 
-interface Reading {
-  settings: ArchiveSettings;
-  olds: Properties;
-  /** Copies that are all that was left of declared partitions. */
-  recorded: readonly ArchivedCopy[];
+/** What of the archive is seen: all of it has another snapshot than the state. */
+type Seen = Pick<ArchiveView, "copies" | "gone"> & Partial<ArchiveView>;
+
+/** What is known of a table without its archive. */
+interface Said {
   known: KnownOids;
   marks: ReadonlyMap<number, RestoreMark>;
+  isGivenUp(place: FormerPlace): boolean;
+}
+
+interface Reading extends Said {
+  settings: ArchiveSettings;
+  olds: Properties;
+  /** Copies that are all that was left of partitions. */
+  recorded: readonly ArchivedCopy[];
 }
 
 async function readArchive(
@@ -117,8 +142,9 @@ async function readArchive(
   desired: DesiredSet,
   actual: ActualSet,
   identity: Identity,
-  { settings, olds, recorded, known, marks }: Reading,
+  { settings, olds, recorded, ...said }: Reading,
 ): Promise<WithArchive> {
+  const { known } = said;
   const now = new Date();
   const store = openStore(settings, now);
   const { schema, table: name } = desired;
@@ -136,6 +162,8 @@ async function readArchive(
     tables,
     archived: recorded,
     knownOids,
+    ...(typeof olds.snapshot === "string" && { snapshot: olds.snapshot }),
+    isAlone: desired.unmanaged !== "ignore",
     isWanted: ({ partition, oid }) => stateless || knownOids.has(oid) || isDeclared(partition),
     isCompared: (oid) => {
       const names = [tables.get(oid)?.name, ...Object.keys(known).filter((one) => known[one] === oid)];
@@ -148,7 +176,7 @@ async function readArchive(
   // Of another one than before nobody expects that it has them.
   const lost = view.lost && isSameStore(olds, settings);
   const gone = stateless ? view.gone.map((copy) => ({ ...copy, only: true as const })) : view.gone;
-  const seen = { gone: withMissing(gone, recorded, tables), known, marks };
+  const seen = { gone: withMissing(gone, recorded, tables), ...said };
   if (!lost) return { actual: withView(actual, { ...view, ...seen }), archiver };
   // Who forgot them with a refresh would take the wrong store for the right one afterwards.
   const { copies } = viewOfState(olds, recorded);
@@ -165,8 +193,10 @@ function withMissing(
   recorded: readonly ArchivedCopy[],
   tables: ReadonlyMap<number, ActualPartition>,
 ): ArchivedCopy[] {
-  const there = new Set([...tables.values(), ...gone].map(({ name }) => name));
-  const lost = recorded.filter(({ name }) => !there.has(name));
+  const there = [...tables.values(), ...gone];
+  const lost = recorded.filter(
+    (copy) => !there.some(({ name, bound }) => name === copy.name && sameBound(bound, copy.bound)),
+  );
   return [...lost.map((copy) => ({ ...copy, missing: true as const })), ...gone];
 }
 
@@ -194,17 +224,22 @@ function tablesOf({ children, detached }: Level): Map<number, ActualPartition> {
   ]);
 }
 
-type View = ArchiveView & { known: KnownOids; marks: ReadonlyMap<number, RestoreMark> };
-
-function withView(actual: ActualSet, view: View): ActualSet {
+function withView(actual: ActualSet, view: Seen & Said): ActualSet {
   const tables = tablesOf(actual);
-  const gone = view.gone.map((copy) => underPresentName(copy, tables, view.known));
+  const left = view.gone.filter((copy) => !view.isGivenUp(copy));
+  const gone = left.map((copy) => underPresentName(copy, tables, view.known));
   const levels = new Set([...tables.values()].flatMap(({ name, level }) => (level === undefined ? [] : [name])));
   const seen = levelWith(actual, undefined, { ...view, gone });
   // What was below a partition that is gone stays with the set, so that nobody forgets it.
   const below = gone.filter(({ under }) => under !== undefined && !levels.has(under));
   const archived = [...(seen.archived ?? []), ...below];
-  return { ...actual, ...seen, ...(archived.length > 0 && { archived }) };
+  const { snapshot } = view;
+  return {
+    ...actual,
+    ...seen,
+    ...(archived.length > 0 && { archived }),
+    ...(snapshot !== undefined && { snapshot }),
+  };
 }
 
 /** The partition that it was below may have another name by now. */
@@ -222,7 +257,7 @@ function underPresentName(
 function levelWith(
   { children, detached }: Pick<ActualLevel, "children" | "detached">,
   under: string | undefined,
-  view: View,
+  view: Seen & Said,
 ): Level {
   const withCopy = (partition: ActualPartition): ActualPartition => {
     const copy = view.copies.get(partition.oid);
@@ -245,8 +280,9 @@ function levelWith(
 }
 
 /**
- * What outputs say of copies: those of partitions that are declared to have one, and those that hold rows of a declared
- * range for which no table is there.
+ * What outputs say of copies: those of partitions that are declared to have one, and those that tables were dropped for, declared
+ * or not. These stay until a table of their bound is there again, or {@link withoutGivenUp} has taken them out: whoever forgot
+ * them while a table with another bound stands in their range would make an empty partition in their place later.
  */
 export function archivesOf(actual: ActualSet, desired: DesiredSet["partitions"]): Record<string, ArchivedCopy> {
   const declared = new Map([...entriesOf(desired, "")].map((placed) => [placed.name, placed]));
@@ -256,29 +292,36 @@ export function archivesOf(actual: ActualSet, desired: DesiredSet["partitions"])
     return found !== undefined && (found.entry.tier === "archived" || leaves(found.under));
   };
   const wanted = (name: string) => needsArchive(declared.get(name)?.entry.tier ?? "live");
-  const all = function* (level: Level): Generator<[string, ArchivedCopy]> {
+  const all = function* (
+    level: Level,
+    above?: { name: string; keyTypes: string[] },
+  ): Generator<[string, ArchivedCopy]> {
+    const types = above === undefined ? actual.parent?.keyTypes : above.keyTypes;
     const tables = [...level.children, ...level.detached];
     for (const { name, copy, level: below } of tables) {
       if (copy !== undefined && wanted(name)) yield [name, copy];
-      if (below !== undefined) yield* all(below);
+      if (below !== undefined) yield* all(below, { ...below, name });
     }
     // What a restore has not finished stands for nothing yet.
-    const there = new Set(tables.filter(({ restored }) => restored === undefined).map(({ name }) => name));
+    const there = tables.filter(({ restored }) => restored === undefined);
     for (const copy of level.archived ?? []) {
-      const { under } = copy;
-      const above = under === undefined ? undefined : declared.get(under)?.entry;
-      const beside = under === undefined ? desired : (above?.partitions ?? {});
-      const types = under === undefined ? actual.parent?.keyTypes : levelKey(above?.partitionBy).keyTypes;
+      const { under, bound } = copy;
+      const beside = under === undefined ? desired : (declared.get(under)?.entry.partitions ?? {});
       const name = declaredName(copy, beside);
-      const only = copy.only || leaves(name) || leaves(under);
-      const isMissing = ([one, entry]: [string, DesiredPartition]) =>
-        entry.tier !== "dropped" && !there.has(one) && boundsOverlap(entry, copy.bound, types);
-      // What is below a partition that is to be archived is not declared one by one.
-      const needed = leaves(under) || Object.entries(beside).some(isMissing);
-      if (wanted(name) || (only && needed)) yield [name, { ...copy, name, ...(only && { only }) }];
+      const own = declared.get(name)?.entry;
+      const isArchived = own !== undefined && sameBound(own, bound, types) && leaves(name);
+      const only = copy.only || isArchived || leaves(under);
+      const isBack = under === above?.name && there.some((table) => sameBound(table.bound, bound, types));
+      if (wanted(name) || (only && !isBack)) yield [name, { ...copy, name, ...(only && { only }) }];
     }
   };
-  return Object.fromEntries([...all(actual)].sort(([a], [b]) => (a < b ? -1 : 1)));
+  const found = new Map<string, ArchivedCopy>();
+  for (const [name, copy] of all(actual)) {
+    // Another policy may have given the name to another range.
+    const isTaken = found.has(name) && !sameBound(found.get(name)?.bound ?? copy.bound, copy.bound);
+    found.set(isTaken ? `${name} ${boundKey(copy.bound)}` : name, copy);
+  }
+  return Object.fromEntries([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 type Partitions = Readonly<Record<string, PartitionBound>>;

@@ -25,7 +25,7 @@ import { ownPart } from "./own";
 import { findingText, planText, type Rendered, summary } from "./present";
 import { readSetResource } from "./read";
 import { viewRows } from "./rows";
-import { outputsFromPlan, withNewNames } from "./state";
+import { outputsFromPlan, withNewNames, withSnapshot } from "./state";
 
 export const partitionSetHandler: ResourceHandler = {
   relation: ({ schema, table }) => relationFrom(schema, table),
@@ -86,7 +86,8 @@ async function preview(
   await showPlan(context, desired, planned, observation, indexes);
   await tellForgotten(context, olds, desired);
   const ours = ownPart(desired, observation.actual, observation.known);
-  const outputs = outputsFromPlan(news, ours, planned, observation.identity, observation.known);
+  const promised = outputsFromPlan(news, ours, planned, observation.identity, observation.known);
+  const outputs = withSnapshot(promised, {}, olds);
   await context.views.publish(viewRows(context.name, outputs, context.views.old));
   return outputs;
 }

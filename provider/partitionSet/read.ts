@@ -13,7 +13,7 @@ import type { Properties } from "../values";
 import { observe } from "./observe";
 import { ownPart } from "./own";
 import { viewRows } from "./rows";
-import { outputsFromActual } from "./state";
+import { outputsFromActual, withSnapshot } from "./state";
 
 export async function readSetResource(context: Context, request: ReadRequest): Promise<Resource | undefined> {
   const imported = Object.keys(request.olds).length === 0;
@@ -36,7 +36,7 @@ async function refreshSet(context: Context, { id, olds, oldInputs }: ReadRequest
   if (actual.parent === undefined) return undefined;
   return {
     id,
-    outputs: outputsFromActual(oldInputs, ownPart(desired, actual, known), identity, known),
+    outputs: withSnapshot(outputsFromActual(oldInputs, ownPart(desired, actual, known), identity, known), {}, olds),
     inputs: oldInputs,
   };
 }

@@ -153,7 +153,8 @@ function witnessed(desired: DesiredSet, before: Observation, olds: Properties): 
     before.identity,
     before.known,
   );
-  return { ...seen, acceptIdentity: olds.acceptIdentity };
+  const { snapshot = olds.snapshot } = before.actual;
+  return { ...seen, ...(snapshot !== undefined && { snapshot }), acceptIdentity: olds.acceptIdentity };
 }
 
 /** What the plan itself refused to do. */

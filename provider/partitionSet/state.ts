@@ -92,6 +92,19 @@ export function outputsFromActual(
   };
 }
 
+/**
+ * The same after an update that has looked into the archive, or from `olds` as long as nobody has: what is dropped for a copy
+ * later is told by the archive, until a state has it.
+ */
+export function withSnapshot(
+  outputs: Properties,
+  { snapshot: now }: Pick<ActualSet, "snapshot">,
+  { snapshot: before }: Properties,
+): Properties {
+  const snapshot = outputs.archive === undefined ? undefined : (now ?? before);
+  return { ...outputs, ...(snapshot !== undefined && { snapshot }) };
+}
+
 /** What {@link recordLevel} leaves of the OIDs of all levels, and those that were known before. */
 interface RecordedOids {
   oids: KnownOids;

@@ -30,6 +30,8 @@ export interface ArchiveStep {
   next: Partial<ArchiveSpec>;
   /** After how many of its statements a first attempt is killed. */
   kill?: number;
+  /** Nobody runs the same program again after that. */
+  isLeft: boolean;
   refresh: boolean;
 }
 
@@ -54,6 +56,7 @@ const step: fc.Arbitrary<ArchiveStep> = record<ArchiveStep>({
   deleted: fc.array(small(100), { maxLength: 1 }),
   next: fc.record<Partial<ArchiveSpec>>(SPEC as never, { requiredKeys: [], noNullPrototype: true }),
   kill: fc.option(small(120), { nil: undefined, freq: 2 }),
+  isLeft: fc.boolean(),
   refresh: fc.boolean(),
 });
 

@@ -169,18 +169,21 @@ function archivedHere({ actual, under }: Context): ArchivedCopy[] {
  * bound, whose last copy it gets). True: there are some.
  */
 export function hidesInPart(context: Context, { name, partition }: Declared, restored = false): boolean {
-  const found = archivedHere(context).filter(({ only, bound, ...copy }) => {
+  const found = archivedHere(context).filter(({ only, bound }) => {
     if (!only || (restored && sameBound(bound, partition, context.types))) return false;
-    return copy.name === name || boundsOverlap(bound, partition, context.types);
+    return boundsOverlap(bound, partition, context.types);
   });
   if (found.length === 0) return false;
   const list = found.map((copy) => `${copy.name} (${describeBound(copy.bound)}, ${copy.rows} rows)`).join(", ");
   const what = `${describeBound(partition)} is declared, and the archive has rows of that range by other bounds: ${list}`;
-  const entries = JSON.stringify(Object.fromEntries(found.map((copy) => [copy.name, copy.bound])));
-  const advice =
-    `Declare them as they were archived, partitions: ${entries}, which brings them back; after that the rows can be divided` +
-    " otherwise. No empty partition is made in their place";
-  note(context, "error", name, `${what}. ${advice}.`);
+  const entries = (tier?: "dropped") =>
+    JSON.stringify(Object.fromEntries(found.map((copy) => [copy.name, { ...copy.bound, ...(tier && { tier }) }])));
+  const lost = found.filter(({ missing }) => missing);
+  const way =
+    lost.length === 0
+      ? `Declare them as they were archived, partitions: ${entries()}, which brings them back; after that the rows can be divided otherwise`
+      : `The store has not ${lost.map(({ manifest }) => manifest.key).join(", ")}: declare where it is now. To give them up declare partitions: ${entries("dropped")} for one update`;
+  note(context, "error", name, `${what}. ${way}. No empty partition is made in their place.`);
   return true;
 }
 

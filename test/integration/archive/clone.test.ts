@@ -22,6 +22,7 @@ describeOnNewest("an archive into which a clone of the database writes as well",
   let sessions: Sessions;
   let directory: string;
   let set: OneResource;
+  let before: Properties;
 
   openForEachTest(server, (opened) => {
     ({ database, client, sessions } = opened);
@@ -31,6 +32,7 @@ describeOnNewest("an archive into which a clone of the database writes as well",
     set = new OneResource(database.connection);
     await client.query("CREATE TABLE events (id bigint, at date NOT NULL, payload text) PARTITION BY RANGE (at)");
     await set.up(program());
+    before = set.outputs;
     await ofClone();
     await changeRows(database, "TRUNCATE events; INSERT INTO events VALUES (1, '2026-01-10', 'original')");
     await set.up(program(ARCHIVED));
@@ -82,6 +84,19 @@ describeOnNewest("an archive into which a clone of the database writes as well",
     assert.deepEqual(await payloads(), []);
     await set.up(program(PINNED));
     assert.deepEqual(await payloads(), ["changed"]);
+  });
+
+  it("gives them back when nobody has recorded the drop before the clone wrote, and when the state was lost", async () => {
+    const { outputs } = set;
+    for (const forgotten of [before, { partitions: undefined }]) {
+      set.outputs = { ...outputs, archives: undefined, snapshot: undefined, ...forgotten };
+      await clonesExport();
+      await set.refresh();
+      await set.up(program(PINNED));
+      assert.deepEqual(await payloads(), ["original"]);
+      await set.up(program(ARCHIVED));
+      assert.deepEqual(await payloads(), []);
+    }
   });
 
   it("does not have the clone's rows stand in for those that are lost", async () => {

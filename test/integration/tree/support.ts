@@ -7,7 +7,7 @@ import { execute } from "../../../postgres/executor";
 import { decide } from "../../../provider/partitionSet/decide";
 import { diffSet } from "../../../provider/partitionSet/diff";
 import { observe } from "../../../provider/partitionSet/observe";
-import { outputsFromActual, outputsFromPlan, withNewNames } from "../../../provider/partitionSet/state";
+import { outputsFromActual, outputsFromPlan, withNewNames, withSnapshot } from "../../../provider/partitionSet/state";
 import type { Properties } from "../../../provider/values";
 import { desiredFromChecked, expand } from "../../../topology/policy";
 import type { Plan } from "../../../topology/steps";
@@ -68,7 +68,8 @@ export class SetUnderTest {
     const parent = before.catalog.parent;
     const report = await execute(now, { sessions: this.sessions, parent, archiver, ladder: QUICK });
     const after = await see();
-    this.outputs = outputsFromActual(news, after.actual, after.identity, after.known);
+    const outputs = outputsFromActual(news, after.actual, after.identity, after.known);
+    this.outputs = withSnapshot(outputs, after.actual, this.outputs);
     this.inputs = news;
     if (report.failed.length === 0 && !later) {
       const promised = outputsFromPlan(news, before.actual, plan, before.identity, before.known);
@@ -90,7 +91,8 @@ export class SetUnderTest {
     const news = this.check(raw);
     const desired = desiredFromChecked(news);
     const found = await this.sessions.withSession((session) => observe(session, desired, this.outputs));
-    this.outputs = outputsFromActual(news, found.actual, found.identity, found.known);
+    const outputs = outputsFromActual(news, found.actual, found.identity, found.known);
+    this.outputs = withSnapshot(outputs, {}, this.outputs);
     this.inputs = news;
   }
 
