@@ -30,7 +30,7 @@ export class S3Server {
   readonly region = REGION;
   readonly endpoint: string;
   readonly client: S3Client;
-  private readonly root = mkdtempSync(join(tmpdir(), "pgpartition-s3-"));
+  private readonly root = mkdtempSync(join(process.env.PGPARTITION_TEST_ROOT ?? tmpdir(), "pgpartition-s3-"));
   private readonly secret = randomBytes(12).toString("hex");
   private child: ChildProcess | undefined;
 
