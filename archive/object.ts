@@ -2,10 +2,11 @@
 import { createHash, type Hash } from "node:crypto";
 import { type Duplex, PassThrough, type Readable, Transform, type TransformCallback } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { constants, createZstdCompress, createZstdDecompress } from "node:zlib";
+import { createZstdDecompress } from "node:zlib";
 import type { PieceWatcher } from "../postgres/archive/characters";
 import { ArchiveError } from "../postgres/errors";
 import { ARCHIVE_DEFAULTS, type RowFormat } from "../topology/archive";
+import { Compressor } from "./compressor";
 import { undeclaredKey } from "./encryption";
 import { type RowSum, RowSummer } from "./rows";
 import { type Store, type StoredObject, StoreError } from "./store";
@@ -33,34 +34,6 @@ const BUFFERED_BYTES = 2 ** 20;
 
 /** A stream that has taken more takes nothing until all of that is done, and then all at once. */
 const ONE_PIECE = 1;
-
-/** Makes large pieces of small ones. */
-class Gatherer extends Transform {
-  private pieces: Buffer[] = [];
-  private bytes = 0;
-
-  constructor(private readonly pieceBytes: number) {
-    super({ writableHighWaterMark: ONE_PIECE, readableHighWaterMark: pieceBytes });
-  }
-
-  override _transform(piece: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
-    this.pieces.push(piece);
-    this.bytes += piece.length;
-    if (this.bytes >= this.pieceBytes) this.give();
-    done();
-  }
-
-  override _flush(done: TransformCallback): void {
-    this.give();
-    done();
-  }
-
-  private give(): void {
-    if (this.bytes > 0) this.push(Buffer.concat(this.pieces, this.bytes));
-    this.pieces = [];
-    this.bytes = 0;
-  }
-}
 
 /** Passes everything on and lets somebody see it, who may make it wait. */
 class Watcher extends Transform {
@@ -122,11 +95,11 @@ export async function writeRows(
   const { pieceBytes = PIECE_BYTES } = options;
   const rows = new RowSummer(format);
   const sha256 = createHash("sha256");
-  const before = summing(rows, onText);
-  const compress = createZstdCompress({
-    chunkSize: pieceBytes,
-    params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 },
-  });
+  const see = (piece: Buffer) => {
+    rows.add(piece);
+    return onText?.(piece.length);
+  };
+  const compressor = new Compressor({ level, pieceBytes, see });
   const encryption = store.cipher === undefined ? [] : [store.cipher.encrypt(key)];
   const after = hashing(sha256);
   let cause: unknown;
@@ -141,7 +114,7 @@ export async function writeRows(
   // Both have an end before anybody else uses the session.
   const [stored, fed] = await Promise.allSettled([
     storing,
-    pipeline([text, new Gatherer(pieceBytes), before, compress, ...encryption, after], { signal }),
+    pipeline([text, compressor, ...encryption, after], { signal }),
   ]);
   if (stored.status === "rejected") throw cause ?? stored.reason;
   if (fed.status === "rejected") throw fed.reason;
@@ -151,7 +124,7 @@ export async function writeRows(
     ...(store.cipher && { encryptedWith: store.cipher.id }),
     ...rows.end(),
     sha256: sha256.digest("hex"),
-    textBytes: before.bytes,
+    textBytes: compressor.textBytes,
   };
 }
 
