@@ -1,6 +1,8 @@
 /** Brings the rows of a partition back, into a table beside the parent that nobody else uses yet. */
+
 import { pipeline } from "node:stream/promises";
 import type { ArchiveRun } from "../postgres/archive/archiver";
+import { flushCounters } from "../postgres/archive/changes";
 import { FIND_MARKED, markStatement, type RestoreMark, readMark } from "../postgres/archive/mark";
 import { refuseRowSecurity } from "../postgres/archive/rowSecurity";
 import { COPYING, copyRowsIn } from "../postgres/archive/rows";
@@ -77,6 +79,7 @@ async function fill(run: RestoreRun, table: RelationName, made: RestoreMark, man
     await requireRows(session, await identified(session, table), manifest, run);
     await session.query(markStatement(table, { ...mark, whole: true }).sql);
   });
+  await flushCounters(session);
 }
 
 /** What an interrupted restore has left; undefined when there is no such table. */

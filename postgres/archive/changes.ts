@@ -60,6 +60,17 @@ export async function readEpoch(session: Session): Promise<string | undefined> {
   return `${row.reset} ${found?.timeline}`;
 }
 
+const FLUSHES = "SELECT pg_catalog.to_regproc('pg_catalog.pg_stat_force_next_flush') IS NOT NULL AS there";
+
+/**
+ * Has the counters say now what this session has done, of which they are told up to a minute late: an export of a table that was
+ * just filled would look like one that has changed since. Before 15 there is no way; the next update finds it unchanged.
+ */
+export async function flushCounters(session: Session): Promise<void> {
+  const [row] = await session.query<{ there: boolean }>(FLUSHES);
+  if (row?.there) await session.query("SELECT pg_catalog.pg_stat_force_next_flush()");
+}
+
 export function changeState(row: ChangeRow, since: string | undefined): ChangeState {
   const { filenode, inserted, updated, deleted } = row;
   return { filenode, inserted, updated, deleted, ...(since !== undefined && { since }) };

@@ -1,26 +1,43 @@
 /** What people are told of rows that are in the archive only, and that nothing here speaks of any more. Pure. */
 import { archivedOf } from "../../topology/fromState";
-import { entriesOf } from "../../topology/level";
+import { entriesOf, record } from "../../topology/level";
 import type { ArchivedCopy, DesiredSet } from "../../topology/model";
 import { bytesText } from "../../topology/sizeText";
 import { isAttached, needsArchive } from "../../topology/tiers";
 import type { Properties } from "../values";
+import { givenUpBy, placesIn } from "./givenUp";
+import type { RecordedPartition } from "./state";
 
 /** Names in a line. */
 const SHOWN = 10;
 
-/** Partitions that are archived, and that the program gives up or does not declare any more; undefined: none. */
-export function forgottenText(olds: Properties, desired: Pick<DesiredSet, "partitions">): string | undefined {
+/** Partitions that are archived, and that the program gives up or does not declare any more, in a line each; none: nothing to say. */
+export function forgottenTexts(olds: Properties, desired: DesiredSet): string[] {
   const tiers = new Map([...entriesOf(desired.partitions, "")].map(({ name, entry }) => [name, entry.tier]));
-  const forgotten = archivedOf(olds).filter(({ name }) => {
+  const recorded = placesIn(record(olds.partitions) as Record<string, RecordedPartition>);
+  const isGivenUp = givenUpBy(desired, recorded);
+  const leaving = archivedOf(olds).filter(({ name }) => {
     const tier = tiers.get(name);
     return tier === undefined || !(isAttached(tier) || needsArchive(tier));
   });
-  if (forgotten.length === 0) return undefined;
-  return (
-    `${listed(forgotten)}: archived, and not declared to be so any more. The state forgets ${them(forgotten)}; ` +
-    `what is stored stays in ${storeOf(olds)} until the lifecycle of the bucket (or somebody) deletes it.`
-  );
+  const stays = (copy: ArchivedCopy) => copy.only === true && !isGivenUp(copy);
+  const forgotten = leaving.filter((copy) => !stays(copy));
+  // Said once: what is not declared is not among the recorded partitions after that.
+  const kept = leaving.filter((copy) => stays(copy) && recorded.has(copy.name));
+  return [
+    ...(forgotten.length === 0
+      ? []
+      : [
+          `${listed(forgotten)}: archived, and not declared to be so any more. The state forgets ${them(forgotten)}; ` +
+            `what is stored stays in ${storeOf(olds)} until the lifecycle of the bucket (or somebody) deletes it.`,
+        ]),
+    ...(kept.length === 0
+      ? []
+      : [
+          `${listed(kept)}: archived, and not declared any more. The state keeps ${them(kept)}, so that no empty partition is made ` +
+            "in that range: declared again as before, the rows come back; tier dropped gives them up.",
+        ]),
+  ];
 }
 
 /** What a preview stands on while the store is still to be made. */

@@ -14,7 +14,7 @@ import { PartialFailure } from "../rpcErrors";
 import type { Properties } from "../values";
 import { applySet } from "./apply";
 import { archiveFailures, planningWithout } from "./archive";
-import { forgottenText, toBeMadeText } from "./archived";
+import { forgottenTexts, toBeMadeText } from "./archived";
 import { decide, factsFor } from "./decide";
 import { deleteSet } from "./delete";
 import { diffSet } from "./diff";
@@ -96,10 +96,9 @@ function fromStateText(reason: string): string {
   return `Planned from the state alone, without the database: ${reason}. What was changed there by hand does not show.`;
 }
 
-/** What the state will not speak of any more. */
+/** What the state will not speak of any more, and what it keeps though nobody declares it. */
 export async function tellForgotten(context: Context, olds: Properties, desired: DesiredSet): Promise<void> {
-  const forgotten = forgottenText(olds, desired);
-  if (forgotten !== undefined) await context.log.diagnostic("info", forgotten);
+  for (const text of forgottenTexts(olds, desired)) await context.log.diagnostic("info", text);
 }
 
 /** What a reviewer sees of a plan. */

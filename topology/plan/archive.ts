@@ -224,5 +224,8 @@ export function restore(
   const beside = { ...besideBound(context.desired, name, partition), ...(level && { level }) };
   const draft = build.restore(name, bound, copy, beside, after);
   context.drafts.restores.push(draft);
-  context.drafts.additions.push(build.attachMade(name, bound, draft, copy));
+  const attached = build.attachMade(name, bound, draft, copy);
+  context.drafts.additions.push(attached);
+  if (partition.tier === "exported")
+    context.drafts.exports.push(build.exportMade(attached, tierReason(context, name, "exported"), wayOf(context)));
 }

@@ -252,6 +252,24 @@ export class DraftBuilder {
     };
   }
 
+  /** The copy of what was restored, once it is attached: its own, though no row of it is written again. */
+  exportMade(
+    { id, partition, schema, bound, level, madeBy }: Draft,
+    reason: string,
+    way: Pick<Step, "format" | "serverSide">,
+  ): Draft {
+    return {
+      ...this.base("export", { schema, name: partition }, [id]),
+      method: "export",
+      ...(level && { level }),
+      bound,
+      madeBy,
+      ...way,
+      reason,
+      effect: effect("copies", {}),
+    };
+  }
+
   /** The rows come back, into a table beside the parent. */
   restore(
     name: string,

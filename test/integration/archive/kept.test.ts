@@ -72,8 +72,12 @@ describeOnOldestAndNewest("archived partitions that nobody declares any more", (
   it("are kept when the window has moved on, and when the store is away for a while", async () => {
     await set.up(program("month", OLD));
     const later = program("month", { window: { from: "2026-04", ahead: 0 } });
+    await set.preview(later);
+    assert.match(set.text, /info: events_2026_01 .*archived, and not declared any more\. The state keeps them/);
     await set.up(later);
     assert.deepEqual(kept(), MONTHS);
+    await set.preview(later);
+    assert.doesNotMatch(set.text, /not declared any more/);
     await rename(directory, `${directory}.away`);
     await set.up({ ...later, asOf: "2026-06-01" });
     assert.deepEqual(kept(), MONTHS);
