@@ -5,18 +5,20 @@
 import { createHash } from "node:crypto";
 import { Client } from "pg";
 
-type Query = (this: Client, ...args: unknown[]) => unknown;
+export type Query = (this: Client, ...args: unknown[]) => unknown;
 
-const query: Query = Client.prototype.query;
-
-const prepared: Query = function (sql, values, ...rest) {
-  if (typeof sql !== "string" || !Array.isArray(values)) return query.call(this, sql, values, ...rest);
-  const name = createHash("sha1").update(sql).digest("hex");
-  return query.call(this, { name, text: sql, values }, ...rest);
-};
+/** The same with a name for each statement with parameters, by which the session knows it again. */
+export function preparing(query: Query): Query {
+  return function (sql, values, ...rest) {
+    if (typeof sql !== "string" || !Array.isArray(values)) return query.call(this, sql, values, ...rest);
+    const name = createHash("sha1").update(sql).digest("hex");
+    return query.call(this, { name, text: sql, values }, ...rest);
+  };
+}
 
 /** Gives what ends it. */
 export function prepareStatements(): () => void {
-  Object.assign(Client.prototype, { query: prepared });
+  const query: Query = Client.prototype.query;
+  Object.assign(Client.prototype, { query: preparing(query) });
   return () => void Object.assign(Client.prototype, { query });
 }
