@@ -81,8 +81,11 @@ export function testMajors(): Major[] {
   });
 }
 
-/** Declares a suite once for each major version under test; `server()` may be called in hooks and tests only. */
-export function describeOnEachPostgres(title: string, suite: (server: () => TestServer) => void): void {
+/** What is declared for a major version; `server()` may be called in hooks and tests only. */
+type SuiteOn = (server: () => TestServer, major: Major) => void;
+
+/** Declares a suite once for each major version under test. */
+export function describeOnEachPostgres(title: string, suite: SuiteOn): void {
   for (const major of testMajors()) describeOn(major, title, suite);
 }
 
@@ -90,20 +93,20 @@ export function describeOnEachPostgres(title: string, suite: (server: () => Test
  * The same for the oldest and the newest version: for what is slow and does not depend on the version, or depends on it in
  * a way that is tried elsewhere on each.
  */
-export function describeOnOldestAndNewest(title: string, suite: (server: () => TestServer) => void): void {
+export function describeOnOldestAndNewest(title: string, suite: SuiteOn): void {
   describeOnSome([Math.min(...MAJORS), Math.max(...MAJORS)], title, suite);
 }
 
 /** The same for the newest version only: for what the engine and the provider do between them, whatever the server. */
-export function describeOnNewest(title: string, suite: (server: () => TestServer) => void): void {
+export function describeOnNewest(title: string, suite: SuiteOn): void {
   describeOnSome([Math.max(...MAJORS)], title, suite);
 }
 
-function describeOnSome(majors: number[], title: string, suite: (server: () => TestServer) => void): void {
+function describeOnSome(majors: number[], title: string, suite: SuiteOn): void {
   for (const major of testMajors()) if (majors.includes(major)) describeOn(major, title, suite);
 }
 
-function describeOn(major: Major, title: string, suite: (server: () => TestServer) => void): void {
+function describeOn(major: Major, title: string, suite: SuiteOn): void {
   describe(`${title} (PostgreSQL ${major})`, () => {
     let server: TestServer | undefined;
     before(async function () {
@@ -115,7 +118,7 @@ function describeOn(major: Major, title: string, suite: (server: () => TestServe
         throw new Error("server() is there in hooks and tests only");
       }
       return server;
-    });
+    }, major);
   });
 }
 
