@@ -1,10 +1,12 @@
 /** Statements that put an attribute of a partition right: each attribute, with each action that there is for it. */
 import type { Client } from "pg";
+import type { Sessions } from "../../../postgres/connection";
 import { renderStep } from "../../../postgres/statements";
 import type { AttributeDifference, ChildAttribute } from "../../../topology/attributes";
 import type { TestDatabase, TestServer } from "../../support/postgres";
+import { openForSuite } from "../postgres/opened";
 import { expectPredictedLocks } from "../postgres/predicted-locks";
-import { createFamily, oidOf, readParentOf, sessionsOn, step } from "../postgres/support";
+import { createFamily, oidOf, readParentOf, step } from "../postgres/support";
 
 type Change = Omit<AttributeDifference, "attribute"> & { from?: number; to?: number };
 
@@ -83,16 +85,14 @@ const SETUP = (major: number) => [
 export function comparesAttributes(server: () => TestServer): void {
   let database: TestDatabase;
   let client: Client;
+  let sessions: Sessions;
 
+  openForSuite(server, (opened) => {
+    ({ database, client, sessions } = opened);
+  });
   before(async () => {
-    database = await server().createDatabase();
-    client = await database.client();
     await createFamily(client, { withDefault: true, out: true, in: true });
     for (const sql of SETUP(server().major)) await client.query(sql);
-  });
-  after(async () => {
-    await client?.query("DROP SCHEMA s CASCADE");
-    await database?.drop();
   });
 
   for (const [attribute, changes] of Object.entries(CHANGES) as [ChildAttribute, Change[] | typeof REPORTED][]) {
@@ -100,9 +100,7 @@ export function comparesAttributes(server: () => TestServer): void {
     it(attribute, async () => {
       for (const { from = 0, to = 99, ...difference } of changes) {
         if (server().major < from || server().major > to) continue;
-        const sessions = sessionsOn(database.connection);
         const parent = await readParentOf(sessions);
-        await sessions.close();
         const differences = [{ attribute, ...difference }];
         const oid = await oidOf(client, "s.c1");
         await expectPredictedLocks(database, renderStep(step("adjust", "c1", { oid, differences }), parent));

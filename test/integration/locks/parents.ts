@@ -13,6 +13,7 @@ import type { DeclaredTable } from "../../../topology/table/model";
 import type { TestDatabase, TestServer } from "../../support/postgres";
 import { openForSuite } from "../postgres/opened";
 import { expectPredictedLocks, expectPredictedTogether } from "../postgres/predicted-locks";
+import { emptySchema } from "../postgres/support";
 import { declared } from "../table/tables";
 
 interface Family {
@@ -67,8 +68,8 @@ const withColumn = (column: Change) => table({ columns: [...COLUMNS, { name: "ex
 
 async function createParent(client: Client, { empty, withDefault, out, in: referenced, self, deep }: Family) {
   const below = deep ? " PARTITION BY RANGE (k)" : "";
+  await emptySchema(client, "public");
   await client.query(`
-    DROP SCHEMA public CASCADE; CREATE SCHEMA public;
     CREATE TABLE plain (id int PRIMARY KEY);
     CREATE TABLE parted (id int PRIMARY KEY) PARTITION BY RANGE (id);
     CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (6);

@@ -12,7 +12,7 @@ import type { Step } from "../../../topology/steps";
 import type { TestDatabase, TestServer } from "../../support/postgres";
 import { openForSuite } from "../postgres/opened";
 import { expectPredictedTogether } from "../postgres/predicted-locks";
-import { range, read, readParentOf } from "../postgres/support";
+import { emptySchema, range, read, readParentOf } from "../postgres/support";
 import { leftovers, reorganizing, stepOf } from "../reorganize/support";
 
 interface Family {
@@ -53,8 +53,9 @@ async function create(client: Client, { withDefault, out, deep, key }: Family): 
   const references = tables.map((name) => `REFERENCES s.${name}`).join(" ");
   const bound = (from: number, to: number, remainder: number) =>
     hash ? `FOR VALUES WITH (MODULUS 2, REMAINDER ${remainder})` : `FOR VALUES FROM (${from}) TO (${to})`;
+  await emptySchema(client);
   await client.query(`
-    DROP SCHEMA IF EXISTS s CASCADE; CREATE SCHEMA s; DROP PUBLICATION IF EXISTS published;
+    DROP PUBLICATION IF EXISTS published;
     CREATE TABLE s.ref (r int PRIMARY KEY);
     CREATE TABLE s.refs (r int PRIMARY KEY) PARTITION BY RANGE (r);
     CREATE TABLE s.refs_1 PARTITION OF s.refs FOR VALUES FROM (0) TO (5);
@@ -152,8 +153,8 @@ export function comparesReorganizations(server: () => TestServer): void {
 
   for (const method of ["moveInOneTransaction", "copyAndSwap"] as const) {
     it(`${method}, between partitions of a partition`, async () => {
+      await emptySchema(client);
       await client.query(`
-        DROP SCHEMA IF EXISTS s CASCADE; CREATE SCHEMA s;
         CREATE TABLE s.ref (r int PRIMARY KEY); INSERT INTO s.ref SELECT generate_series(0, 9);
         CREATE TABLE s.p (t int, k int, r int REFERENCES s.ref, PRIMARY KEY (t, k)) PARTITION BY LIST (t);
         CREATE TABLE s.t PARTITION OF s.p FOR VALUES IN (1) PARTITION BY RANGE (k);

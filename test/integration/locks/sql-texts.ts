@@ -26,8 +26,15 @@ const ACTION =
 const STATEMENT =
   /^(ALTER|ANALYZE|CLUSTER|COMMENT|COPY|CREATE|DELETE|DO|DROP|GRANT|INSERT|LOCK|REFRESH|REINDEX|REVOKE|SELECT|TRUNCATE|UPDATE|VACUUM|WITH) /;
 
-/** Every text that is a statement, or an action of one. */
-export function sqlTexts(): SqlText[] {
+let known: readonly SqlText[] | undefined;
+
+/** Every text that is a statement, or an action of one; the sources are read once for all versions. */
+export function sqlTexts(): readonly SqlText[] {
+  known ??= readTexts();
+  return known;
+}
+
+function readTexts(): SqlText[] {
   return FOLDERS.flatMap((folder) => filesIn(folder)).flatMap((file) => {
     const source = ts.createSourceFile(file, readFileSync(join(CHECKOUT, file), "utf8"), ts.ScriptTarget.Latest, true);
     return textsIn(source).flatMap(({ node, raw }) => {

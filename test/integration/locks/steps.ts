@@ -9,7 +9,7 @@ import type { Step, StepMethod } from "../../../topology/steps";
 import type { TestDatabase, TestServer } from "../../support/postgres";
 import { openForSuite } from "../postgres/opened";
 import { expectPredictedLocks, expectPredictedWaits } from "../postgres/predicted-locks";
-import { createFamily, type Family, leavePending, oidOf, range, read, step } from "../postgres/support";
+import { createFamily, emptySchema, type Family, leavePending, oidOf, range, read, step } from "../postgres/support";
 
 const FAMILIES: [string, Family][] = [
   ["alone", {}],
@@ -305,7 +305,8 @@ export function comparesSteps(server: () => TestServer): void {
   });
 
   async function rebuild(family: Family): Promise<void> {
-    await client.query("DROP SCHEMA IF EXISTS s, t CASCADE");
+    await client.query("DROP SCHEMA IF EXISTS t CASCADE");
+    await emptySchema(client);
     await createFamily(client, family);
   }
 

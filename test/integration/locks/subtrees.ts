@@ -12,7 +12,7 @@ import { sourceOf } from "../../../topology/plan/subtrees";
 import type { ReorganizationMethod } from "../../../topology/steps";
 import type { TestDatabase, TestServer } from "../../support/postgres";
 import { openForSuite } from "../postgres/opened";
-import { range, read, readParentOf } from "../postgres/support";
+import { emptySchema, range, read, readParentOf } from "../postgres/support";
 import { leftovers, stepOf } from "../reorganize/support";
 import { comparesParts, transactions } from "./reorganizations";
 
@@ -52,8 +52,8 @@ const FAMILIES: [string, { out: string[]; withDefault?: boolean; index?: boolean
 ];
 
 async function create(client: Client, { out, withDefault, index }: (typeof FAMILIES)[number][1]): Promise<void> {
+  await emptySchema(client);
   await client.query(`
-    DROP SCHEMA IF EXISTS s CASCADE; CREATE SCHEMA s;
     CREATE TABLE s.ref (r int PRIMARY KEY);
     CREATE TABLE s.refs (r int PRIMARY KEY) PARTITION BY RANGE (r);
     CREATE TABLE s.refs_1 PARTITION OF s.refs DEFAULT;

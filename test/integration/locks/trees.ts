@@ -2,12 +2,14 @@
 
 import type { Client } from "pg";
 import { withCopyFacts } from "../../../postgres/catalog/copying";
+import type { Sessions } from "../../../postgres/connection";
 import { renderStep } from "../../../postgres/statements";
 import type { NewLevel } from "../../../topology/model";
 import type { Step } from "../../../topology/steps";
 import type { TestDatabase, TestServer } from "../../support/postgres";
+import { openForSuite } from "../postgres/opened";
 import { expectPredictedLocks } from "../postgres/predicted-locks";
-import { createFamily, type Family, oidOf, range, read, readParentOf, sessionsOn, step } from "../postgres/support";
+import { createFamily, emptySchema, type Family, oidOf, range, read, readParentOf, step } from "../postgres/support";
 
 const FAMILIES: [string, Family][] = [
   ["alone", {}],
@@ -94,36 +96,35 @@ const CASES: Record<string, Case> = {
 };
 
 export function comparesTrees(server: () => TestServer): void {
-  async function withTree(family: Family, work: (database: TestDatabase, client: Client) => Promise<void>) {
-    const database = await server().createDatabase();
-    try {
-      const client = await database.client();
-      await createFamily(client, { ...family, deep: true });
-      await client.query("DELETE FROM s.p WHERE k >= 15");
-      await client.query("ALTER TABLE s.c1 DETACH PARTITION s.c1b");
-      await client.query("ALTER TABLE s.c1 ATTACH PARTITION s.c1b FOR VALUES FROM (15) TO (17)");
-      if (family.withDefault) await client.query("CREATE TABLE s.c1d PARTITION OF s.c1 DEFAULT");
-      await work(database, client);
-    } finally {
-      await database.drop();
-    }
+  let database: TestDatabase;
+  let client: Client;
+  let sessions: Sessions;
+
+  openForSuite(server, (opened) => {
+    ({ database, client, sessions } = opened);
+  });
+
+  async function createTree(family: Family): Promise<void> {
+    await emptySchema(client);
+    await createFamily(client, { ...family, deep: true });
+    await client.query(`DELETE FROM s.p WHERE k >= 15; ALTER TABLE s.c1 DETACH PARTITION s.c1b;
+      ALTER TABLE s.c1 ATTACH PARTITION s.c1b FOR VALUES FROM (15) TO (17)`);
+    if (family.withDefault) await client.query("CREATE TABLE s.c1d PARTITION OF s.c1 DEFAULT");
   }
 
   for (const [name, family] of FAMILIES) {
     for (const [title, { prepare = [], make, copied }] of Object.entries(CASES)) {
-      it(`${title}, ${name}`, () =>
-        withTree(family, async (database, client) => {
-          const under = { schema: "s", name: "c1", oid: await oidOf(client, "s.c1") };
-          const sessions = sessionsOn(database.connection);
-          const before = await readParentOf(sessions);
-          for (const sql of prepare) await client.query(sql);
-          const planned = await make(client, under);
-          const gone = prepare.length > 0 && planned.kind === "drop";
-          const facts = gone ? before : (await read(sessions, [planned.partition])).parent;
-          const complete = await sessions.withSession((session) => withCopyFacts(session, [planned], facts ?? before));
-          await sessions.close();
-          await expectPredictedLocks(database, renderStep(planned, complete), copied);
-        }));
+      it(`${title}, ${name}`, async () => {
+        await createTree(family);
+        const under = { schema: "s", name: "c1", oid: await oidOf(client, "s.c1") };
+        const before = await readParentOf(sessions);
+        for (const sql of prepare) await client.query(sql);
+        const planned = await make(client, under);
+        const gone = prepare.length > 0 && planned.kind === "drop";
+        const facts = gone ? before : (await read(sessions, [planned.partition])).parent;
+        const complete = await sessions.withSession((session) => withCopyFacts(session, [planned], facts ?? before));
+        await expectPredictedLocks(database, renderStep(planned, complete), copied);
+      });
     }
   }
 }

@@ -38,10 +38,8 @@ export async function expectPredictedLocks(
   copied: readonly string[] = [],
 ): Promise<void> {
   const settings: string[] = [];
-  const client = await database.client("names");
   // What a statement locks is told by the name that it has before all of them.
-  const names = await relations(client);
-  await client.end();
+  const names = await relations(await witnessOf(database));
   for (const statement of statements) {
     if (statement.sql.startsWith("SET LOCAL")) settings.push(statement.sql);
     else await expectHeld(database, statement, settings, { names, copied });
@@ -54,14 +52,14 @@ async function expectHeld(
   settings: string[],
   { names, copied }: { names: Map<number, Relation>; copied: readonly string[] },
 ): Promise<void> {
+  const witness = await witnessOf(database);
+  const before = new Map([...(await relations(witness)), ...names]);
   const client = await database.client("traced");
   try {
-    const before = new Map([...(await relations(client)), ...names]);
-    await client.query("BEGIN");
-    for (const sql of settings) await client.query(sql);
+    const pid = await begin(client, settings);
     if (statement.fills) await pipeline(Readable.from(copied), client.query(from(statement.sql)));
     else await client.query(statement.sql);
-    const traced = await heldBy(client, before);
+    const traced = await heldBy({ client, pid }, witness, before);
     await client.query("COMMIT");
     const predicted = strongest(statement.locks).map(({ relation, mode }) => [relation, mode]);
     assert.deepEqual(traced, Object.fromEntries(predicted), statement.sql);
@@ -80,12 +78,13 @@ export async function expectPredictedTogether(
   statements: Statement[],
   parametersOf: (sql: string) => unknown[] | undefined = () => undefined,
 ): Promise<void> {
+  const witness = await witnessOf(database);
+  const before = await relations(witness);
   const client = await database.client("traced");
   try {
-    const before = await relations(client);
-    await client.query("BEGIN");
+    const pid = await begin(client);
     for (const { sql } of statements) await client.query(sql, parametersOf(sql));
-    const traced = await heldBy(client, before);
+    const traced = await heldBy({ client, pid }, witness, before);
     await client.query("COMMIT");
     const known = new Set([...before.values()].map(({ name }) => name));
     const met = (modes: Traced) =>
@@ -99,27 +98,54 @@ export async function expectPredictedTogether(
   }
 }
 
+const witnesses = new WeakMap<TestDatabase, Promise<Client>>();
+
+/** A session beside those that are traced, which looks thousands of times and has its queries planned once. */
+function witnessOf(database: TestDatabase): Promise<Client> {
+  const known = witnesses.get(database);
+  if (known !== undefined) return known;
+  const opened = database.client("witness");
+  witnesses.set(database, opened);
+  return opened;
+}
+
+/** Begins a transaction, and gives the process id of its session. */
+async function begin(client: Client, settings: readonly string[] = []): Promise<number> {
+  const results = await client.query(["BEGIN", ...settings, "SELECT pg_backend_pid() AS pid"].join("; "));
+  return [results].flat().at(-1)?.rows[0].pid;
+}
+
 interface Relation {
   name: string;
   /** OID of its table when it is an index. */
   indexOf: number | null;
 }
 
+const RELATIONS = `SELECT c.oid, format('"%s"."%s"', n.nspname, c.relname) AS name, x.indrelid AS "indexOf"
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_index x ON x.indexrelid = c.oid
+  WHERE c.relkind IN ('r', 'p', 'f', 'i', 'I') AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'`;
+
 async function relations(client: Client): Promise<Map<number, Relation>> {
-  const { rows } = await client.query<Relation & { oid: number }>(
-    `SELECT c.oid, format('"%s"."%s"', n.nspname, c.relname) AS name, x.indrelid AS "indexOf"
-     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_index x ON x.indexrelid = c.oid
-     WHERE c.relkind IN ('r', 'p', 'f', 'i', 'I') AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'`,
-  );
+  const { rows } = await client.query<Relation & { oid: number }>({ name: "relations", text: RELATIONS });
   return new Map(rows.map(({ oid, name, indexOf }) => [oid, { name, indexOf }]));
 }
 
+const HELD = "SELECT relation, mode FROM pg_locks WHERE pid = $1 AND locktype = 'relation' AND granted";
+
+/** OIDs below are those of the server's own catalog. */
+const FIRST_OID_OF_USERS = 16384;
+
 /** An index that the transaction itself makes is nobody else's; a table is shown, as the statement's own effect. */
-async function heldBy(client: Client, before: Map<number, Relation>): Promise<Traced> {
-  const { rows } = await client.query<{ relation: number; mode: string }>(
-    "SELECT relation, mode FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted",
-  );
-  const after = [...(await relations(client))].filter(([oid, { indexOf }]) => before.has(oid) || indexOf === null);
+async function heldBy(
+  { client, pid }: { client: Client; pid: number },
+  witness: Client,
+  before: Map<number, Relation>,
+): Promise<Traced> {
+  const { rows } = await witness.query<{ relation: number; mode: string }>({ name: "held", text: HELD, values: [pid] });
+  // What the transaction has made nobody else can see.
+  const isNew = rows.some(({ relation }) => relation >= FIRST_OID_OF_USERS && !before.has(relation));
+  const now = isNew ? await relations(client) : before;
+  const after = [...now].filter(([oid, { indexOf }]) => before.has(oid) || indexOf === null);
   const known = new Map([...after, ...before]);
   const modes = new Map<number, LockMode>();
   for (const { relation, mode } of rows) {

@@ -135,46 +135,84 @@ export interface Family {
   deep?: boolean;
 }
 
+/**
+ * Leaves the schema there with nothing in it. Whenever a schema is made or dropped, every session plans all its queries
+ * anew; so that is done only to one that has been granted, or gives what is made in it away.
+ */
+export async function emptySchema(client: Client, schema = SCHEMA): Promise<void> {
+  await client.query(`DO $$ DECLARE tables text; routines text; BEGIN
+    IF EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = '${schema}'
+      AND (n.nspacl IS NOT NULL OR EXISTS (SELECT FROM pg_default_acl d WHERE d.defaclnamespace = n.oid))) THEN
+      DROP SCHEMA ${schema} CASCADE;
+    END IF;
+    CREATE SCHEMA IF NOT EXISTS ${schema};
+    SELECT string_agg(oid::regclass::text, ', ') INTO tables FROM pg_class
+      WHERE relnamespace = '${schema}'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition;
+    IF tables IS NOT NULL THEN EXECUTE 'DROP TABLE ' || tables || ' CASCADE'; END IF;
+    SELECT string_agg(oid::regprocedure::text, ', ') INTO routines FROM pg_proc
+      WHERE pronamespace = '${schema}'::regnamespace;
+    IF routines IS NOT NULL THEN EXECUTE 'DROP ROUTINE ' || routines || ' CASCADE'; END IF;
+  END $$`);
+}
+
 /** `s.g` (list) holds `s.p` (range by k), as far as locks are concerned the general case. */
 export async function createFamily(client: Client, family: Family = {}): Promise<void> {
-  const reference = [
-    family.out ? ", CONSTRAINT fk FOREIGN KEY (r) REFERENCES s.ref" : "",
-    family.also ? ", CONSTRAINT also FOREIGN KEY (r) REFERENCES s.plain" : "",
-    family.self ? ", CONSTRAINT up FOREIGN KEY (r) REFERENCES s.p (k)" : "",
+  await client.query(
+    [...referencedByFamily(family), ...tablesOfFamily(family), ...referencesToFamily(family)].join("; "),
+  );
+}
+
+function referencedByFamily({ out, also }: Family): string[] {
+  const divided = typeof out === "string";
+  return [
+    "CREATE SCHEMA IF NOT EXISTS s",
+    `CREATE TABLE s.ref (r int PRIMARY KEY)${divided ? " PARTITION BY RANGE (r)" : ""}`,
+    ...(divided ? ["CREATE TABLE s.ref0 PARTITION OF s.ref DEFAULT"] : []),
+    ...(out === "deep"
+      ? [
+          "CREATE TABLE s.ref1 PARTITION OF s.ref FOR VALUES FROM (0) TO (50) PARTITION BY RANGE (r)",
+          "CREATE TABLE s.ref1a PARTITION OF s.ref1 DEFAULT",
+        ]
+      : []),
+    "INSERT INTO s.ref SELECT generate_series(0, 99)",
+    ...(also ? ["CREATE TABLE s.plain AS TABLE s.ref", "ALTER TABLE s.plain ADD PRIMARY KEY (r)"] : []),
+  ];
+}
+
+function tablesOfFamily({ out, also, self, deep, withDefault }: Family): string[] {
+  const references = [
+    out ? ", CONSTRAINT fk FOREIGN KEY (r) REFERENCES s.ref" : "",
+    also ? ", CONSTRAINT also FOREIGN KEY (r) REFERENCES s.plain" : "",
+    self ? ", CONSTRAINT up FOREIGN KEY (r) REFERENCES s.p (k)" : "",
   ].join("");
-  await client.query("CREATE SCHEMA s");
-  await client.query(
-    `CREATE TABLE s.ref (r int PRIMARY KEY)${typeof family.out === "string" ? " PARTITION BY RANGE (r)" : ""}`,
-  );
-  if (typeof family.out === "string") await client.query("CREATE TABLE s.ref0 PARTITION OF s.ref DEFAULT");
-  if (family.out === "deep")
-    await client.query(`CREATE TABLE s.ref1 PARTITION OF s.ref FOR VALUES FROM (0) TO (50) PARTITION BY RANGE (r);
-      CREATE TABLE s.ref1a PARTITION OF s.ref1 DEFAULT`);
-  await client.query("INSERT INTO s.ref SELECT generate_series(0, 99)");
-  if (family.also) await client.query("CREATE TABLE s.plain AS TABLE s.ref; ALTER TABLE s.plain ADD PRIMARY KEY (r)");
-  await client.query(
-    "CREATE TABLE s.g (tenant int NOT NULL, k int NOT NULL, r int, note text) PARTITION BY LIST (tenant)",
-  );
-  await client.query(
-    `CREATE TABLE s.p (tenant int NOT NULL, k int NOT NULL, r int, note text, PRIMARY KEY (k)${reference}) PARTITION BY RANGE (k)`,
-  );
-  await client.query("ALTER TABLE s.g ATTACH PARTITION s.p FOR VALUES IN (1)");
-  await client.query("CREATE TABLE s.c0 PARTITION OF s.p FOR VALUES FROM (0) TO (10)");
-  const below = family.deep ? " PARTITION BY RANGE (k)" : "";
-  await client.query(`CREATE TABLE s.c1 PARTITION OF s.p FOR VALUES FROM (10) TO (20)${below}`);
-  if (family.withDefault) await client.query(`CREATE TABLE s.d PARTITION OF s.p DEFAULT${below}`);
-  if (family.deep) {
-    await client.query("CREATE TABLE s.c1a PARTITION OF s.c1 FOR VALUES FROM (10) TO (15)");
-    await client.query("CREATE TABLE s.c1b PARTITION OF s.c1 FOR VALUES FROM (15) TO (20)");
-    if (family.withDefault) await client.query("CREATE TABLE s.d1 PARTITION OF s.d FOR VALUES FROM (100) TO (200)");
-  }
-  await client.query(`INSERT INTO s.p SELECT 1, k, ${family.self ? "k % 10" : "k"}, 'n' FROM generate_series(0, 19) k`);
-  if (family.in === "deep")
-    await client.query(`CREATE TABLE s.inb (k int REFERENCES s.p) PARTITION BY RANGE (k);
-      CREATE TABLE s.inb0 PARTITION OF s.inb DEFAULT;
-      CREATE TABLE s.inb1 PARTITION OF s.inb FOR VALUES FROM (0) TO (50) PARTITION BY RANGE (k);
-      CREATE TABLE s.inb1a PARTITION OF s.inb1 DEFAULT`);
-  else if (family.in) await client.query("CREATE TABLE s.inb (k int REFERENCES s.p)");
+  const columns = "tenant int NOT NULL, k int NOT NULL, r int, note text";
+  const below = deep ? " PARTITION BY RANGE (k)" : "";
+  return [
+    `CREATE TABLE s.g (${columns}) PARTITION BY LIST (tenant)`,
+    `CREATE TABLE s.p (${columns}, PRIMARY KEY (k)${references}) PARTITION BY RANGE (k)`,
+    "ALTER TABLE s.g ATTACH PARTITION s.p FOR VALUES IN (1)",
+    "CREATE TABLE s.c0 PARTITION OF s.p FOR VALUES FROM (0) TO (10)",
+    `CREATE TABLE s.c1 PARTITION OF s.p FOR VALUES FROM (10) TO (20)${below}`,
+    ...(withDefault ? [`CREATE TABLE s.d PARTITION OF s.p DEFAULT${below}`] : []),
+    ...(deep
+      ? [
+          "CREATE TABLE s.c1a PARTITION OF s.c1 FOR VALUES FROM (10) TO (15)",
+          "CREATE TABLE s.c1b PARTITION OF s.c1 FOR VALUES FROM (15) TO (20)",
+        ]
+      : []),
+    ...(deep && withDefault ? ["CREATE TABLE s.d1 PARTITION OF s.d FOR VALUES FROM (100) TO (200)"] : []),
+    `INSERT INTO s.p SELECT 1, k, ${self ? "k % 10" : "k"}, 'n' FROM generate_series(0, 19) k`,
+  ];
+}
+
+function referencesToFamily(family: Family): string[] {
+  if (family.in !== "deep") return family.in ? ["CREATE TABLE s.inb (k int REFERENCES s.p)"] : [];
+  return [
+    "CREATE TABLE s.inb (k int REFERENCES s.p) PARTITION BY RANGE (k)",
+    "CREATE TABLE s.inb0 PARTITION OF s.inb DEFAULT",
+    "CREATE TABLE s.inb1 PARTITION OF s.inb FOR VALUES FROM (0) TO (50) PARTITION BY RANGE (k)",
+    "CREATE TABLE s.inb1a PARTITION OF s.inb1 DEFAULT",
+  ];
 }
 
 export async function oidOf(client: Client, name: string): Promise<number> {
