@@ -183,7 +183,9 @@ async function waitUntilReady(
       await client.connect();
       return true;
     } catch (error) {
-      if (!NOT_READY_YET.has(errorCode(error) ?? "")) {
+      // Without a code the connection ended before anybody had answered, as in the moment in which a server begins to listen.
+      const code = errorCode(error);
+      if (code !== undefined && !NOT_READY_YET.has(code)) {
         throw error;
       }
       await pause(POLL_MS);
