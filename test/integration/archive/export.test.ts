@@ -55,7 +55,15 @@ describeOnEachPostgres("an export", (server) => {
       const copies = await listCopies(store, manifest.origin);
       assert.deepEqual(
         [...newestByOid(copies).values()],
-        [{ partition: "events_2024_01", oid: manifest.partition.oid, generation: 1, manifest: { ...stored } }],
+        [
+          {
+            partition: "events_2024_01",
+            oid: manifest.partition.oid,
+            generation: 1,
+            manifest: { ...stored },
+            droppedBy: [],
+          },
+        ],
       );
       assert.deepEqual(await readManifest(store, stored), manifest);
       const [row] = await session.query<{ rows: number; least: string; greatest: string }>(
