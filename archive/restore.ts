@@ -6,10 +6,12 @@ import { flushCounters } from "../postgres/archive/changes";
 import { FIND_MARKED, markStatement, type RestoreMark, readMark } from "../postgres/archive/mark";
 import { refuseRowSecurity } from "../postgres/archive/rowSecurity";
 import { COPYING, copyRowsIn } from "../postgres/archive/rows";
+import { shareStatement } from "../postgres/archive/statements";
 import type { Session } from "../postgres/connection";
 import { IdentityError } from "../postgres/errors";
 import { faultPoint } from "../postgres/faults";
 import { qualified } from "../postgres/identifiers";
+import type { Statement } from "../postgres/statement";
 import { renderStep } from "../postgres/statements";
 import type { RelationName } from "../topology/model";
 import { readManifest } from "./inventory";
@@ -74,12 +76,24 @@ async function fill(run: RestoreRun, table: RelationName, made: RestoreMark, man
   }
   faultPoint("archive");
   await session.transaction(async () => {
-    await session.query(`LOCK TABLE ${qualified(table)} IN SHARE MODE`);
+    await session.query(shareStatement(table, []).sql);
     await session.query(COPYING);
     await requireRows(session, await identified(session, table), manifest, run);
+    for (const { sql } of statementsOf(run).completing) await session.query(sql);
     await session.query(markStatement(table, { ...mark, whole: true }).sql);
   });
   await flushCounters(session);
+}
+
+/** Before the first row, and after the last one has been compared; the others tell of this file what it does itself. */
+function statementsOf({ step, parent }: RestoreRun): Record<"making" | "completing", Statement[]> {
+  const statements = renderStep(step, parent);
+  const [filling, comparing] = [({ fills }: Statement) => fills, ({ prove }: Statement) => prove];
+  const own = (some: Statement[]) => some.filter(({ marks, prove, proves }) => !(marks || prove || proves));
+  return {
+    making: own(statements.slice(0, statements.findIndex(filling))),
+    completing: own(statements.slice(statements.findIndex(comparing))),
+  };
 }
 
 /** What an interrupted restore has left; undefined when there is no such table. */
@@ -96,7 +110,7 @@ async function findTable(
 }
 
 async function makeTable(run: RestoreRun, table: RelationName): Promise<RestoreMark> {
-  const { session, step, parent, manifest } = run;
+  const { session, step, manifest } = run;
   if (step.bound === undefined) throw new RangeError(`Step ${step.id} has no bound.`);
   const { key, version } = manifest;
   const mark: RestoreMark = {
@@ -108,7 +122,7 @@ async function makeTable(run: RestoreRun, table: RelationName): Promise<RestoreM
     whole: false,
   };
   await session.transaction(async () => {
-    for (const statement of renderStep(step, parent).filter(({ fills }) => !fills)) await session.query(statement.sql);
+    for (const { sql } of statementsOf(run).making) await session.query(sql);
     await session.query(markStatement(table, mark).sql);
     faultPoint("beforeCommit");
   });

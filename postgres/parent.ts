@@ -122,6 +122,8 @@ export interface CopyFacts {
   key: { column: string; equals: string }[];
   /** Foreign keys of the parent as PostgreSQL prints them; `references`: the table, then what is below it. */
   foreignKeys: { name: string; definition: string; references: RelationName[]; valid: boolean }[];
+  /** CHECKs, and from 18 on NOT NULLs, that rows of partitions may violate: nobody has ever looked. */
+  unvalidated: { name: string; definition: string }[];
   /** The condition that the bounds of the parent and of its own parents put on every row; undefined: none. */
   condition?: string;
   /** PostgreSQL takes a CHECK of the condition for a proof that a row is within all these bounds. */

@@ -51,6 +51,8 @@ export interface Statement {
   fills?: boolean;
   /** Sent by the proof that the statement before it has begun. */
   proves?: boolean;
+  /** Sent with what the restore has got to by then. */
+  marks?: boolean;
   /** Sent under a savepoint and tried again by itself, since what came before it in its transaction took long. */
   patient?: boolean;
   /**

@@ -3,7 +3,7 @@ import { relationsBelow } from "../topology/level";
 import type { PartitionBound, RelationName } from "../topology/model";
 import type { Step, StepMethod } from "../topology/steps";
 import { adjustStatements } from "./adjust";
-import { comparedStatements, exportStatements, fillStatement, proofStatement } from "./archive/statements";
+import { exportStatements, provingStatements, restoreStatements, withoutUnvalidated } from "./archive/statements";
 import { boundClause, boundPredicate } from "./boundSql";
 import { attributeStatements, indexStatements, likeStatements } from "./childAttributes";
 import { expressionClause } from "./generated";
@@ -333,7 +333,7 @@ function dropTable(rendering: Rendering): Statement[] {
 /** Nothing before the proof is committed; what follows it is tried for by itself, so that it need not be made again. */
 function dropArchived(rendering: Rendering): Statement[] {
   const dropping = dropTable(rendering).map((statement) => ({ ...statement, alone: false, patient: true }));
-  return [proofStatement(rendering), ...comparedStatements(rendering), ...dropping];
+  return [...provingStatements(rendering), ...dropping];
 }
 
 function restore(rendering: Rendering): Statement[] {
@@ -343,12 +343,15 @@ function restore(rendering: Rendering): Statement[] {
   const check = proofOfBound(rendering);
   const add = `ALTER TABLE ${childName} ADD CONSTRAINT ${quoteIdent(BOUND_CHECK)} CHECK (${check})`;
   const descendants = relationsBelow(step.level, step.schema);
-  return [
+  const altering = (sql: string) => locking(rendering, "addGuard", sql, { descendants });
+  const without = withoutUnvalidated(rendering);
+  const made = [
     ...likeStatements(parent, child, { ...step, divided }),
+    ...(without === undefined ? [] : [locking(rendering, "addGuard", without)]),
     ...insideStatements(parent, child, step.level, "like"),
-    ...(check === undefined ? [] : [locking(rendering, "addGuard", add, { descendants })]),
-    { ...fillStatement(rendering, descendants), alone: true },
+    ...(check === undefined ? [] : [altering(add)]),
   ];
+  return restoreStatements(rendering, made, altering);
 }
 
 /** PostgreSQL 14 has no triggers on a partition that is partitioned itself, so that nobody need be kept from it. */

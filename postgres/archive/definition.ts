@@ -51,17 +51,18 @@ SELECT a.attname::text AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) 
   (SELECT pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(co.collname)
      FROM pg_catalog.pg_collation co JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace
      WHERE co.oid = a.attcollation AND a.attcollation <> t.typcollation) AS collation,
-  a.attnotnull AS required, a.attgenerated = 'v' AS virtual,
+  a.attnotnull AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = a.attrelid AND k.contype = 'n'
+    AND k.conkey = ARRAY[a.attnum] AND NOT k.convalidated) AS required, a.attgenerated = 'v' AS virtual,
   CASE WHEN a.attgenerated <> '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END AS expression
 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`;
 
-/** Of a table below the partition: only what it has by itself. Foreign keys belong to the database, not to the archive. */
+/** NOT NULL stands with its column, unless rows may violate it (from 18 on). Of a table below the partition: only what it has by itself. Foreign keys belong to the database, not to the archive. */
 const CONSTRAINTS = `
 SELECT k.conname::text AS name, pg_catalog.pg_get_constraintdef(k.oid) AS definition
 FROM pg_catalog.pg_constraint k
-WHERE k.conrelid = $1 AND k.contype IN ('c', 'p', 'u', 'x') AND ($2 OR (k.conislocal AND k.coninhcount = 0 AND k.conparentid = 0))
+WHERE k.conrelid = $1 AND (k.contype IN ('c', 'p', 'u', 'x') OR (k.contype = 'n' AND NOT k.convalidated)) AND ($2 OR (k.conislocal AND k.coninhcount = 0 AND k.conparentid = 0))
 ORDER BY k.contype, k.conname`;
 
 /** `ON ONLY` would leave out the tables below. */

@@ -38,11 +38,15 @@ export function readMark(comment: string | null): RestoreMark | undefined {
 /** LIKE pattern of all of them. */
 export const MARK_PATTERN = `${PREFIX}%`;
 
-export function markStatement(table: RelationName, mark: RestoreMark): Statement {
+/** Of what the restore has got to by then, which a preview does not know. */
+const LATER = `${PREFIX}…`;
+
+export function markStatement(table: RelationName, mark?: RestoreMark): Statement {
   return {
-    sql: `COMMENT ON TABLE ${qualified(table)} IS ${quoteLiteral(markText(mark))}`,
+    sql: `COMMENT ON TABLE ${qualified(table)} IS ${quoteLiteral(mark === undefined ? LATER : markText(mark))}`,
     locks: [{ relation: qualified(table), mode: "SHARE UPDATE EXCLUSIVE", hold: "instant" }],
     transactional: true,
+    marks: true,
   };
 }
 

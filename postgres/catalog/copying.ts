@@ -35,6 +35,7 @@ interface Row extends Record<string, unknown> {
   encoding: string;
   key: { column: string; schema: string; operator: string }[] | null;
   foreign_keys: { name: string; definition: string; references: RelationName[]; valid: boolean }[];
+  unvalidated: { name: string; definition: string }[];
   self_referenced: boolean;
   publications_of_all: string[];
   publications_of_leaves: string[];
@@ -112,6 +113,9 @@ SELECT (SELECT json_agg(
         JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace WHERE t.root = k.confrelid)) ORDER BY k.conname), '[]')
     FROM pg_catalog.pg_constraint k LEFT JOIN pg_catalog.pg_constraint up ON up.oid = k.conparentid
     WHERE k.conrelid = c.oid AND k.contype = 'f' AND (up.oid IS NULL OR up.conrelid <> k.conrelid)) AS foreign_keys,
+  (SELECT coalesce(json_agg(json_build_object('name', k.conname, 'definition', pg_catalog.pg_get_constraintdef(k.oid))
+      ORDER BY k.conname), '[]')
+    FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('c', 'n') AND NOT k.convalidated) AS unvalidated,
   EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.conrelid = c.oid AND k.confrelid = c.oid)
     AS self_referenced,
   (SELECT coalesce(json_agg(b.pubname ORDER BY b.pubname), '[]') FROM pg_catalog.pg_publication b
@@ -147,6 +151,7 @@ export async function readCopying(session: Session, parent: Keyed): Promise<Copy
         equals: `OPERATOR(${quoteIdent(schema)}.${operator})`,
       })),
       foreignKeys: row.foreign_keys,
+      unvalidated: row.unvalidated,
       condition: conditionOf(row.levels),
       provable: row.levels.every(isProvable),
       selfReferenced: row.self_referenced,

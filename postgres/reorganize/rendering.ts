@@ -21,6 +21,7 @@ const UNKNOWN: CopyFacts = {
   encoding: UTF8,
   key: [],
   foreignKeys: [],
+  unvalidated: [],
   provable: false,
   selfReferenced: false,
   publicationsOfAll: [],

@@ -130,7 +130,16 @@ describeOnOldestAndNewest("what is told of an archive", (server) => {
     await set.preview(program(PINNED));
     assert.match(set.text, /public\.events: 1 to restore \(≈744 rows, [\d.]+ kB\)/);
     assert.match(set.text, /restore events_2026_01 /);
-    assert.match(set.text, /COPY "public"\."events_2026_01" \("id", "at"\) FROM STDIN/);
+    const table = String.raw`"public"\."events_2026_01"`;
+    const mark = `COMMENT ON TABLE ${table} IS 'pgpartition restores …'`;
+    const shown = [
+      ["-- a table that nobody uses yet", `CREATE TABLE ${table}`],
+      [mark, "-- with each object of the archive", String.raw`COPY ${table} \("id", "at"\) FROM STDIN`],
+      [mark, "-- when all rows are there", `LOCK TABLE ${table} IN SHARE MODE`],
+      [String.raw`COPY ${table} \("id", "at"\) TO STDOUT`, mark],
+      [`lock: SHARE on ${table}, for a scan: blocks writes`],
+    ];
+    assert.match(set.text, new RegExp(shown.flat().join("[^]*")));
   });
 
   it("while the store does not answer a preview plans from the state and says so; up stops and nothing is done", async () => {

@@ -260,6 +260,11 @@ const CASES: Record<Exclude<StepMethod, Elsewhere | "detachConcurrently">, Case[
       make: async () => step("restore", "c2", { bound: NEW, manifest: { key: "manifest.json" } }),
       copied: ["1\t20\t20\tn\n"],
     },
+    {
+      prepare: ["ALTER TABLE s.p ADD CONSTRAINT late CHECK (k > 1000) NOT VALID"],
+      make: async () => step("restore", "c2", { bound: NEW, manifest: { key: "manifest.json" } }),
+      copied: ["1\t20\t20\tn\n"],
+    },
   ],
   dropArchived: [
     { make: aboutC1("dropArchived"), meanwhile: ["ALTER TABLE s.p DETACH PARTITION s.c1"] },

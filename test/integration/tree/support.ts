@@ -30,7 +30,7 @@ export class SetUnderTest {
   /** Stands between the executor and the archive. */
   around?: (archiver: Archiver) => Archiver;
 
-  constructor(private readonly sessions: Sessions) {}
+  constructor(readonly sessions: Sessions) {}
 
   check(raw: Properties): Properties {
     const { checked, failures } = expand(raw, this.inputs);
