@@ -6,6 +6,9 @@ import { from } from "pg-copy-streams";
 import type { Row, Session } from "./connection";
 import { CopyOut } from "./copyOut";
 
+/** `pg` has no other sign for it. */
+const NOT_QUERYABLE = / is not queryable$/;
+
 /** A session and what the pool has to know of it. */
 export class PooledSession implements Session {
   broken = false;
@@ -62,7 +65,7 @@ export class PooledSession implements Session {
           this.broken = true;
         });
       if (!this.broken) await end.catch(() => undefined);
-      throw error;
+      throw this.explained(error);
     } finally {
       this.busy = false;
     }
@@ -77,11 +80,16 @@ export class PooledSession implements Session {
         return text.rowCount;
       } catch (error) {
         text.destroy();
-        throw error;
+        throw this.explained(error);
       }
     } finally {
       this.busy = false;
     }
+  }
+
+  /** What `pg` says of a COPY on a session that has ended; an error of who reads or writes its text stays what it is. */
+  private explained(error: unknown): unknown {
+    return error instanceof Error && NOT_QUERYABLE.test(error.message) ? (this.endedBy ?? error) : error;
   }
 
   async transaction<T>(action: () => Promise<T>): Promise<T> {

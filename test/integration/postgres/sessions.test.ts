@@ -1,7 +1,8 @@
 /** Opening, pinning, sharing, losing and ending sessions. */
 import assert from "node:assert/strict";
+import { finished } from "node:stream/promises";
 import { setTimeout as pause } from "node:timers/promises";
-import { Sessions } from "../../../postgres/connection";
+import { type Session, Sessions } from "../../../postgres/connection";
 import { ConnectionError } from "../../../postgres/errors";
 import { describeOnEachPostgres, type TestDatabase } from "../../support/postgres";
 import { carryOut, childrenOf, createFamily, oidOf, range, read, sessionsOn, step, withFamily } from "./support";
@@ -174,6 +175,26 @@ describeOnEachPostgres("sessions", (server) => {
       }),
       { code: "57P01" },
     );
+  });
+
+  it("that are ended before a COPY say what ended them, unless the other side of it has failed by itself", async () => {
+    const client = await database.client();
+    const failing = new Error("the store is full");
+    const copies: [(session: Session) => Promise<unknown>, object][] = [
+      [(session) => session.copyOut("COPY pg_am TO STDOUT", (text) => finished(text.resume())), { code: "57P01" }],
+      [(session) => session.copyIn("COPY pg_am FROM STDIN", async (text) => finished(text.end())), { code: "57P01" }],
+      [(session) => session.copyOut("COPY pg_am TO STDOUT", () => Promise.reject(failing)), failing],
+      [(session) => session.copyIn("COPY pg_am FROM STDIN", () => Promise.reject(failing)), failing],
+    ];
+    for (const [copy, expected] of copies)
+      await assert.rejects(
+        sessions.withSession(async (session) => {
+          await client.query("SELECT pg_terminate_backend($1)", [session.pid]);
+          while (session.broken !== true) await pause(5);
+          await copy(session);
+        }),
+        expected,
+      );
   });
 
   it("that are lost in the middle of a run are told in its report", async () => {
