@@ -59,7 +59,7 @@ export class TableArchive implements Archiver {
     const { session, step } = run;
     const { schema, partition: name, oid } = step;
     if (oid === undefined) throw new RangeError(`Step ${step.id} does not say what is dropped.`);
-    const newest = newestByOid(await listCopies(this.store, this.origin)).get(oid);
+    const newest = newestByOid(await listCopies(this.store, this.origin, run.signal)).get(oid);
     if (newest === undefined)
       throw new ProofError("missing", `${this.store.url} has no finished export of ${schema}.${name}`);
     await proveTable(

@@ -20,10 +20,10 @@ export interface Catalogue {
 }
 
 /** One listing of everything; no object is read. @throws StoreError. */
-export async function readCatalogue(store: Store): Promise<Catalogue> {
+export async function readCatalogue(store: Store, signal?: AbortSignal): Promise<Catalogue> {
   const found = new Map<string, StoredPartition>();
   const others: ListedObject[] = [];
-  for await (const stored of store.list("")) {
+  for await (const stored of store.list("", signal)) {
     const known = identifyKey(stored.key);
     if (known === undefined) {
       others.push(stored);

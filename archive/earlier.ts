@@ -21,12 +21,13 @@ export async function earlierExports(
   store: Store,
   origin: Origin,
   { name, oid }: { name: string; oid: number },
+  signal?: AbortSignal,
 ): Promise<EarlierExports> {
   const objects: { generation: number; note: boolean; stored: StoredObject }[] = [];
   let last = 0;
   let latest: { generation: number; stored: StoredObject; own: boolean } | undefined;
   let finished: { generation: number; stored: StoredObject } | undefined;
-  for await (const stored of store.list(prefixOf(origin))) {
+  for await (const stored of store.list(prefixOf(origin), signal)) {
     const found = parseKey(origin, stored.key);
     if (found === undefined || (found.partition !== name && found.oid !== oid)) continue;
     const { generation, object } = found;

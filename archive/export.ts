@@ -77,7 +77,7 @@ export async function exportPartition(
   const { store, origin, format = ARCHIVE_DEFAULTS.format } = options;
   await refuseRowSecurity(session, partition);
   await sweep(store, origin, partition.name);
-  const earlier = await earlierExports(store, origin, partition);
+  const earlier = await earlierExports(store, origin, partition, options.signal);
   const generation = { partition: partition.name, oid: partition.oid, generation: earlier.last + 1 };
   const facts = await serverFacts(session);
   const { encoding } = facts.server;

@@ -15,10 +15,10 @@ import { ProofError } from "./proofError";
 import type { Store, StoredObject } from "./store";
 
 /** Every finished export of a table's partitions. One listing; no manifest is read. */
-export async function listCopies(store: Store, origin: Origin): Promise<ListedExport[]> {
+export async function listCopies(store: Store, origin: Origin, signal?: AbortSignal): Promise<ListedExport[]> {
   const found: ListedCopy[] = [];
   const dropped = new Map<string, string[]>();
-  for await (const stored of store.list(prefixOf(origin))) {
+  for await (const stored of store.list(prefixOf(origin), signal)) {
     const copy = parseManifestKey(origin, stored);
     if (copy !== undefined) found.push(copy);
     const drop = parseDropped(origin, stored);

@@ -38,7 +38,7 @@ export async function writeServerSide(
   const said = await exportToS3(session, table, target, key, blocks);
   faultPoint("archive");
   const there = new Set<string>();
-  for await (const object of store.list(key)) there.add(object.key);
+  for await (const object of store.list(key, flow.signal)) there.add(object.key);
   const wanted = filesOf(key, said.files);
   const lost = wanted.find((one) => !there.has(one));
   if (lost !== undefined)

@@ -35,8 +35,8 @@ export interface Store {
   read(key: string, version?: string): Promise<Readable>;
   /** Undefined when there is none, or when it is deleted. */
   find(key: string, version?: string): Promise<StoredObject | undefined>;
-  /** All objects whose keys begin so, in the order of their keys. */
-  list(prefix: string): AsyncIterable<ListedObject>;
+  /** All objects whose keys begin so, in the order of their keys. Of a large archive that takes minutes. */
+  list(prefix: string, signal?: AbortSignal): AsyncIterable<ListedObject>;
   /**
    * Removes what writers of own keys that were killed have left under a prefix, unless something was added to it since
    * `before`: its writer may be alive. Says how many were removed.

@@ -116,9 +116,10 @@ export class FileStore implements QueryStore {
     });
   }
 
-  async *list(prefix: string): AsyncIterable<StoredObject> {
-    const keys = (await this.files(prefix)).filter((key) => !key.endsWith(UNFINISHED)).sort();
+  async *list(prefix: string, signal?: AbortSignal): AsyncIterable<StoredObject> {
+    const keys = (await this.files(prefix, signal)).filter((key) => !key.endsWith(UNFINISHED)).sort();
     for (const key of keys) {
+      signal?.throwIfAborted();
       const found = await this.find(key);
       if (found !== undefined) yield found;
     }
@@ -142,11 +143,11 @@ export class FileStore implements QueryStore {
     }
   }
 
-  private async files(prefix: string): Promise<string[]> {
+  private async files(prefix: string, signal?: AbortSignal): Promise<string[]> {
     const above = prefix.split("/").slice(0, -1);
     const keys = await this.attempt(prefix, async () => {
       await this.requireSameRoot();
-      return filesBelow(this.directory, above);
+      return filesBelow(this.directory, above, signal);
     });
     return keys.filter((key) => key.startsWith(prefix));
   }
@@ -215,13 +216,14 @@ async function made(directory: string): Promise<void> {
 const DEEPEST = 16;
 
 /** Keys of all files below a directory. Links are followed, as they are in reading a file. */
-async function filesBelow(root: string, at: readonly string[]): Promise<string[]> {
+async function filesBelow(root: string, at: readonly string[], signal?: AbortSignal): Promise<string[]> {
+  signal?.throwIfAborted();
   if (at.length > DEEPEST) return [];
   const found: string[] = [];
   for (const entry of await entriesIn(join(root, ...at))) {
     const path = [...at, entry.name];
     const what = entry.isSymbolicLink() ? await targetOf(join(root, ...path)) : entry;
-    if (what?.isDirectory()) found.push(...(await filesBelow(root, path)));
+    if (what?.isDirectory()) found.push(...(await filesBelow(root, path, signal)));
     else if (what?.isFile()) found.push(path.join("/"));
   }
   return found;

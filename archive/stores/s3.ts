@@ -190,9 +190,9 @@ export class S3Store implements QueryStore {
     throw error;
   }
 
-  async *list(prefix: string): AsyncIterable<ListedObject> {
+  async *list(prefix: string, abortSignal?: AbortSignal): AsyncIterable<ListedObject> {
     const input = { Bucket: this.location.bucket, Prefix: this.keyOf(prefix) };
-    const pages = paginateListObjectsV2({ client: this.client }, input)[Symbol.asyncIterator]();
+    const pages = paginateListObjectsV2({ client: this.client }, input, { abortSignal })[Symbol.asyncIterator]();
     for (;;) {
       const page = await this.attempt(prefix, () => pages.next());
       if (page.done) return;

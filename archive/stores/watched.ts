@@ -18,7 +18,7 @@ export function watchedStore(store: Store, onRead: TextWatcher): Store {
       return seen;
     },
     find: (key, version) => store.find(key, version),
-    list: (prefix) => store.list(prefix),
+    list: (prefix, signal) => store.list(prefix, signal),
     sweep: (prefix, before, isOwn) => store.sweep(prefix, before, isOwn),
     close: () => store.close(),
   };

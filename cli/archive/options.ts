@@ -105,8 +105,9 @@ export async function select(
   store: Store,
   selection: SelectionOptions,
   names: readonly string[] = [],
+  signal?: AbortSignal,
 ): Promise<StoredPartition[]> {
-  const { partitions } = await readCatalogue(store);
+  const { partitions } = await readCatalogue(store, signal);
   return partitions.filter(isSelected(selection, names));
 }
 

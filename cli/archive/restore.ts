@@ -25,7 +25,7 @@ export function restore(
 ): Promise<number> {
   const { where, indexes, rate } = options;
   return withStore(options, async (store) => {
-    const { stored, copy } = await chosen(store, name, options);
+    const { stored, copy } = await chosen(store, name, options, signal);
     const into = options.into ?? besideName(stored);
     const progress = new Progress(err, "restored", 1);
     const limit = rate === undefined ? undefined : new RateLimit(rate);
@@ -77,8 +77,9 @@ async function chosen(
   store: Store,
   name: string,
   options: RestoreOptions,
+  signal?: AbortSignal,
 ): Promise<{ stored: StoredPartition; copy: ListedCopy }> {
-  const found = await select(store, options, [name]);
+  const found = await select(store, options, [name], signal);
   const [stored] = found;
   if (found.length > 1) {
     const titles = found.map(({ origin }) => titleOf(origin)).join("; ");

@@ -52,7 +52,7 @@ export function verify(
       options,
       parallel,
       async (database) => {
-        const stored = await select(store, options, names);
+        const stored = await select(store, options, names, signal);
         const progress = new Progress(err, "verified", stored.length);
         const limit = rate === undefined ? undefined : new RateLimit(rate);
         const seen = watchedStore(store, (bytes) => {

@@ -1,7 +1,10 @@
 /** What the archive relies on in a store holds in each of them. */
 import assert from "node:assert/strict";
 import { randomBytes, randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -167,6 +170,33 @@ describe("a store in a directory", () => {
   });
 });
 
+/** What a listing comes to that is given up at its first object, or once the store was `asked`. */
+async function givenUp(store: Store, asked?: Promise<unknown>): Promise<string[]> {
+  const stop = new AbortController();
+  void asked?.then(() => stop.abort());
+  const found: string[] = [];
+  await assert.rejects(
+    async () => {
+      for await (const { key } of store.list("", stop.signal)) {
+        found.push(key);
+        stop.abort();
+      }
+    },
+    { name: "AbortError" },
+  );
+  return found;
+}
+
+describe("a listing that is given up", () => {
+  it("ends at once in a directory", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "archive-test-"));
+    const store = new FileStore(directory);
+    for (const key of ["a/1", "a/2", "b/1"]) await store.write(key, pieces(Buffer.from("x")));
+    assert.deepEqual(await givenUp(store), ["a/1"]);
+    await rm(directory, { recursive: true });
+  });
+});
+
 describeOnS3("a store in a bucket", (server) => {
   let bucket: string;
   for (const versioned of [false, true]) {
@@ -237,6 +267,17 @@ describeOnS3("a store in a bucket", (server) => {
     const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
     assert.deepEqual(Uploads.map(({ Key }) => Key).sort(), ["archive/a/2", "archive/a/theirs", "archive/b/1"]);
     store.close();
+  });
+
+  it("gives up a listing when S3 does not answer", async () => {
+    const silent = createServer();
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    const { port } = silent.address() as AddressInfo;
+    const store = new S3Store({ bucket: "archive", prefix: "", endpoint: `http://127.0.0.1:${port}` });
+    assert.deepEqual(await givenUp(store, once(silent, "request")), []);
+    store.close();
+    silent.closeAllConnections();
+    await new Promise((resolve) => silent.close(resolve));
   });
 
   it("says what is wrong with a bucket that is not there, with wrong credentials and with a server that is away", async () => {
