@@ -38,6 +38,7 @@ const verifyCommand: Subcommand = (streams, reached) =>
     .option("--all", "every partition that the store has something of")
     .option("--parallel <n>", "archives that are read at a time", count, 4)
     .option("--rate <bytes>", "bytes a second that are read from the store at most, by all of them", count)
+    .option("--trust-counters", "do not read tables of which PostgreSQL's counters tell no change; they prove nothing")
     .addHelpText("after", `\nThe exit status is that of the worst grade:\n${STATUSES.join("\n")}\n  2  wrong usage`)
     .action(async (names: string[], options: VerifyOptions) =>
       reached(await stoppable(streams, (signal) => verify(names, options, streams, signal))),

@@ -28,7 +28,7 @@ import { Progress } from "./progress";
 
 export type VerifyOptions = StoreOptions &
   SelectionOptions &
-  CompareOptions & { all?: boolean; parallel: number; rate?: number };
+  CompareOptions & { all?: boolean; parallel: number; rate?: number; trustCounters?: boolean };
 
 /** Nothing in the store says that it was to be there; only whoever asked for it. */
 interface Absent {
@@ -46,7 +46,7 @@ export function verify(
   signal?: AbortSignal,
 ): Promise<number> {
   if ((names.length === 0) === !options.all) throw new RangeError("Name partitions, or say --all.");
-  const { parallel, rate } = options;
+  const { parallel, rate, trustCounters } = options;
   return withStore(options, (store, settings) =>
     withDatabase(
       options,
@@ -61,7 +61,11 @@ export function verify(
         });
         const queries = openParquet(settings, new Date())?.store ?? store;
         const audited = await inTurns(stored, parallel, async (one) => {
-          const result = await auditArchive(seen, one, { ...comparison(database, one), queries, signal });
+          const result = await auditArchive(seen, one, {
+            ...comparison(database, one, { trustCounters, signal }),
+            queries,
+            signal,
+          });
           progress.finished();
           return result;
         });
@@ -91,14 +95,18 @@ function absence(url: string, partition: string): Absent {
   return { partition, grade: "MISSING", findings: [{ grade: "MISSING", reason }] };
 }
 
-function comparison(database: Database | undefined, { origin }: StoredPartition) {
+function comparison(
+  database: Database | undefined,
+  { origin }: StoredPartition,
+  how: { trustCounters?: boolean; signal?: AbortSignal },
+) {
   if (database === undefined || !isOf(database, origin)) return {};
   const { sessions } = database;
   return {
     compare: (manifest: Manifest) =>
       sessions.withSession(async (session) => {
         const [presence] = await readPresence(session, [manifest]);
-        if (presence !== undefined) await requireSame(session, presence, manifest);
+        if (presence !== undefined) await requireSame(session, presence, manifest, how);
       }),
     isThere: ({ objects }: StoredPartition) =>
       sessions.withSession(async (session) => {

@@ -170,6 +170,18 @@ describeOnOldestAndNewest("the commands that look at an archive", (server) => {
       assert.equal((await verified(store)).status, 0, "the store alone knows nothing of that");
     });
 
+    it("STALE when the table holds other rows and no counter says so, unless counters are trusted", async () => {
+      const { store } = await open();
+      await exported(store);
+      const client = await database.client();
+      await client.query("SET track_counts = off");
+      await client.query(`UPDATE ${JANUARY} SET payload = 'other' WHERE id = 77`);
+      await client.end();
+      const { status, reasons } = await verified(store, true);
+      assert.deepEqual([status, reasons.map(({ grade }) => grade)], [4, ["STALE"]]);
+      assert.equal((await verified(store, true, "--trust-counters")).status, 0);
+    });
+
     it("STALE when the table was restored under its name, and has changed since", async () => {
       const { store } = await open();
       await exported(store);
