@@ -8,7 +8,8 @@ import { inTurns } from "./inTurns";
 import { listCopies, newestByName, newestByOid, readManifest } from "./inventory";
 import { identifyKey, type ListedCopy, type Origin, prefixOf } from "./keys";
 import { formatOf, type Manifest, storedBytes } from "./manifest";
-import type { Store } from "./store";
+import { ProofError } from "./proofError";
+import { type Store, type StoredObject, StoreError, type StoreFailure } from "./store";
 
 export interface ArchiveView {
   /** By OID of a table that is there. */
@@ -51,7 +52,7 @@ export async function viewArchive(session: Session, request: ViewRequest): Promi
   const listed = await listCopies(store, origin);
   const drops = await dropsSince(session, listed, request.snapshot);
   const present = [...newestByOid(listed).values()].filter(({ oid }) => tables.has(oid) && isCompared(oid));
-  const manifests = await inTurns(present, AT_A_TIME, ({ manifest }) => readManifest(store, manifest));
+  const manifests = await inTurns(present, AT_A_TIME, ({ manifest }) => readOwn(store, manifest));
   const changes = await readChanges(
     session,
     present.map(({ oid }) => oid),
@@ -62,8 +63,8 @@ export async function viewArchive(session: Session, request: ViewRequest): Promi
     snapshot: drops.snapshot,
     copies: new Map(
       present.flatMap((copy, at): [number, ArchivedCopy][] => {
-        const manifest = manifests[at] as Manifest;
-        if (!isOf(manifest, request)) return [];
+        const manifest = manifests[at];
+        if (manifest === undefined || !isOf(manifest, request)) return [];
         const now = changes.get(copy.oid) ?? new Map();
         const changed =
           now.size !== manifest.leaves.length ||
@@ -76,6 +77,23 @@ export async function viewArchive(session: Session, request: ViewRequest): Promi
     ),
     gone: [...(await ofFormerNames(request)), ...(await goneOf(request, listed, drops))],
   };
+}
+
+/** Answers of a store that are about one object. */
+const OF_OBJECT: ReadonlySet<StoreFailure> = new Set<StoreFailure>(["missing", "corrupt", "frozen"]);
+
+/**
+ * Undefined: it cannot be read, or is none. Its partition has no copy then, so that it is exported again, which tells why it
+ * cannot be and keeps nobody from the others; without an export nothing is dropped. Of a table that is gone this would not do: an
+ * empty one would take its place.
+ */
+async function readOwn(store: Store, stored: StoredObject): Promise<Manifest | undefined> {
+  try {
+    return await readManifest(store, stored);
+  } catch (error) {
+    if (error instanceof ProofError || (error instanceof StoreError && OF_OBJECT.has(error.failure))) return undefined;
+    throw error;
+  }
 }
 
 /** PostgreSQL gives OIDs again, and a table may have been attached elsewhere by hand: what it was then is not what it is. */

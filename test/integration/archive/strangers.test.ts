@@ -143,18 +143,24 @@ describeOnNewest("beside an archive, what others have", (server) => {
     "of another partition": (manifest: Manifest) =>
       manifestText({ ...manifest, partition: { ...manifest.partition, name: "events_2026_02" } }),
   }))
-    it(`a manifest ${title} stands for nothing: nothing goes because of it, and it stays`, async () => {
-      await stack.settle(months("exported"));
-      const before = await content();
+    it(`a manifest ${title} stands for nothing: nothing goes because of it, it stays, and keeps no other partition`, async () => {
+      const both = { asOf: "2026-04" };
+      await stack.settle(months("exported", both));
+      const before = await content("events_2026_01");
       const { path, manifest } = await manifestOf("events_2026_01");
       const newer = join(dirname(dirname(path)), `${manifest.partition.oid}.7`, "manifest.json");
       await put(newer, text(manifest));
-      await assert.rejects(stack.up(months("archived")), /manifest/);
-      assert.deepEqual(await content(), before);
-      await assert.rejects(stack.up(months("exported")), /manifest/);
+      const others = ["detach:events_2026_02", "drop:events_2026_02"];
+      for (const tier of ["exported", "archived"]) {
+        const { done, failed } = await stack.up(months(tier, both));
+        assert.deepEqual(done, tier === "exported" ? [] : others);
+        assert.equal(failed.length, 1);
+        assert.match(failed.join(), /^export:events_2026_01: .*\.7\/manifest\.json.* manifest/);
+        assert.deepEqual(await content("events_2026_01"), before);
+      }
       assert.equal(await readFile(newer, "utf8"), text(manifest));
       await rm(dirname(newer), { recursive: true });
-      await stack.settle(months("archived"));
+      await stack.settle(months("archived", both));
     });
 
   it("tables of similar names, rows and bounds keep theirs, attached or not, when partitions go and come back", async () => {
