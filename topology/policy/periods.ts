@@ -37,7 +37,12 @@ interface Moments {
   asOf?: string;
   from?: string;
   rules: Rule[];
-  pins: Pin[];
+  pins: DeclaredPin[];
+}
+
+/** A pin, and where the program declares it. */
+interface DeclaredPin extends Pin {
+  path: string;
 }
 
 /** Reads asOf, window.from, lifecycle and pins for the keys of an axis, reporting what is wrong. */
@@ -67,6 +72,7 @@ export function resolveSchedule(
   const start = from ?? remembered(axis, rememberedFrom) ?? asOf;
   const begin = resolveStart({ stretches, asOf, ahead }, start, report);
   if (begin === undefined) return undefined;
+  refuseIdlePins(pins, { axis, asOf, begin }, report);
   return { stretches, asOf, from: begin, ahead, rules, pins, lifecycle: lifecycleAt(axis, asOf, rules, pins) };
 }
 
@@ -129,6 +135,20 @@ function resolveStart(
   return from;
 }
 
+/** Who pins a range wants to see its rows: no partition is declared there, so that none would ever be kept or restored. */
+function refuseIdlePins(
+  pins: readonly DeclaredPin[],
+  { axis, asOf, begin }: { axis: Axis; asOf: string; begin: string },
+  report: Report,
+): void {
+  const order = orderOf(axis);
+  for (const { path, from, to, until } of pins) {
+    if (order(to, begin) > 0 || (until !== undefined && order(asOf, until) >= 0)) continue;
+    const rule = `nothing is declared there, so nothing would be kept or restored. Let window.from be ${from}, or take the pin out`;
+    fail(report, path, `ends before the first period of the window, which begins at ${begin}: ${rule}`);
+  }
+}
+
 /** True unless the moment lies after the `ahead` periods that follow the one of asOf. */
 function reaches(stretches: Stretch[], asOf: string, ahead: number, moment: string): boolean {
   const end = attempt(() => endAfter(stretches, asOf, ahead));
@@ -155,7 +175,7 @@ function resolveRules(inputs: Partial<Inputs>, axis: Axis, report: Report): Rule
   return rules;
 }
 
-function resolvePins(inputs: Partial<Inputs>, axis: Axis, report: Report): Pin[] {
+function resolvePins(inputs: Partial<Inputs>, axis: Axis, report: Report): DeclaredPin[] {
   const order = orderOf(axis);
   return (inputs.pins ?? []).flatMap((pin, index) => {
     const path = `pins[${index}]`;
@@ -168,7 +188,7 @@ function resolvePins(inputs: Partial<Inputs>, axis: Axis, report: Report): Pin[]
       fail(report, `${path}.to`, "must be above from; it is not part of the pinned range");
       return [];
     }
-    return [{ from, to, until }];
+    return [{ path, from, to, until }];
   });
 }
 

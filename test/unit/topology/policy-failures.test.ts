@@ -161,6 +161,11 @@ describe("bad inputs", () => {
       /^pins\[0\]\.to: must be above from/,
     ],
     [
+      "a pin of what the window does not reach, which would restore nothing",
+      monthly({ window: { from: "2026-01" }, pins: [{ from: "2025-02", to: "2025-03" }] }),
+      /^pins\[0\]: ends before the first period of the window, .*2026-01-01.*Let window\.from be 2025-02-01/,
+    ],
+    [
       "a pin that is no date",
       monthly({ pins: [{ from: "2026-02", to: "2026-03", until: "x" }] }),
       /^pins\[0\]\.until: "x" is not a date/,
