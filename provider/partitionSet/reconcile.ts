@@ -9,7 +9,7 @@ import { systemClock } from "../../postgres/ladder";
 import { MAX_LEVELS } from "../../topology/level";
 import type { DesiredSet } from "../../topology/model";
 import { bytesText } from "../../topology/sizeText";
-import type { Plan } from "../../topology/steps";
+import type { Plan, Step } from "../../topology/steps";
 import type { Context } from "../handler";
 import type { Properties } from "../values";
 import { afterLoss } from "./afterLoss";
@@ -81,10 +81,11 @@ async function underLock(
   }
   const plan = await makePlan(session, before);
   const reasons = new Set<string>();
+  const finished: Step[] = [];
   let [seen, now] = [before, plan];
   for (let round = 1; ; round++) {
     for (const reason of refusals(now)) reasons.add(reason);
-    const report = await carryOut(context, session, now, seen);
+    const report = await carryOut(context, session, now, seen, finished);
     if (report?.lost) return { plan: now, before: seen, report, reasons: [...reasons] };
     if (report === undefined) return { plan, after: seen, reasons: [...reasons] };
     for (const reason of failures(now, report)) reasons.add(reason);
@@ -108,12 +109,13 @@ function lookAgain(
 /** What is restored is attached by the next round, and what is below it can be restored then: twice for each level. */
 const MOST_ROUNDS = 1 + 2 * MAX_LEVELS;
 
-/** Undefined when there is nothing to do. */
+/** Adds to `finished`, which earlier rounds have filled, what is done now. Undefined when there is nothing to do. */
 async function carryOut(
   context: Context,
   session: Session,
   plan: Plan,
   { catalog, server, archiver }: Observation,
+  finished: Step[],
 ): Promise<ExecutionReport | undefined> {
   const parent = catalog?.parent;
   const steps = plan.steps.filter(({ madeBy }) => madeBy === undefined);
@@ -131,7 +133,9 @@ async function carryOut(
       onEvent: watcher(context),
     },
   ).finally(() => archiver?.close());
-  await context.log.status(doneText(plan, report), true);
+  const done = new Set(report.done);
+  finished.push(...plan.steps.filter(({ id }) => done.has(id)));
+  await context.log.status(doneText(finished, report), true);
   return report;
 }
 
@@ -176,13 +180,10 @@ function failures(plan: Plan, report: ExecutionReport): string[] {
   ];
 }
 
-function doneText(plan: Plan, report: ExecutionReport): string {
-  const done = new Set(report.done);
-  const text = summary(
-    plan.steps.filter(({ id }) => done.has(id)),
-    true,
-  );
-  return report.failed.length === 0 ? text : `${text}; ${report.failed.length} failed`;
+/** Of all rounds: what the last one has attached, say, is what the first one has restored. */
+function doneText(finished: Step[], { failed }: ExecutionReport): string {
+  const text = summary(finished, true);
+  return failed.length === 0 ? text : `${text}; ${failed.length} failed`;
 }
 
 /** `412.3 MB of 1.2 GB copied, 38.1 MB a second` */

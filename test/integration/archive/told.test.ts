@@ -125,6 +125,12 @@ describeOnOldestAndNewest("what is told of an archive", (server) => {
     assert.deepEqual(set.diff(program(AGED)), []);
   });
 
+  it("an update that has restored says so at its end", async () => {
+    await archived();
+    await set.up(program(PINNED));
+    assert.match(set.said.at(-1) ?? "", /^1 restored \(≈744 rows, .*\)$/);
+  });
+
   it("a preview of a restore tells its rows and bytes", async () => {
     await archived();
     await set.preview(program(PINNED));
