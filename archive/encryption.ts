@@ -10,6 +10,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type * as Sdk from "@aws-crypto/client-node";
 import { ArchiveError } from "../postgres/errors";
 import { type ArchiveEncryption, type ArchiveKey, regionOfKey } from "../topology/encryption";
+import { missingLibrary } from "./library";
 
 /**
  * Encrypts the rows of new objects, and decrypts those of objects whose keys are declared. Streams end with an ArchiveError
@@ -185,10 +186,6 @@ function loadSdk(): typeof Sdk {
   try {
     return require("@aws-crypto/client-node") as typeof Sdk;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ArchiveError(
-      `archive.encryption needs the AWS Encryption SDK: npm install @aws-crypto/client-node (${reason})`,
-      { cause: error },
-    );
+    throw missingLibrary("archive.encryption needs the AWS Encryption SDK", "@aws-crypto/client-node", error);
   }
 }
