@@ -106,6 +106,8 @@ export async function writeRows(
   text.on("error", (error) => {
     cause ??= error;
   });
+  // An error of the store that comes when the text is through, or nearly, finds nobody in the pipeline who still listens.
+  after.on("error", () => undefined);
   const storing = store.write(key, after, signal).catch((error: unknown) => {
     cause ??= error;
     after.destroy(asError(error));

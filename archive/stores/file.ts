@@ -202,13 +202,22 @@ async function identityOf(directory: string): Promise<string | undefined> {
   }
 }
 
-/** A file in the place of a directory is told as that, and not as an object that is there already. */
+/**
+ * One by one: on a file system that is read-only, `recursive` says ENOENT of a directory that cannot be made. A file in the
+ * place of a directory is told as that, and not as an object that is there already.
+ */
 async function made(directory: string): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true });
+    await mkdir(directory);
   } catch (error) {
-    if (codeOf(error) !== "EEXIST") throw error;
-    throw new StoreError("refused", `${directory} is no directory`, { cause: error });
+    const code = codeOf(error);
+    if (code === "ENOENT" && dirname(directory) !== directory) {
+      await made(dirname(directory));
+      return made(directory);
+    }
+    if (code !== "EEXIST") throw error;
+    if (!(await stat(directory)).isDirectory())
+      throw new StoreError("refused", `${directory} is no directory`, { cause: error });
   }
 }
 

@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import * as fc from "fast-check";
 import { measureRows, writeRows } from "../../../archive/object";
 import { StoreError } from "../../../archive/store";
@@ -36,6 +37,19 @@ describe("an object of rows in a directory", () => {
     await assert.rejects(write("rows", "1\n"), failure("exists"));
     assert.deepEqual(await measureRows(store, written), written);
     assert.deepEqual(await readdir(directory), ["rows"]);
+  });
+
+  it("is refused by a store that fails before, while and after the whole of a small text is given on", async () => {
+    for (let turns = 0; turns < 20; turns++) {
+      const failing = Object.assign(Object.create(store) as FileStore, {
+        write: async () => {
+          for (let turn = 0; turn < turns; turn++) await nextTurn();
+          throw new StoreError("refused", "no");
+        },
+      });
+      for (const text of ["", "1\n", ROWS])
+        await assert.rejects(writeRows(failing, "rows", Readable.from([Buffer.from(text)])), failure("refused"));
+    }
   });
 
   it("is not there when its text breaks off, and nothing is left of it", async () => {
