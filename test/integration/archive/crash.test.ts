@@ -62,7 +62,8 @@ const ALL_LIVE = { ...ARCHIVED, pins: [{ from: "2026-01", to: "2026-04" }] };
 interface Place {
   /** An empty store. */
   store(): string;
-  encryption?: Properties;
+  /** More arguments of the archive. */
+  archive?: Properties;
   passes?: Passes;
 }
 
@@ -79,8 +80,7 @@ function survives(
   });
 
   const prepared = async (): Promise<Months> => {
-    const { store, encryption } = place();
-    const archive = encryption && { encryption };
+    const { store, archive } = place();
     const months = new Months(database.connection, store(), { table: { primaryKey: ["id", "at"] }, archive });
     await months.up();
     await client.query(ROWS);
@@ -131,8 +131,14 @@ describe("kill -9 beside an archive in a directory", () => {
     }),
   );
   describeOnNewest("with encrypted rows, which is survived", (server) => {
-    const encryption = () => ({ keyFile: join(directory, "key") });
-    survives(server, () => ({ store, encryption: encryption(), passes: SOME }), { exports: ["archive"] });
+    const archive = () => ({ encryption: { keyFile: join(directory, "key") } });
+    survives(server, () => ({ store, archive: archive(), passes: SOME }), {
+      exports: ["archive"],
+      restores: ["archive"],
+    });
+  });
+  describeOnNewest("with a Parquet copy, which is survived", (server) => {
+    survives(server, () => ({ store, archive: { parquet: {} }, passes: OTHERS }), { archives: ["archive"] });
   });
 });
 
