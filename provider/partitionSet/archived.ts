@@ -1,7 +1,8 @@
 /** What people are told of rows that are in the archive only, and that nothing here speaks of any more. Pure. */
-import { archivedOf } from "../../topology/fromState";
+import { boundsOverlap } from "../../topology/bounds";
+import { archivedOf, copiesOf } from "../../topology/fromState";
 import { entriesOf, record } from "../../topology/level";
-import type { ArchivedCopy, DesiredSet } from "../../topology/model";
+import type { ActualSet, ArchivedCopy, DesiredSet } from "../../topology/model";
 import { bytesText } from "../../topology/sizeText";
 import { isAttached, needsArchive } from "../../topology/tiers";
 import type { Properties } from "../values";
@@ -38,6 +39,31 @@ export function forgottenTexts(olds: Properties, desired: DesiredSet): string[] 
             "in that range: declared again as before, the rows come back; tier dropped gives them up.",
         ]),
   ];
+}
+
+/**
+ * Archived partitions that nothing declares and that the state has never heard of: after an import or with a lost state, and of an
+ * update that was killed. Undefined: none.
+ */
+export function foundText(
+  olds: Properties,
+  { archived = [], parent }: Pick<ActualSet, "archived" | "parent">,
+  { partitions, archive }: Pick<DesiredSet, "partitions" | "archive">,
+): string | undefined {
+  const known = new Set([...copiesOf(olds).values()].map(({ manifest }) => manifest.key));
+  const declared = new Set([...entriesOf(partitions, "")].map(({ name }) => name));
+  const found = archived.filter(({ only, under, bound, name, manifest }) => {
+    if (!only || known.has(manifest.key) || declared.has(name) || declared.has(under ?? "")) return false;
+    // Where another bound is declared its partition is refused, and these are named there.
+    const beside = under === undefined ? Object.values(partitions) : [];
+    return !beside.some((entry) => boundsOverlap(entry, bound, parent?.keyTypes));
+  });
+  if (found.length === 0) return undefined;
+  return (
+    `${listed(found)}: in ${archive?.store ?? "the archive"}, and neither a table nor declared. The state keeps ${them(found)}, so that no empty ` +
+    `partition is made in that range; to have ${them(found)} back, or by a pin, let window.from be early enough, or declare ` +
+    `${them(found)} in partitions. Tier dropped gives ${them(found)} up.`
+  );
 }
 
 /** What a preview stands on while the store is still to be made. */

@@ -14,7 +14,7 @@ import { PartialFailure } from "../rpcErrors";
 import type { Properties } from "../values";
 import { applySet } from "./apply";
 import { archiveFailures, planningWithout } from "./archive";
-import { forgottenTexts, toBeMadeText } from "./archived";
+import { forgottenTexts, foundText, toBeMadeText } from "./archived";
 import { decide, factsFor } from "./decide";
 import { deleteSet } from "./delete";
 import { diffSet } from "./diff";
@@ -85,6 +85,8 @@ async function preview(
   );
   await showPlan(context, desired, planned, observation, indexes);
   await tellForgotten(context, olds, desired);
+  const found = foundText(olds, observation.actual, desired);
+  if (found !== undefined) await context.log.diagnostic("warning", found);
   const ours = ownPart(desired, observation.actual, observation.known);
   const promised = outputsFromPlan(news, ours, planned, observation.identity, observation.known);
   const outputs = withSnapshot(promised, {}, olds);
