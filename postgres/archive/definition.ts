@@ -58,11 +58,15 @@ FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`;
 
-/** NOT NULL stands with its column, unless rows may violate it (from 18 on). Of a table below the partition: only what it has by itself. Foreign keys belong to the database, not to the archive. */
+/**
+ * NOT NULL stands with its column, unless rows may violate it (from 18 on). Of a table below the partition: only what it has by
+ * itself. Foreign keys belong to the database, not to the archive.
+ */
 const CONSTRAINTS = `
 SELECT k.conname::text AS name, pg_catalog.pg_get_constraintdef(k.oid) AS definition
 FROM pg_catalog.pg_constraint k
-WHERE k.conrelid = $1 AND (k.contype IN ('c', 'p', 'u', 'x') OR (k.contype = 'n' AND NOT k.convalidated)) AND ($2 OR (k.conislocal AND k.coninhcount = 0 AND k.conparentid = 0))
+WHERE k.conrelid = $1 AND (k.contype IN ('c', 'p', 'u', 'x') OR (k.contype = 'n' AND NOT k.convalidated))
+  AND ($2 OR (k.conislocal AND k.coninhcount = 0 AND k.conparentid = 0))
 ORDER BY k.contype, k.conname`;
 
 /** `ON ONLY` would leave out the tables below. */
