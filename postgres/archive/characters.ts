@@ -1,9 +1,12 @@
 /** Bytes that are no characters: PostgreSQL writes what old damage or a cast has left in a table, and never reads it back. */
 import { isUtf8 } from "node:buffer";
-import { UTF8 } from "../encoding";
+import type { RelationName } from "../../topology/model";
+import { type TextEncoding, UTF8 } from "../encoding";
 import { ArchiveError } from "../errors";
 import { qualified } from "../identifiers";
-import type { RowsTable } from "./rows";
+
+/** A table, with the encoding in which its rows are told. */
+type Encoded = RelationName & { encoding: TextEncoding };
 
 /** Looks at a text as it comes, piece by piece. */
 export type PieceWatcher = (piece: Buffer) => void;
@@ -12,7 +15,7 @@ export type PieceWatcher = (piece: Buffer) => void;
  * Refuses such bytes in the rows of a table. Absent where the database's encoding has no rules that are known here, or none
  * at all.
  */
-export function refusingOtherBytes(table: Pick<RowsTable, "schema" | "name" | "encoding">): PieceWatcher | undefined {
+export function refusingOtherBytes(table: Encoded): PieceWatcher | undefined {
   if (table.encoding !== UTF8) return undefined;
   let begun: Buffer | undefined;
   return (piece) => {
@@ -60,7 +63,7 @@ function firstOther(piece: Buffer, from: number): number {
 /** Of what stands in front of such bytes: mostly the key of the row. */
 const SHOWN_BYTES = 60;
 
-function unreadable(table: Pick<RowsTable, "schema" | "name">, text: Buffer, at: number): ArchiveError {
+function unreadable(table: RelationName, text: Buffer, at: number): ArchiveError {
   const row = text.lastIndexOf("\n", at - text.length - 1) + 1;
   const before = text.subarray(Math.max(row, at - SHOWN_BYTES), at).toString();
   const bytes = text.subarray(at, at + sizeOf(text[at])).toString("hex");
@@ -75,6 +78,6 @@ function unreadable(table: Pick<RowsTable, "schema" | "name">, text: Buffer, at:
 const WELL_FORMED =
   "^([0-7].|(c[2-9a-f]|d.)[89ab].|e0[ab].[89ab].|e[1-9abcef]([89ab].){2}|ed[89].[89ab].|f0[9ab].([89ab].){2}|f[1-3]([89ab].){3}|f48.([89ab].){2})*$";
 
-function findText(table: Pick<RowsTable, "schema" | "name">): string {
+function findText(table: RelationName): string {
   return `SELECT ctid FROM ONLY ${qualified(table)} AS r WHERE encode(textsend(r::text), 'hex') !~ '${WELL_FORMED}'`;
 }

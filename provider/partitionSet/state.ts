@@ -18,7 +18,7 @@ import { isAttached } from "../../topology/tiers";
 import { UNKNOWN } from "../../topology/unknown";
 import { type Identity, recordedIdentity } from "../identity";
 import { isRecord, type Properties } from "../values";
-import { archivedNames, archivesOf, declaredName } from "./archive";
+import { archivedNames, archivesOf, declaredName } from "./copies";
 import { withoutReplaced } from "./replaced";
 
 /**
