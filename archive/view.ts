@@ -18,7 +18,10 @@ export interface ArchiveView {
   gone: ArchivedCopy[];
   /** Some copies are known, and the store has none of them. */
   lost?: true;
-  /** pg_current_snapshot() before anything else was looked at, for the `snapshot` of the next request. */
+  /**
+   * pg_current_snapshot() when it was looked at, for the `snapshot` of the next request. An update holds the lock of the parent:
+   * nobody else drops anything meanwhile.
+   */
   snapshot: string;
 }
 

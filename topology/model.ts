@@ -273,7 +273,7 @@ export interface ActualSet {
    * one that it was. Absent: it has some, or none is known.
    */
   lostCopies?: number;
-  /** pg_current_snapshot() before the archive was looked at. Absent: it was not, or there is none. */
+  /** pg_current_snapshot() when the archive was looked at. Absent: it was not, or there is none. */
   snapshot?: string;
   /** Relations, by name, that stand where a declared partition is missing. */
   strangers: Stranger[];
