@@ -25,20 +25,19 @@ export function forgottenTexts(olds: Properties, desired: DesiredSet): string[] 
   const forgotten = leaving.filter((copy) => !stays(copy));
   // Said once: what is not declared is not among the recorded partitions after that.
   const kept = leaving.filter((copy) => stays(copy) && recorded.has(copy.name));
-  return [
-    ...(forgotten.length === 0
-      ? []
-      : [
-          `${listed(forgotten)}: archived, and not declared to be so any more. The state forgets ${them(forgotten)}; ` +
-            `what is stored stays in ${storeOf(olds)} until the lifecycle of the bucket (or somebody) deletes it.`,
-        ]),
-    ...(kept.length === 0
-      ? []
-      : [
-          `${listed(kept)}: archived, and not declared any more. The state keeps ${them(kept)}, so that no empty partition is made ` +
-            "in that range: declared again as before, the rows come back; tier dropped gives them up.",
-        ]),
+  const texts: [ArchivedCopy[], string][] = [
+    [
+      forgotten,
+      `archived, and not declared to be so any more. The state forgets ${them(forgotten)}; what is stored stays in ` +
+        `${storeOf(olds)} until the lifecycle of the bucket (or somebody) deletes it.`,
+    ],
+    [
+      kept,
+      `archived, and not declared any more. The state keeps ${them(kept)}, so that no empty partition is made in that range: ` +
+        "declared again as before, the rows come back; tier dropped gives them up.",
+    ],
   ];
+  return texts.filter(([copies]) => copies.length > 0).map(([copies, text]) => `${listed(copies)}: ${text}`);
 }
 
 /**

@@ -15,7 +15,7 @@ type Level = Pick<ActualLevel, "children" | "detached" | "archived">;
 
 /**
  * What outputs say of copies: those of partitions that are declared to have one, and those that tables were dropped for, declared
- * or not. These stay until a table of their bound is there again, or {@link withoutGivenUp} has taken them out: whoever forgot
+ * or not. These stay until a table of their bound is there again, or the program gives their range up (`givenUpBy`): whoever forgot
  * them while a table with another bound stands in their range would make an empty partition in their place later.
  */
 export function archivesOf(actual: ActualSet, desired: DesiredSet["partitions"]): Record<string, ArchivedCopy> {

@@ -42,15 +42,6 @@ describeOnOldestAndNewest("archived partitions that nobody declares any more", (
   const MONTHS = ["events_2026_01", "events_2026_02", "events_2026_03"];
   const REFUSED = /partitions\.events_2026_q1: .*the archive has rows of that range by other bounds: events_2026_01/;
 
-  /** What an update that fails leaves in the state. */
-  async function refused(what: Properties, message: RegExp): Promise<void> {
-    await assert.rejects(set.up(what), (error: Error & { outputs?: Properties }) => {
-      assert.match(error.message, message);
-      if (error.outputs !== undefined) set.outputs = error.outputs;
-      return true;
-    });
-  }
-
   const quarterIsThere = async () =>
     (await client.query("SELECT to_regclass('events_2026_q1') IS NOT NULL AS there")).rows[0].there as boolean;
   const ids = async () => (await client.query("SELECT array_agg(id::int ORDER BY id) AS ids FROM events")).rows[0].ids;
@@ -64,7 +55,7 @@ describeOnOldestAndNewest("archived partitions that nobody declares any more", (
     await set.refresh();
     assert.deepEqual(kept(), MONTHS);
     await client.query("DROP TABLE events_2026_q1");
-    await refused(program("quarter"), REFUSED);
+    await set.refuses(program("quarter"), REFUSED);
     assert.equal(await quarterIsThere(), false);
     assert.deepEqual(kept(), MONTHS);
   });
@@ -83,7 +74,7 @@ describeOnOldestAndNewest("archived partitions that nobody declares any more", (
     assert.deepEqual(kept(), MONTHS);
     await rm(directory, { recursive: true, force: true });
     await rename(`${directory}.away`, directory);
-    await refused(program("quarter"), REFUSED);
+    await set.refuses(program("quarter"), REFUSED);
     await set.up(program("month"));
     assert.deepEqual(await ids(), [1, 2, 3]);
   });
@@ -95,7 +86,7 @@ describeOnOldestAndNewest("archived partitions that nobody declares any more", (
     await rm(directory, { recursive: true });
     await set.up({ ...later, asOf: "2026-06-01" });
     assert.deepEqual(kept(), MONTHS);
-    await refused(
+    await set.refuses(
       program("quarter"),
       /The store has not .*events_2026_01.*give them up declare partitions: \{"events_2026_01"/,
     );
@@ -103,7 +94,7 @@ describeOnOldestAndNewest("archived partitions that nobody declares any more", (
 
   it("are forgotten when they are declared as dropped, next to the partition that takes their range", async () => {
     await set.up(program("month", OLD));
-    await refused(program("quarter"), REFUSED);
+    await set.refuses(program("quarter"), REFUSED);
     const recorded = set.outputs.archives as Record<string, { bound: Properties }>;
     const dropped = Object.entries(recorded).map(([name, { bound }]) => [name, { ...bound, tier: "dropped" }]);
     await set.up(program("quarter", { partitions: Object.fromEntries(dropped) }));
@@ -123,7 +114,7 @@ describeOnOldestAndNewest("archived partitions that nobody declares any more", (
     const before = set.outputs;
     await set.up(program("month", OLD));
     set.outputs = before;
-    await refused(program("quarter"), REFUSED);
+    await set.refuses(program("quarter"), REFUSED);
     assert.deepEqual(kept(), MONTHS);
   });
 

@@ -41,18 +41,9 @@ describeOnNewest("copies of months that were merged", (server) => {
       .rows;
   const MERGED = ["1 events_2026_01", "2 events_2026_01", "3 events_2026_03"];
 
-  /** What an update that fails leaves in the state. */
-  async function refused(what: Properties, message: RegExp): Promise<void> {
-    await assert.rejects(set.up(what), (error: Error & { outputs?: Properties }) => {
-      assert.match(error.message, message);
-      if (error.outputs !== undefined) set.outputs = error.outputs;
-      return true;
-    });
-  }
-
   it("are not taken for the rows, which are in another table", async () => {
     assert.deepEqual(await rows(), MERGED);
-    await refused(
+    await set.refuses(
       program("month", "archived"),
       /partitions\.events_2026_02.*public\.events_2026_01 holds 2026-01-01.* but 2026-02-01.* is to be archived/,
     );
@@ -76,7 +67,7 @@ describeOnNewest("copies of months that were merged", (server) => {
   });
 
   it("hide nothing when the months are divided again, and these go to the archive with their rows", async () => {
-    await refused(program("month", "archived"), /is to be archived/);
+    await set.refuses(program("month", "archived"), /is to be archived/);
     await client.query("INSERT INTO events VALUES (4, '2026-02-11')");
     await set.up(program("month"));
     assert.deepEqual(await rows(), ["1 events_2026_01", "2 events_2026_02", "3 events_2026_03", "4 events_2026_02"]);

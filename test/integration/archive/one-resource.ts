@@ -1,4 +1,5 @@
 /** A resource as the engine would have the provider handle it, with everything that people are told. */
+import assert from "node:assert/strict";
 import { Database } from "../../../provider/database";
 import type { Context, DiffRequest, ResourceHandler } from "../../../provider/handler";
 import { partitionSetHandler } from "../../../provider/partitionSet/handler";
@@ -38,6 +39,15 @@ export class OneResource {
   async up(program: Properties): Promise<void> {
     this.outputs = await this.converge(program, false);
     this.inputs = this.check(program);
+  }
+
+  /** An update that fails with such a message; what it leaves in the state is kept. */
+  async refuses(program: Properties, message: RegExp): Promise<void> {
+    await assert.rejects(this.up(program), (error: Error & { outputs?: Properties }) => {
+      assert.match(error.message, message);
+      if (error.outputs !== undefined) this.outputs = error.outputs;
+      return true;
+    });
   }
 
   async refresh(): Promise<void> {
